@@ -1,0 +1,1 @@
+"""Use cases of money: credit, grant, hold, settle, statement."""

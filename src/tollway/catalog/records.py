@@ -1,0 +1,146 @@
+"""The records of the catalog: a provider, a model, a target, a price card. Values only; knows no file and no environment."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class Scheme(StrEnum):
+    """How a provider is reached."""
+
+    HTTP = "http"
+    HTTPS = "https"
+
+
+class Reach(StrEnum):
+    """Which addresses a base URL may resolve to: the outbound guard's question."""
+
+    PUBLIC = "public"
+    """Public addresses only: what accounts configure."""
+    PRIVATE = "private"
+    """Loopback and private addresses too: what the operator's own file names. Never link-local or metadata."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where connections go: the key of a connection pool."""
+
+    scheme: Scheme
+    host: str
+    """A name or an address, without brackets, lower case."""
+    port: int
+    reach: Reach
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one attempt may wait, in seconds."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 300.0
+    """From the request's last byte to the answer's first: reasoning models are silent for minutes."""
+    idle_s: float = 120.0
+    """Between two reads of an answer that has begun."""
+    total_s: float = 900.0
+
+
+class AfterLeave(StrEnum):
+    """What to do with the provider when the client has left a stream."""
+
+    CANCEL = "cancel"
+    """Close the connection: the provider stops generating and stops billing."""
+    DRAIN = "drain"
+    """Read on to the usage (bounded): the provider bills to the end anyway."""
+
+
+class StreamUsage(StrEnum):
+    """How a provider is made to report usage in a stream."""
+
+    ASKED = "asked"
+    """By `stream_options.include_usage`."""
+    ALWAYS = "always"
+    """It always does, and refuses or ignores the option."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider varies inside a dialect."""
+
+    stream_usage: StreamUsage = StreamUsage.ASKED
+    after_leave: AfterLeave = AfterLeave.CANCEL
+    renames: Mapping[str, str] = {}
+    """Top-level request fields that this provider calls by another name."""
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that speaks a dialect."""
+
+    name: str
+    """The alias clients may select: `PROVIDER/NAME`."""
+    dialect: str
+    origin: Origin
+    path_prefix: str
+    """What stands before the dialect's own path, without a final slash: `/v1`, or empty."""
+    auth_header: str | None
+    """Lower-case name of the header that carries the key; None when the provider wants none."""
+    auth_value: str | None
+    """Its whole value, secret included. Never rendered, logged or compared."""
+    profile: Profile = Profile()
+    timeouts: Timeouts = Timeouts()
+    prices_id: str | None = None
+    """What the price library calls this provider; None when it has no prices there."""
+
+    def __repr__(self) -> str:
+        """Name the provider and nothing else: a repr ends up in logs."""
+        return f"Provider({self.name!r})"
+
+
+class PriceCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of each unit in whole nano-units of the currency per million tokens; never edited, only superseded.
+
+    A unit whose price is None costs what its parent unit costs: cached input as input, reasoning as output.
+    """
+
+    id: int
+    """Made from the content, so that the same prices are the same card on every host."""
+    provider: str
+    model: str
+    currency: str
+    input: int
+    output: int
+    cached_input: int | None = None
+    reasoning: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+    source: str
+    """`config`, or the price library and its version."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A model at a provider, with its prices."""
+
+    provider: Provider
+    model_routed: str
+    card: PriceCard | None
+    """None when nobody knows a price: prepaid keys are refused."""
+    weight: int = 1
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks for."""
+
+    id: str
+    """Exact and case-sensitive; `PROVIDER/*` is a wildcard."""
+    targets: tuple[Target, ...]
+    context_tokens: int | None = None
+    output_tokens_max: int | None = None
+    capabilities: tuple[str, ...] = ()
+    """Of `chat`, `stream`, `tools`, `response_format`, `embeddings`, `vision`; empty means unknown."""
+    created_s: int = 0
+
+
+class Brand(msgspec.Struct, frozen=True, kw_only=True):
+    """How a deployment presents itself: one record, never an `if`."""
+
+    preset: str = "tollway"
+    name: str = "Tollway"
+    key_prefix: str = "tw-"
+    header_prefix: str = "x-tollway"

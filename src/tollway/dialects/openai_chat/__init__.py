@@ -1,0 +1,1 @@
+"""OpenAI chat completions, as bytes and facts; no I/O."""

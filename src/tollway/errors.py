@@ -1,0 +1,104 @@
+"""Every error that Tollway raises on purpose, in three branches: what a client is refused, what a provider did, what an operator must mend.
+
+Knows no wire format: a dialect renders a Refusal.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class TollwayError(Exception):
+    """The root of all that Tollway raises on purpose."""
+
+
+class CodeFacts(NamedTuple):
+    """What a code means on the wire: HTTP status, the `type` word beside it, and whether trying again can help."""
+
+    status: int
+    type: str
+    retry: bool | None
+    """False sends `x-should-retry: false`; None leaves the client's own rule."""
+
+
+CODES: Mapping[str, CodeFacts] = {
+    "invalid_request": CodeFacts(400, "invalid_request_error", None),
+    "invalid_api_key": CodeFacts(401, "authentication_error", None),
+    "account_suspended": CodeFacts(403, "permission_error", None),
+    "model_not_allowed": CodeFacts(403, "permission_error", None),
+    "model_not_found": CodeFacts(404, "model_not_found", None),
+    "not_found": CodeFacts(404, "not_found", None),
+    "request_too_large": CodeFacts(413, "request_too_large", None),
+    "insufficient_quota": CodeFacts(429, "insufficient_quota", False),
+    "rate_limit_exceeded": CodeFacts(429, "rate_limit_exceeded", None),
+    "internal_error": CodeFacts(500, "internal_error", None),
+    "upstream_error": CodeFacts(502, "upstream_error", None),
+    "upstream_unavailable": CodeFacts(503, "upstream_unavailable", None),
+    "not_ready": CodeFacts(503, "not_ready", None),
+    "upstream_timeout": CodeFacts(504, "upstream_timeout", None),
+}
+"""The contract of design section 9, for what exists so far; docs/errors.md explains each and a test compares the two."""
+
+
+class Refusal(TollwayError):
+    """A request is answered with an error; the message speaks to the person who can act on it."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        """Take one of CODES, the sentence for the client, the field at fault, further facts, and when to try again."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.param = param
+        self.metadata = metadata
+        self.retry_after_s = retry_after_s
+
+    @property
+    def facts(self) -> CodeFacts:
+        """The status and words that go with the code."""
+        return CODES[self.code]
+
+
+class FailureKind(StrEnum):
+    """What went wrong on the way to or from a provider."""
+
+    BLOCKED = "blocked"
+    """The outbound guard refuses the address."""
+    CONNECT = "connect"
+    """No connection: refused, unresolvable, TLS not verified, or the connect timeout passed."""
+    TIMEOUT = "timeout"
+    """Connected, but the first byte, the next byte or the end did not come in time."""
+    BROKE = "broke"
+    """The connection ended before the answer did."""
+    JUNK = "junk"
+    """What came is not HTTP, not within the bounds, or not in the dialect."""
+
+
+class UpstreamFailure(TollwayError):
+    """A provider did not answer properly; whether anything else may be tried is the attempts' decision."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        """Take the kind and a sentence that names no key and no internal address."""
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class SetupError(TollwayError):
+    """An operator must mend something before Tollway can start; holds every mistake found, not only the first."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        """Take one line for each mistake, each naming the file and key and saying what to do."""
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class CommandRefused(TollwayError):
+    """A command or admin call cannot be done as asked (no such account, a bad amount); said in one line."""

@@ -1,0 +1,1 @@
+"""Bytes to frames and back; no JSON and no I/O."""

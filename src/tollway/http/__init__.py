@@ -1,0 +1,1 @@
+"""The HTTP surfaces: the raw ASGI data plane and the admin API."""

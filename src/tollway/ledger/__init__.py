@@ -1,0 +1,1 @@
+"""The rules of money in memory: the oracle of the store. Pure."""

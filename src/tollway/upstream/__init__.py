@@ -1,0 +1,1 @@
+"""The HTTP client, and nothing else: connections, pool, TLS, outbound guard."""
