@@ -91,6 +91,15 @@ class UpstreamFailure(TollwayError):
         self.message = message
 
 
+class Shortage(TollwayError):
+    """A purse has less to spend than a hold needs; no part of it was set aside."""
+
+    def __init__(self, *, available_nanos: int) -> None:
+        """Take what could be spent at that moment."""
+        super().__init__(f"only {available_nanos} nano-units are available")
+        self.available_nanos = available_nanos
+
+
 class SetupError(TollwayError):
     """An operator must mend something before Tollway can start; holds every mistake found, not only the first."""
 

@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     """The client left before the end; it pays what was generated until then."""
     UPSTREAM_BROKE = "upstream_broke"
     """The provider broke off after the first byte; the client pays what was delivered."""
+    SHUT_DOWN = "shut_down"
+    """Tollway was stopped and the grace ran out; the client pays what was delivered."""
     FAILED = "failed"
     """No byte of an answer reached the client: free."""
     INTERRUPTED = "interrupted"
@@ -82,6 +84,7 @@ BILLED_REASON = {
     Outcome.COMPLETED: "completed: the usage of the whole answer",
     Outcome.CLIENT_GONE: "client left: what was generated until then",
     Outcome.UPSTREAM_BROKE: "provider broke off: what was delivered until then",
+    Outcome.SHUT_DOWN: "gateway stopped: what was delivered until then",
     Outcome.FAILED: "failed before the first byte: free",
     Outcome.INTERRUPTED: "interrupted, cost unknown: not charged",
     Outcome.EXPIRED: "hold expired, cost unknown: not charged",

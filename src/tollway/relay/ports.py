@@ -1,0 +1,113 @@
+"""What the relay needs of its neighbours, as Protocols that app.py wires: keys, books, catalog, upstream, client."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from tollway.access.principal import Principal
+from tollway.catalog.records import Model, Origin, Timeouts
+from tollway.ledger.lines import ExchangeLine, Hold
+
+
+class KeyDirectory(Protocol):
+    """Which principal a key stands for."""
+
+    def known(self, digest: bytes) -> Principal | None:
+        """Return the principal of a key that is cached and valid at this instant; None means ask `find`."""
+        ...
+
+    def find(self, digest: bytes) -> Principal | None:
+        """Read the principal of a key from the store; None when there is no such key or it was revoked."""
+        ...
+
+
+class Books(Protocol):
+    """Money set aside and lines written."""
+
+    def try_hold(self, hold: Hold) -> bool:
+        """Set the money aside without I/O if this worker has borrowed enough; tell whether it did."""
+        ...
+
+    async def hold(self, hold: Hold) -> None:
+        """Borrow and set aside; raises Refusal `insufficient_quota` or `not_ready`."""
+        ...
+
+    def announce(self, exchange_id: int) -> None:
+        """Say that bytes of the answer are about to leave: the hold belongs into the next commit."""
+        ...
+
+    def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
+        """Settle or void the hold of the line's exchange; return the line as written and when it is durable."""
+        ...
+
+
+class Models(Protocol):
+    """What clients may ask for."""
+
+    def resolve(self, model_asked: str) -> Model | None:
+        """Return the model of an exact id, or what a wildcard or `PROVIDER/NAME` makes of it."""
+        ...
+
+    def suggest(self, model_asked: str) -> tuple[str, ...]:
+        """Return the ids closest to one that does not exist."""
+        ...
+
+
+class Answer(Protocol):
+    """A provider's answer whose head has come."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    async def read(self) -> bytes:
+        """Return the whole body; raises UpstreamFailure."""
+        ...
+
+    async def next(self) -> bytes:
+        """Return the next piece of the body, empty at its proven end; raises UpstreamFailure."""
+        ...
+
+    def release(self) -> None:
+        """Give the connection back if the answer is complete, else close it."""
+        ...
+
+
+class Upstream(Protocol):
+    """The way to providers."""
+
+    async def send(self, origin: Origin, request: bytes, *, timeouts: Timeouts) -> Answer:
+        """Send the bytes of one request and return when the head of its answer has come; raises UpstreamFailure."""
+        ...
+
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Client(Protocol):
+    """The client's side of one exchange."""
+
+    gone: bool
+    """The client has closed its connection; whatever is written from now on goes nowhere."""
+
+    on_gone: Callable[[], None] | None
+    """Called once, from the event loop, when the client leaves."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head of an answer whose length is not known."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body; waits while the client reads slower than the provider writes."""
+        ...
+
+    async def finish(self, data: bytes) -> None:
+        """Send the last piece and end the answer."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection: what was sent must not look like a finished answer."""
+        ...
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        ...

@@ -1,0 +1,58 @@
+"""Which targets a request may go to, in which order. Pure: chance enters as an argument."""
+
+import msgspec
+
+from tollway.catalog.records import Model, Target
+from tollway.errors import Refusal
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The ordered targets for one request; the first is tried first, the rest are its fallbacks."""
+
+    model: Model
+    targets: tuple[Target, ...]
+
+
+def plan(model: Model, *, draw: float) -> Plan:
+    """Return the plan for `model`: a first target drawn by weight, the others behind it in their configured order.
+
+    `draw` is in [0, 1). A target of weight 0 is only ever a fallback.
+    """
+    targets = model.targets
+    if len(targets) == 1:
+        return Plan(model=model, targets=targets)
+    left = draw * sum(target.weight for target in targets)
+    first = 0
+    for index, target in enumerate(targets):
+        if left < target.weight:
+            first = index
+            break
+        left -= target.weight
+    return Plan(model=model, targets=(targets[first], *targets[:first], *targets[first + 1 :]))
+
+
+def refuse_unknown(model_asked: str, close: tuple[str, ...]) -> Refusal:
+    """Return the 404 for a model that is not configured, naming the closest that are."""
+    hint = f" Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    return Refusal(
+        "model_not_found",
+        f"The model {model_asked[:200]!r} does not exist here.{hint} GET /v1/models lists what does.",
+        param="model",
+        metadata={"close": list(close)},
+    )
+
+
+def priced_targets(planned: Plan) -> tuple[Target, ...]:
+    """Return the targets whose price is known; raises Refusal when there is none, saying what to configure."""
+    if planned.targets[0].card is not None and len(planned.targets) == 1:
+        return planned.targets
+    priced = tuple(target for target in planned.targets if target.card is not None)
+    if not priced:
+        name = planned.model.id
+        raise Refusal(
+            "model_not_allowed",
+            f"The model {name!r} has no price, and a prepaid key is only served what it can pay for. The operator "
+            f'must set its price: [[models]] id = "{name}", price = {{ input = "…", output = "…" }}.',
+            param="model",
+        )
+    return priced
