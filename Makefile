@@ -1,0 +1,50 @@
+# The only door: everything a person or a build machine does with Tollway is a target here.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench bench-quick lock clean
+
+help: ## Say what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything in it, from the pinned requirements.
+	@:
+
+run: setup ## Start Tollway on port 8080 with SQLite and the local model; ARGS="..." is passed on.
+	@exec $(BIN)/tollway up $(ARGS)
+
+test: setup ## Run every test and the coverage gates; ARGS="..." is passed to pytest.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/run $(ARGS)
+
+check: setup ## Check format, lint, types, layers and the style of the code.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/tidy
+
+format: setup ## Put the code into its format and mend what can be mended without thinking.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure Tollway beside nginx: CPU, latency, memory, and ledger rows against answers.
+	@exec $(BIN)/python bench/run.py $(ARGS)
+
+bench-quick: setup ## The same in about a minute: a smoke test of the bench, not a measurement.
+	@exec $(BIN)/python bench/run.py --quick $(ARGS)
+
+lock: ## Compile requirements/*.in anew into the pinned *.txt (for maintainers).
+	@PYTHON="$(PYTHON)" requirements/lock
+
+clean: ## Remove everything that was made; the data in tollway-data stays.
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist htmlcov
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): $(LOCKS) pyproject.toml requirements/setup
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" requirements/setup
+	@touch $@
