@@ -1,0 +1,43 @@
+"""What the operator decides: one TOML file, read whole, every mistake reported at once. Knows no provider and no catalog."""
+
+from tollway.settings.load import built_in_settings, load_settings, read_settings
+from tollway.settings.mistakes import Mistakes
+from tollway.settings.records import (
+    AfterLeaveChoice,
+    BillingSettings,
+    BrandSettings,
+    Durability,
+    LocalModelSettings,
+    ModelSettings,
+    PriceSettings,
+    ProviderSettings,
+    ServerSettings,
+    Settings,
+    SharedSettings,
+    StoreSettings,
+    TargetSettings,
+    TimeoutSettings,
+)
+from tollway.settings.secret import Secret
+
+__all__ = [
+    "AfterLeaveChoice",
+    "BillingSettings",
+    "BrandSettings",
+    "Durability",
+    "LocalModelSettings",
+    "Mistakes",
+    "ModelSettings",
+    "PriceSettings",
+    "ProviderSettings",
+    "Secret",
+    "ServerSettings",
+    "Settings",
+    "SharedSettings",
+    "StoreSettings",
+    "TargetSettings",
+    "TimeoutSettings",
+    "built_in_settings",
+    "load_settings",
+    "read_settings",
+]

@@ -1,0 +1,139 @@
+"""The kinds of values that settings hold, each with the sentence said when one is wrong. Knows no setting by name."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NamedTuple, cast
+
+from msgspec import Meta
+
+from tollway.money import NANOS_PER_UNIT, PPM, AmountError, parse_amount, parse_rate
+from tollway.settings.secret import SecretError, resolve_secret
+
+
+PRICE_NANOS_MAX = 10**15
+"""One unit of currency a token. Beyond it the charge of a long context might not fit the 64 bits of an amount."""
+
+FEE_PPM_MAX = 10_000_000
+"""Ten times the base cost: more is a slip of the pen, and might not fit the 64 bits of an amount."""
+
+
+class FieldError(ValueError):
+    """A value is not of its kind; the message says what is wrong and what to write."""
+
+
+class Rule(NamedTuple):
+    """How a value of one kind is read: from what TOML gave, and the folder that relative paths are relative to."""
+
+    read: Callable[[object, Path], object]
+
+
+def text_rule(pattern: str, wanted: str) -> Rule:
+    """Return the rule for texts that match `pattern` whole; `wanted` completes the sentence "must be …"."""
+    compiled = re.compile(pattern)
+
+    def read(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or not compiled.fullmatch(value):
+            raise FieldError(f"must be {wanted}, not {_show(value)}")
+        return value
+
+    return Rule(read)
+
+
+def _show(value: object) -> str:
+    """Return a short form of a wrong value for its message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        shown = repr(value)
+        return shown if len(shown) <= 60 else f"{shown[:57]}…"
+    return {"list": "a list", "dict": "a table"}.get(type(value).__name__, "a date or time")
+
+
+def _read_amount_text(value: object) -> str:
+    if isinstance(value, float):
+        raise FieldError(
+            f'must be written as text: "{value}". A number with a fraction is not exact in TOML, and money is'
+        )
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise FieldError(f'must be a decimal amount as text such as "0.15", not {_show(value)}')
+    return str(value)
+
+
+def _read_price(value: object, folder: Path) -> int:
+    try:
+        nanos = parse_amount(_read_amount_text(value))
+    except AmountError as error:
+        raise FieldError(f"{error}; write the price of a million tokens") from None
+    if nanos < 0:
+        raise FieldError("must not be negative")
+    if nanos > PRICE_NANOS_MAX:
+        raise FieldError(f"must be at most {PRICE_NANOS_MAX // NANOS_PER_UNIT} per million tokens")
+    return nanos
+
+
+def _read_fee(value: object, folder: Path) -> int:
+    if not isinstance(value, str):
+        raise FieldError(f'must be a rate as text such as "10%", not {_show(value)}')
+    try:
+        ppm = parse_rate(value)
+    except AmountError as error:
+        raise FieldError(str(error)) from None
+    if ppm > FEE_PPM_MAX:
+        raise FieldError(f"must be at most {FEE_PPM_MAX * 100 // PPM}%")
+    return ppm
+
+
+def _read_secret(value: object, folder: Path) -> object:
+    if not isinstance(value, str):
+        # The wrong value is not shown: whatever stands here may be a key.
+        raise FieldError('must be text such as "env:NAME" or "file:PATH"')
+    try:
+        return resolve_secret(value, folder=folder)
+    except SecretError as error:
+        raise FieldError(str(error)) from None
+
+
+def _read_networks(value: object, folder: Path) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {_show(value)}')
+    networks: list[str] = []
+    for item in cast("list[object]", value):
+        try:
+            networks.append(str(ipaddress.ip_network(str(item))))
+        except ValueError:
+            raise FieldError(f"{_show(item)} is not an address or network such as 10.0.0.0/8") from None
+    return tuple(networks)
+
+
+Name = Annotated[
+    str, text_rule(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes, underscores")
+]
+"""A name that stands before the slash of a model id."""
+
+ModelId = Annotated[
+    str,
+    text_rule(
+        r"[^\s*\x00-\x1f]{1,256}|[^\s*\x00-\x1f]{1,254}/\*",
+        "1 to 256 characters without spaces, with a star only as a final /*",
+    ),
+]
+"""What a client asks for."""
+
+RoutedModel = Annotated[
+    str, text_rule(r"[^\s*\x00-\x1f]{1,256}|\*", "the provider's name for the model, without spaces, or * alone")
+]
+
+KeyPrefix = Annotated[
+    str, text_rule(r"[A-Za-z][A-Za-z0-9_-]{0,15}", "1 to 16 letters, digits, dashes, starting with a letter")
+]
+HeaderPrefix = Annotated[str, text_rule(r"x-[a-z0-9]+(-[a-z0-9]+)*", "a header name in lower case that starts with x-")]
+Networks = Annotated[tuple[str, ...], Rule(_read_networks)]
+Price = Annotated[int, Rule(_read_price)]
+"""Whole nano-units of currency per million tokens."""
+Fee = Annotated[int, Rule(_read_fee)]
+"""Parts per million."""
+SecretReference = Rule(_read_secret)
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+PositiveInt = Annotated[int, Meta(ge=1, le=2**53)]

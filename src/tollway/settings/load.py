@@ -1,0 +1,174 @@
+"""Reads a settings file, and checks what one value cannot say alone. Knows no provider: the catalog checks those."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from tollway.errors import SetupError
+from tollway.settings.mistakes import Mistakes
+from tollway.settings.records import (
+    BillingSettings,
+    LocalModelSettings,
+    ModelSettings,
+    ProviderSettings,
+    Settings,
+    StoreSettings,
+)
+from tollway.settings.tables import Reading, entry_place, kinds_of, read_table, read_tables, unknown_key
+
+LOCAL_PROVIDER = "local"
+"""The name of the provider that the local model is; no other may take it while that is enabled."""
+
+SQLITE = "sqlite:///"
+CURRENCIES = ("USD",)
+"""Currencies whose costs the wire format can state: its fields are named `…_usd`."""
+
+CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
+
+LATER = "comes with a later version"
+
+_LISTS = {"providers": ProviderSettings, "models": ModelSettings}
+
+
+def load_settings(path: Path) -> Settings:
+    """Return what the file at `path` says; raises SetupError with every mistake, one line each."""
+    settings, mistakes = read_settings(path)
+    mistakes.raise_if_any()
+    return settings
+
+
+def read_settings(path: Path) -> tuple[Settings, Mistakes]:
+    """Return what could be read of the file at `path`, and the mistakes in it so far.
+
+    The settings are only good for looking for further mistakes when there is one. Raises SetupError when the file
+    cannot be read or is not TOML: then nothing else can be said about it.
+    """
+    source = str(path)
+    document = _parse(path)
+    mistakes = Mistakes(source)
+    reading = Reading(mistakes=mistakes, folder=path.absolute().parent)
+    sections = kinds_of(Settings)
+    values: dict[str, object] = {}
+    for name, content in document.items():
+        kind = sections.get(name)
+        if kind is None or kind.record is None:
+            known = {f"[{section}]": None for section, its in sections.items() if its.record is not None}
+            mistakes.add(f"[{name}]", unknown_key(f"[{name}]", known))
+        elif name in _LISTS:
+            values[name] = read_tables(kind.record, content, f"[[{name}]]", reading)
+        else:
+            values[name] = read_table(kind.record, content, f"[{name}]", reading)
+    settings = msgspec.structs.replace(Settings(source=source), **values)
+    _check(settings, reading)
+    return _with_absolute_paths(settings, reading.folder), mistakes
+
+
+def built_in_settings(data: Path, *, local_model: LocalModelSettings, port: int | None = None) -> Settings:
+    """Return the settings of a deployment without a file, whose books are in the folder `data`."""
+    settings = Settings(store=StoreSettings(url=f"{SQLITE}{data.absolute() / 'tollway.db'}"), local_model=local_model)
+    if port is None:
+        return settings
+    return msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, port=port))
+
+
+def _parse(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise SetupError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SetupError((f"{path}: line {line}: is not UTF-8",)) from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).rpartition(" (at ")
+        line = where.removesuffix(")").partition(",")[0] if what else "the end"
+        raise SetupError((f"{path}: {line}: is not TOML: {what or error}",)) from None
+
+
+def _check(settings: Settings, reading: Reading) -> None:
+    mistakes = reading.mistakes
+    _check_not_yet(settings, mistakes)
+    _check_unique("[[providers]]", "name", [provider.name for provider in settings.providers], mistakes)
+    _check_unique("[[models]]", "id", [model.id for model in settings.models], mistakes)
+    names = {provider.name for provider in settings.providers}
+    if settings.local_model.enabled:
+        if LOCAL_PROVIDER in names:
+            mistakes.add("[local_model]: enabled", f'the name "{LOCAL_PROVIDER}" is taken by one of [[providers]]')
+        names.add(LOCAL_PROVIDER)
+    for number, provider in enumerate(settings.providers, 1):
+        _check_provider(provider, provider_place(number, provider), reading.folder, mistakes)
+    for number, model in enumerate(settings.models, 1):
+        _check_model(model, model_place(number, model), names, mistakes)
+
+
+def provider_place(number: int, provider: ProviderSettings) -> str:
+    """Return how messages name the provider that stands at `number` (from 1)."""
+    return entry_place("[[providers]]", number, {"name": provider.name} if provider.name else {})
+
+
+def model_place(number: int, model: ModelSettings) -> str:
+    """Return how messages name the model that stands at `number` (from 1)."""
+    return entry_place("[[models]]", number, {"id": model.id} if model.id else {})
+
+
+def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
+    """Refuse what would have no effect: a setting that does nothing in silence is worse than none."""
+    url = settings.store.url
+    if url.startswith(("postgresql:", "postgres:", "postgresql+")):
+        mistakes.add("[store]: url", f'PostgreSQL {LATER}; use "{StoreSettings().url}"')
+    elif not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
+        mistakes.add("[store]: url", f'must be {SQLITE} and a path, such as "{StoreSettings().url}"')
+    elif "?" in url or ":memory:" in url:
+        mistakes.add("[store]: url", "must name a file, without options: books in memory would be lost")
+    if settings.shared.redis_url:
+        mistakes.add("[shared]: redis_url", f"sharing between hosts {LATER}; leave it empty and serve from one host")
+    if settings.brand.preset != "tollway":
+        mistakes.add("[brand]: preset", f'every preset but "tollway" {LATER}; leave it out')
+    billing = settings.billing
+    if billing.currency not in CURRENCIES:
+        mistakes.add("[billing]: currency", f"every currency but {', '.join(CURRENCIES)} {LATER}")
+    if billing.timezone != BillingSettings().timezone:
+        mistakes.add("[billing]: timezone", 'the daily and monthly caps that it is for come later; write "UTC"')
+
+
+def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistakes) -> None:
+    first: dict[str, int] = {}
+    for number, value in enumerate(values, 1):
+        if value and first.setdefault(value, number) != number:
+            where = entry_place(place, number, {key: value})
+            mistakes.add(f"{where}: {key}", f"is already the {key} of {place} {first[value]}; each needs its own")
+
+
+def _check_provider(provider: ProviderSettings, place: str, folder: Path, mistakes: Mistakes) -> None:
+    if provider.ca_file is not None and not (folder / provider.ca_file).is_file():
+        mistakes.add(f"{place}: ca_file", f"there is no file {folder / provider.ca_file}")
+
+
+def _check_model(model: ModelSettings, place: str, providers: set[str], mistakes: Mistakes) -> None:
+    if not model.targets:
+        mistakes.add(f"{place}: targets", 'needs at least one, such as [{ provider = "NAME", model = "NAME" }]')
+    for number, target in enumerate(model.targets, 1):
+        there = f"{place}: targets {number}"
+        if target.provider and target.provider not in providers:
+            known = ", ".join(sorted(providers)) or "none is configured"
+            mistakes.add(f"{there}: provider", f'no provider is named "{target.provider}" (known: {known})')
+        if target.model == "*" and not model.id.endswith("/*"):
+            mistakes.add(f"{there}: model", "* needs an id that ends in /*: it stands for what that star matched")
+    for word in model.capabilities:
+        if word not in CAPABILITIES:
+            mistakes.add(f"{place}: capabilities", f'"{word}" is none of {", ".join(CAPABILITIES)}')
+
+
+def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
+    """Make paths absolute: a relative one would be another file from another working directory, and other books."""
+    store = settings.store
+    path = store.url.removeprefix(SQLITE)
+    if store.url.startswith(SQLITE) and path:
+        store = msgspec.structs.replace(store, url=f"{SQLITE}{folder / path}")
+    providers = tuple(
+        msgspec.structs.replace(provider, ca_file=str(folder / provider.ca_file)) if provider.ca_file else provider
+        for provider in settings.providers
+    )
+    return msgspec.structs.replace(settings, store=store, providers=providers)

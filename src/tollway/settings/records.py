@@ -1,0 +1,172 @@
+"""The records of the settings: what an operator may decide, and what holds when they do not. Values only; no file is read.
+
+Each field's type says what a value must be; docs/settings.md explains each and a test compares the two.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tollway.settings.fields import (
+    Fee,
+    HeaderPrefix,
+    KeyPrefix,
+    ModelId,
+    Name,
+    Networks,
+    PositiveInt,
+    Price,
+    RoutedModel,
+    Seconds,
+    SecretReference,
+)
+from tollway.settings.secret import Secret
+
+BODY_BYTES_MAX = 32 * 1024 * 1024
+"""The largest request that providers take: OpenAI and Anthropic refuse what is above about 32 MB, images included."""
+
+WORKERS_MAX = 256
+"""Worker numbers are ten bits of every id, and each restart takes a fresh one: this leaves room for both."""
+
+
+class Durability(StrEnum):
+    """When a charge counts as written."""
+
+    FULL = "full"
+    """When it is on the disk: it survives a power cut."""
+    NORMAL = "normal"
+    """When the operating system has it: it survives a crash of Tollway, not of the machine."""
+
+
+class AfterLeaveChoice(StrEnum):
+    """What to do with the provider when the client has left a stream."""
+
+    CANCEL = "cancel"
+    DRAIN = "drain"
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[server]`: where and how Tollway listens."""
+
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    """0 takes a free one."""
+    workers: Annotated[int, Meta(ge=1, le=WORKERS_MAX)] = 1
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=1024 * 1024 * 1024)] = BODY_BYTES_MAX
+    trusted_proxies: Networks = ()
+    """Addresses and networks whose forwarding headers are believed."""
+    shutdown_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+    """How long running exchanges may go on after a stop was asked for."""
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[store]`: where the books are kept."""
+
+    url: str = "sqlite:///tollway-data/tollway.db"
+    """A relative path is relative to the folder of the settings file; absolute once loaded."""
+    durability: Durability = Durability.FULL
+
+
+class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[shared]`: what several hosts share."""
+
+    redis_url: str = ""
+
+
+class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[brand]`: how the deployment presents itself; None leaves what the preset says."""
+
+    preset: str = "tollway"
+    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    key_prefix: KeyPrefix | None = None
+    header_prefix: HeaderPrefix | None = None
+
+
+class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[billing]`: money."""
+
+    currency: str = "USD"
+    platform_fee_ppm: Fee = msgspec.field(default=0, name="platform_fee")
+    """Parts per million of the base cost; written as ``"10%"``."""
+    timezone: str = "UTC"
+
+
+class LocalModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[local_model]`: the small model that needs no key."""
+
+    enabled: bool = False
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Where it listens, on loopback; 0 takes a free one."""
+
+
+class TimeoutSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`timeouts` of a provider: how long one attempt may wait, in seconds."""
+
+    connect_s: Seconds = 5.0
+    first_byte_s: Seconds = 300.0
+    idle_s: Seconds = 120.0
+    total_s: Seconds = 900.0
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[providers]]`: a place that serves models."""
+
+    name: Name
+    preset: str
+    base_url: str | None = None
+    """What the provider's official client would be given; None takes the preset's."""
+    api_key: Annotated[Secret, SecretReference] | None = None
+    timeouts: TimeoutSettings = TimeoutSettings()
+    after_leave: AfterLeaveChoice | None = None
+    """None takes the preset's."""
+    ca_file: str | None = None
+    """Certificates to trust beside the system's; absolute once loaded."""
+
+
+class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a model's `targets`."""
+
+    provider: str
+    model: RoutedModel
+    """The provider's name for it; ``*`` stands for what the star of the model's id matched."""
+    weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+
+
+class PriceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`price` of a model: whole nano-units per million tokens; written as exact decimals of the currency."""
+
+    input: Price
+    output: Price
+    cached_input: Price | None = None
+    reasoning: Price | None = None
+    audio_input: Price | None = None
+    audio_output: Price | None = None
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[models]]`: what a client may ask for."""
+
+    id: ModelId
+    targets: tuple[TargetSettings, ...]
+    price: PriceSettings | None = None
+    """None takes the price library's."""
+    context_tokens: PositiveInt | None = None
+    output_tokens_max: PositiveInt | None = None
+    capabilities: tuple[str, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the operator decided."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    shared: SharedSettings = SharedSettings()
+    brand: BrandSettings = BrandSettings()
+    billing: BillingSettings = BillingSettings()
+    local_model: LocalModelSettings = LocalModelSettings()
+    providers: tuple[ProviderSettings, ...] = ()
+    models: tuple[ModelSettings, ...] = ()
+    source: str = "built-in settings"
+    """The file they came from: what every message about them names. Not a setting."""

@@ -1,0 +1,83 @@
+"""A secret that the settings refer to (`env:NAME`, `file:PATH`) and never contain. Its value is shown by `reveal` only."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+ENVIRONMENT = "env:"
+FILE = "file:"
+
+SECRET_BYTES_MAX = 16_384
+"""A key goes into one HTTP header, and servers bound a header at 8 to 16 KiB: a longer file is some other file."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_ADVICE = 'write "env:NAME" and put the secret into that environment variable, or "file:PATH"'
+
+
+class SecretError(ValueError):
+    """A reference leads to no secret; the message says why and never repeats what may be one."""
+
+
+class Secret:
+    """A secret value. Its repr is a row of stars: a repr ends up in logs."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Keep `value`."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Show stars."""
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by value."""
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        """Hash by value."""
+        return hash(self._value)
+
+
+def resolve_secret(reference: str, *, folder: Path, environment: Mapping[str, str] = os.environ) -> Secret:
+    """Return what `reference` stands for; a relative PATH is relative to `folder`. Raises SecretError."""
+    if reference.startswith(ENVIRONMENT):
+        value = _from_environment(reference.removeprefix(ENVIRONMENT), environment)
+    elif reference.startswith(FILE):
+        value = _from_file(folder / reference.removeprefix(FILE))
+    else:
+        raise SecretError(f"a secret does not stand in this file; {_ADVICE}")
+    if not _VISIBLE_ASCII.fullmatch(value):
+        raise SecretError(f"{reference} holds a space, a line break or a character outside ASCII, which no key has")
+    return Secret(value)
+
+
+def _from_environment(name: str, environment: Mapping[str, str]) -> str:
+    if not _NAME.fullmatch(name):
+        # The text after env: may be the secret itself, pasted: it is not repeated.
+        raise SecretError(f"what follows env: is not the name of an environment variable; {_ADVICE}")
+    value = environment.get(name, "").strip()
+    if not value:
+        raise SecretError(f"the environment variable {name} is not set; set it, or remove this line")
+    return value
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(SECRET_BYTES_MAX + 1)
+    except OSError as error:
+        raise SecretError(f"cannot read {path}: {error.strerror}; write the secret into it") from None
+    if len(content) > SECRET_BYTES_MAX:
+        raise SecretError(f"{path} is larger than {SECRET_BYTES_MAX} bytes, so it is not a key")
+    value = content.decode("utf-8", errors="replace").strip()
+    if not value:
+        raise SecretError(f"{path} is empty; write the secret into it")
+    return value
