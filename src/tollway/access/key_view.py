@@ -1,0 +1,27 @@
+"""What may be shown of a key: everything but the secret. Values only; knows no store."""
+
+import msgspec
+
+
+class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key as its owner sees it after it was made."""
+
+    id: int
+    account_id: int
+    name: str
+    hint: str
+    """The key's beginning and end, such as `tw-abcd...wxyz`."""
+    models: tuple[str, ...] = ()
+    """Model ids it may use, exact or ending in `*`; empty means all."""
+    expires_ms: int | None = None
+    revoked_ms: int | None = None
+    created_ms: int
+
+
+class AdminKeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of the admin API as the operator sees it after it was made."""
+
+    id: int
+    name: str
+    created_ms: int
+    revoked_ms: int | None = None

@@ -1,0 +1,164 @@
+"""Accounts: make them, top them up, correct them, suspend them. Knows no SQL and no surface."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tollway import clock
+from tollway.errors import CommandRefused
+from tollway.ids import ACCOUNT, render_id
+from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Transfer, TransferKind, account_leg
+from tollway.money import AMOUNT_NANOS_MAX, render_amount
+
+NAME_CHARS_MAX = 200
+
+
+class Ids(Protocol):
+    """Makes ids; shared between threads."""
+
+    def next(self) -> int:
+        """Return the next id."""
+        ...
+
+
+class AccountRows(Protocol):
+    """What accounts want from the store; every call is one transaction."""
+
+    def add_account(self, account: Account, credit: Transfer | None) -> None:
+        """Write an account, its purse, and its first credit."""
+        ...
+
+    def account(self, account_id: int) -> Account | None:
+        """Read one account."""
+        ...
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Read all accounts, oldest first."""
+        ...
+
+    def set_account_state(self, account_id: int, state: AccountState) -> bool:
+        """Change the state, with effect on the next request in every worker; False when there is no such account."""
+        ...
+
+    def post(self, transfer: Transfer) -> bool:
+        """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""
+        ...
+
+    def balance(self, account_id: int) -> Balance | None:
+        """Read what an account has and holds."""
+        ...
+
+
+class Accounts:
+    """The use cases of accounts, each one transaction. Errors are CommandRefused with a sentence."""
+
+    def __init__(self, store: AccountRows, ids: Ids, *, now_ms: Callable[[], int] = clock.now_ms) -> None:
+        """Work on `store`; `ids` may be shared between threads."""
+        self._store = store
+        self._ids = ids
+        self._now_ms = now_ms
+
+    def create(self, name: str, currency: str = "USD", credit_nanos: int = 0) -> Account:
+        """Make an account with a first credit in nano-units (zero for none)."""
+        name = checked_name(name)
+        if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+            raise CommandRefused(f"{currency!r} is not a currency code such as USD")
+        if not 0 <= credit_nanos <= AMOUNT_NANOS_MAX:
+            raise CommandRefused(f"a first credit of {render_amount(credit_nanos)} is not zero or more")
+        account = Account(id=self._ids.next(), name=name, currency=currency, created_ms=self._now_ms())
+        credit = self._credit(account, credit_nanos, "opening credit") if credit_nanos else None
+        self._store.add_account(account, credit)
+        return account
+
+    def list(self) -> tuple[Account, ...]:
+        """Return all accounts, oldest first."""
+        return self._store.accounts()
+
+    def show(self, account_id: int) -> Account:
+        """Return one account."""
+        account = self._store.account(account_id)
+        if account is None:
+            raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
+        return account
+
+    def suspend(self, account_id: int) -> Account:
+        """Refuse the account's keys from the next request on, in every worker."""
+        return self._set_state(account_id, AccountState.SUSPENDED)
+
+    def resume(self, account_id: int) -> Account:
+        """Let the account's keys spend again."""
+        return self._set_state(account_id, AccountState.ACTIVE)
+
+    def credit(self, account_id: int, amount_nanos: int, reason: str) -> Transfer:
+        """Add money to the balance; the amount is above zero."""
+        account = self.show(account_id)
+        transfer = self._credit(account, checked_amount(amount_nanos), checked_reason(reason))
+        if not self._store.post(transfer):
+            raise CommandRefused(f"a credit of {render_amount(amount_nanos)} would exceed the largest balance kept")
+        return transfer
+
+    def debit(self, account_id: int, amount_nanos: int, reason: str) -> Transfer:
+        """Take money off the balance, as a correction; refused when more than is available, never in part."""
+        account = self.show(account_id)
+        transfer = Transfer(
+            id=self._ids.next(),
+            kind=TransferKind.DEBIT,
+            debit_account=account_leg(account_id),
+            credit_account=FUNDING,
+            amount_nanos=checked_amount(amount_nanos),
+            currency=account.currency,
+            reason=checked_reason(reason),
+            created_ms=self._now_ms(),
+        )
+        if not self._store.post(transfer):
+            balance = self.balance(account_id)
+            raise CommandRefused(
+                f"{render_amount(amount_nanos)} {account.currency} is more than is available: the balance is "
+                f"{render_amount(balance.balance_nanos)}, and part of it may be set aside for running requests"
+            )
+        return transfer
+
+    def balance(self, account_id: int) -> Balance:
+        """Return what the account has and holds, in nano-units."""
+        balance = self._store.balance(account_id)
+        if balance is None:
+            raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
+        return balance
+
+    def _set_state(self, account_id: int, state: AccountState) -> Account:
+        self._store.set_account_state(account_id, state)
+        return self.show(account_id)
+
+    def _credit(self, account: Account, amount_nanos: int, reason: str) -> Transfer:
+        return Transfer(
+            id=self._ids.next(),
+            kind=TransferKind.CREDIT,
+            debit_account=FUNDING,
+            credit_account=account_leg(account.id),
+            amount_nanos=amount_nanos,
+            currency=account.currency,
+            reason=reason,
+            created_ms=self._now_ms(),
+        )
+
+
+def checked_name(name: str) -> str:
+    """Return a name without outer blanks; raises CommandRefused when it is empty, too long or not printable."""
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise CommandRefused(f"a name has 1 to {NAME_CHARS_MAX} printable characters")
+    return name
+
+
+def checked_amount(amount_nanos: int) -> int:
+    """Return an amount above zero that fits 64 bits; raises CommandRefused otherwise."""
+    if not 0 < amount_nanos <= AMOUNT_NANOS_MAX:
+        raise CommandRefused(f"an amount must be above zero, and {render_amount(amount_nanos)} is not")
+    return amount_nanos
+
+
+def checked_reason(reason: str) -> str:
+    """Return a reason without outer blanks; raises CommandRefused when it is empty."""
+    reason = reason.strip()
+    if not reason:
+        raise CommandRefused("say the reason: it stands on the transfer for good")
+    return reason

@@ -1,0 +1,78 @@
+"""Slices of a purse: how much a worker borrows of it, and what it does with that in memory. Pure; knows no store."""
+
+import msgspec
+
+LEND_NANOS_MAX = 100_000_000_000
+"""One loan at most (100 units), so that a dead worker never keeps much of a large purse until it is reclaimed."""
+LEND_SHARE = 8
+"""One loan is at most an eighth of what remains: other workers find something too."""
+PLENTY = 8
+"""A loan above the need must cover at least so many needs; below that the end is near, and only the need is lent."""
+
+
+def lend_nanos(*, needed_nanos: int, available_nanos: int) -> int:
+    """Return how much of `available_nanos` to lend to a worker that needs `needed_nanos`: zero, the need, or more.
+
+    A purse that covers fewer than 64 such needs lends exactly the need, so that nothing lies idle with one worker
+    while another refuses a request that the last cent could pay.
+    """
+    if needed_nanos > available_nanos:
+        return 0
+    generous = min(available_nanos // LEND_SHARE, LEND_NANOS_MAX)
+    return generous if generous >= needed_nanos * PLENTY else needed_nanos
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a request for a loan."""
+
+    granted_nanos: int
+    """Zero when the purse cannot cover the need."""
+    available_nanos: int
+    """What the purse could still lend, after this grant."""
+    elsewhere_nanos: int = 0
+    """What other workers have borrowed of it and may give back."""
+    scarce: bool
+    """The end is near: give back at once what is not held."""
+
+
+class Slice:
+    """What one worker has borrowed of one purse: free or held. Spent money has left it."""
+
+    __slots__ = ("free_nanos", "held_nanos", "scarce", "touched")
+
+    def __init__(self) -> None:
+        """Start with nothing borrowed."""
+        self.free_nanos = 0
+        self.held_nanos = 0
+        self.scarce = False
+        self.touched = True
+
+    def borrow(self, grant: Grant) -> None:
+        """Add what was granted."""
+        self.free_nanos += grant.granted_nanos
+        self.scarce = grant.scarce
+
+    def take(self, amount_nanos: int) -> bool:
+        """Hold `amount_nanos` of what is free; False, and nothing changed, when that is too little."""
+        self.touched = True
+        if amount_nanos > self.free_nanos:
+            return False
+        self.free_nanos -= amount_nanos
+        self.held_nanos += amount_nanos
+        return True
+
+    def settle(self, *, held_nanos: int, cost_nanos: int) -> int:
+        """End a hold of `held_nanos` with a cost; return what the account pays: all of it, or what there is.
+
+        What exceeds the hold is taken from what is free; the rest cannot be paid.
+        """
+        paid = min(cost_nanos, held_nanos + self.free_nanos)
+        self.held_nanos -= held_nanos
+        self.free_nanos += held_nanos - paid
+        return paid
+
+    def surrender(self) -> int:
+        """Return all that is free, which is then no longer here."""
+        free = self.free_nanos
+        self.free_nanos = 0
+        return free
