@@ -11,7 +11,6 @@ from msgspec import Meta
 from tollway.money import NANOS_PER_UNIT, PPM, AmountError, parse_amount, parse_rate
 from tollway.settings.secret import SecretError, resolve_secret
 
-
 PRICE_NANOS_MAX = 10**15
 """One unit of currency a token. Beyond it the charge of a long context might not fit the 64 bits of an amount."""
 

@@ -25,7 +25,7 @@ from tollway.settings.fields import (
 from tollway.settings.secret import Secret
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
-"""The largest request that providers take: OpenAI and Anthropic refuse what is above about 32 MB, images included."""
+"""What the large providers take at most, inlined images included: a longer body would only be refused further on."""
 
 WORKERS_MAX = 256
 """Worker numbers are ten bits of every id, and each restart takes a fresh one: this leaves room for both."""
@@ -131,7 +131,8 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     model: RoutedModel
     """The provider's name for it; ``*`` stands for what the star of the model's id matched."""
-    weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
+    """Its share of the first tries; 0 is only ever a fallback."""
 
 
 class PriceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,164 @@
+"""What clients may ask for: exact models, wildcards, and any priced model of a configured provider by PROVIDER/NAME.
+
+Knows no file and no environment: the loader puts it together.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from tollway.catalog.cards import CardMaker, UnitPrices
+from tollway.catalog.price_library import CURRENCY as LIBRARY_CURRENCY
+from tollway.catalog.price_library import PriceLibrary
+from tollway.catalog.records import Model, PriceCard, Provider, Target
+
+REMEMBERED_MAX = 4096
+"""Names resolved through wildcards are remembered. Clients choose them, so that memory must have a bound."""
+
+ASKED_CHARACTERS_MAX = 256
+"""No model has a longer name; a longer one is not worth comparing with all that exist."""
+
+SUGGESTIONS = 3
+
+
+class Priced(NamedTuple):
+    """What a model at a provider costs."""
+
+    card: PriceCard | None
+    reason: str
+    """Why nobody knows; empty when somebody does."""
+    context_tokens: int | None = None
+
+
+class Pricing:
+    """Where prices come from: the operator's file first, else the price library."""
+
+    def __init__(self, *, currency: str, library: PriceLibrary) -> None:
+        """Price in `currency`."""
+        self.library = library
+        self._currency = currency
+        self._cards = CardMaker(currency)
+
+    def price(self, provider: Provider, model_routed: str, configured: UnitPrices | None) -> Priced:
+        """Return the price of a model at a provider, or why there is none."""
+        if configured is not None:
+            return Priced(self._cards.card(provider.name, model_routed, configured, source="config"), "")
+        if provider.prices_id is None:
+            return Priced(None, f"the price library has no prices of provider {provider.name}")
+        if self._currency != LIBRARY_CURRENCY:
+            return Priced(None, f"the price library is in {LIBRARY_CURRENCY}, the deployment in {self._currency}")
+        entry = self.library.entry(provider.prices_id, model_routed)
+        if entry.prices is None:
+            return Priced(None, entry.reason, entry.context_tokens)
+        card = self._cards.card(provider.name, model_routed, entry.prices, source=self.library.source)
+        return Priced(card, "", entry.context_tokens)
+
+
+class Sketch(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured model before its prices are known: an exact id, or a wildcard that each request fills in."""
+
+    id: str
+    targets: tuple[tuple[Provider, str, int], ...]
+    """Provider, name of the model there (or ``*``), weight."""
+    prices: UnitPrices | None = None
+    context_tokens: int | None = None
+    output_tokens_max: int | None = None
+    capabilities: tuple[str, ...] = ()
+
+    def fill(self, model_asked: str, pricing: Pricing) -> tuple[Model, tuple[str, ...]]:
+        """Return the model that `model_asked` stands for, and why targets of it have no price."""
+        star = model_asked[len(self.id) - 1 :] if self.id.endswith("*") else ""
+        targets: list[Target] = []
+        reasons: list[str] = []
+        context_tokens = self.context_tokens
+        for provider, name, weight in self.targets:
+            model_routed = star if name == "*" else name
+            priced = pricing.price(provider, model_routed, self.prices)
+            targets.append(Target(provider=provider, model_routed=model_routed, card=priced.card, weight=weight))
+            if priced.reason:
+                reasons.append(priced.reason)
+            if context_tokens is None:
+                context_tokens = priced.context_tokens
+        model = Model(
+            id=model_asked,
+            targets=tuple(targets),
+            context_tokens=context_tokens,
+            output_tokens_max=self.output_tokens_max,
+            capabilities=self.capabilities,
+        )
+        return model, tuple(reasons)
+
+
+class Catalog:
+    """Everything that can be asked for. `resolve` and `suggest` are called in the event loop and do no I/O."""
+
+    def __init__(self, *, providers: Mapping[str, Provider], sketches: tuple[Sketch, ...], pricing: Pricing) -> None:
+        """Take the configured providers by name, and the configured models; price the exact ones."""
+        self.providers = providers
+        self._pricing = pricing
+        self._wildcards = sorted(
+            (sketch for sketch in sketches if sketch.id.endswith("*")), key=lambda sketch: len(sketch.id), reverse=True
+        )
+        exact = [sketch for sketch in sketches if not sketch.id.endswith("*")]
+        filled = {sketch.id: sketch.fill(sketch.id, pricing) for sketch in exact}
+        self.models: Mapping[str, Model] = {id: model for id, (model, _) in filled.items()}
+        """The models with an id of their own: what `GET /v1/models` lists."""
+        self.unpriced: Mapping[str, tuple[str, ...]] = {id: reasons for id, (_, reasons) in filled.items() if reasons}
+        """For each model with a target that nobody knows a price of: why."""
+        self._remembered: dict[str, Model | None] = {}
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        """The ids that end in a star."""
+        return tuple(sketch.id for sketch in self._wildcards)
+
+    def warm(self) -> None:
+        """Import the price library if any request may need it. Takes 0.15 s: call it off the event loop."""
+        if any(provider.prices_id for provider in self.providers.values()):
+            self._pricing.library.load()
+
+    def resolve(self, model_asked: str) -> Model | None:
+        """Return the model of an exact id, else of the longest wildcard, else of PROVIDER/NAME with a known price."""
+        model = self.models.get(model_asked)
+        if model is not None:
+            return model
+        remembered = self._remembered
+        if model_asked in remembered:
+            return remembered[model_asked]
+        model = self._derive(model_asked)
+        if len(remembered) >= REMEMBERED_MAX:
+            remembered.clear()
+        remembered[model_asked] = model
+        return model
+
+    def _derive(self, model_asked: str) -> Model | None:
+        if len(model_asked) > ASKED_CHARACTERS_MAX:
+            return None
+        for sketch in self._wildcards:
+            if model_asked.startswith(sketch.id[:-1]) and len(model_asked) >= len(sketch.id):
+                return sketch.fill(model_asked, self._pricing)[0]
+        name, _, model_routed = model_asked.partition("/")
+        provider = self.providers.get(name)
+        if provider is None or not model_routed:
+            return None
+        for model in self.models.values():
+            for target in model.targets:
+                if target.provider is provider and target.model_routed == model_routed and target.card is not None:
+                    # Its price is known because the operator said it, under another id.
+                    return msgspec.structs.replace(model, id=model_asked, targets=(target,))
+        sketch = Sketch(id=model_asked, targets=((provider, model_routed, 1),))
+        model, reasons = sketch.fill(model_asked, self._pricing)
+        return None if reasons else model
+
+    def suggest(self, model_asked: str) -> tuple[str, ...]:
+        """Return up to three ids that `model_asked` may have meant, the likeliest first."""
+        asked = model_asked[:ASKED_CHARACTERS_MAX]
+        found = [f"{name}/{asked}" for name in self.providers if self.resolve(f"{name}/{asked}") is not None]
+        names = list(self.models)
+        provider = self.providers.get(asked.partition("/")[0])
+        if provider is not None and provider.prices_id is not None:
+            names += [f"{provider.name}/{name}" for name in self._pricing.library.names(provider.prices_id)]
+        found += difflib.get_close_matches(asked, names, n=SUGGESTIONS)
+        return tuple(dict.fromkeys(found))[:SUGGESTIONS]

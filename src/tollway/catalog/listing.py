@@ -1,0 +1,53 @@
+"""What `GET /v1/models` says of a model, as plain data. Pure; knows no HTTP and no SQL."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tollway.catalog.records import Model, PriceCard
+from tollway.money import render_amount
+
+UNITS = ("input", "output", "cached_input", "reasoning", "audio_input", "audio_output")
+
+PER_TOKEN = {"prompt": "input", "completion": "output"}
+"""Names under which some clients look for the price of one token."""
+
+
+def render_models(models: Iterable[Model]) -> dict[str, object]:
+    """Return the list object with every model, in order of id."""
+    return {"object": "list", "data": [render_model(model) for model in sorted(models, key=lambda model: model.id)]}
+
+
+def render_model(model: Model) -> dict[str, object]:
+    """Return one model: id, owner, context length, capabilities and prices; null is "not known"."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created_s,
+        "owned_by": model.targets[0].provider.name,
+        "context_length": model.context_tokens,
+        "max_output_tokens": model.output_tokens_max,
+        "capabilities": list(model.capabilities),
+        "pricing": render_pricing(model),
+    }
+
+
+def render_pricing(model: Model) -> dict[str, str] | None:
+    """Return the prices of the model's dearest target, which is what it may cost; None when one has no price."""
+    cards = [target.card for target in model.targets]
+    priced = [card for card in cards if card is not None]
+    if len(priced) != len(cards):
+        return None
+    return render_card(max(priced, key=lambda card: (card.output, card.input)))
+
+
+def render_card(card: PriceCard) -> dict[str, str]:
+    """Return a card's prices as exact decimals: of a million tokens, and of one under the names clients know."""
+    prices = {unit: price for unit in UNITS if (price := getattr(card, unit)) is not None}
+    rendered = {"currency": card.currency, "per_tokens": "1000000"}
+    rendered |= {unit: render_amount(price) for unit, price in prices.items()}
+    return rendered | {name: _render_per_token(prices[unit]) for name, unit in PER_TOKEN.items()}
+
+
+def _render_per_token(nanos_per_million: int) -> str:
+    text = f"{Decimal(nanos_per_million).scaleb(-15):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

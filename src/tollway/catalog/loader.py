@@ -1,0 +1,142 @@
+"""Puts a deployment together from its settings: presets, providers, models, prices; every mistake at once."""
+
+import difflib
+from pathlib import Path
+
+import msgspec
+
+from tollway import clock
+from tollway.catalog.base_url import BaseUrlError, parse_base_url
+from tollway.catalog.cards import configured_prices
+from tollway.catalog.catalog import Catalog, Pricing, Sketch
+from tollway.catalog.presets import LOCAL_PRESET, Auth, Preset, preset_names, read_preset
+from tollway.catalog.price_library import PriceLibrary
+from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Timeouts
+from tollway.settings import Mistakes, ModelSettings, ProviderSettings, Settings, read_settings
+from tollway.settings.load import LOCAL_PROVIDER, provider_place
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """One installation of Tollway: what its operator decided, and what follows from that."""
+
+    settings: Settings
+    catalog: Catalog
+    brand: Brand
+
+
+def read_deployment(path: Path) -> Deployment:
+    """Return the deployment that the settings file at `path` describes; raises SetupError with every mistake."""
+    settings, mistakes = read_settings(path)
+    return _deploy(settings, mistakes)
+
+
+def deploy(settings: Settings) -> Deployment:
+    """Return the deployment of settings that were read or built before; raises SetupError with every mistake."""
+    return _deploy(settings, Mistakes(settings.source))
+
+
+def load_catalog(settings: Settings) -> Catalog:
+    """Return the catalog of `settings`; raises SetupError with every mistake."""
+    return deploy(settings).catalog
+
+
+def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
+    providers: dict[str, Provider] = {}
+    for number, provider in enumerate(settings.providers, 1):
+        built = _provider(provider, provider_place(number, provider), mistakes)
+        if built is not None:
+            providers[built.name] = built
+    models = settings.models
+    if settings.local_model.enabled:
+        preset = read_preset(LOCAL_PRESET)
+        providers[LOCAL_PROVIDER] = _local_provider(preset, settings.local_model.port)
+        taken = {model.id for model in models}
+        models += tuple(model for model in preset.models if model.id not in taken)
+    mistakes.raise_if_any()
+    pricing = Pricing(currency=settings.billing.currency, library=PriceLibrary(clock.now_ms()))
+    sketches = tuple(_sketch(model, providers) for model in models)
+    return Deployment(
+        settings=settings,
+        catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
+        brand=_brand(settings),
+    )
+
+
+def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes) -> Provider | None:
+    """Return the provider, or None when a mistake makes it impossible; what a file got wrong is noted already."""
+    preset = _preset(settings.preset, place, mistakes)
+    if preset is None:
+        return None
+    if preset.auth is Auth.REQUIRED and settings.api_key is None:
+        mistakes.add(f"{place}: api_key", f'is missing: {preset.title} wants one, such as api_key = "env:NAME"')
+    base_url = settings.base_url if settings.base_url is not None else preset.base_url
+    if base_url is None:
+        mistakes.add(f"{place}: base_url", f'is missing: the preset "{settings.preset}" has none of its own')
+        return None
+    try:
+        origin, path_prefix = parse_base_url(base_url, reach=Reach.PRIVATE)
+    except BaseUrlError as error:
+        mistakes.add(f"{place}: base_url", str(error))
+        return None
+    key = settings.api_key
+    after_leave = preset.profile.after_leave if settings.after_leave is None else AfterLeave(settings.after_leave)
+    return Provider(
+        name=settings.name,
+        dialect=preset.dialect,
+        origin=origin,
+        path_prefix=path_prefix,
+        auth_header=None if key is None else "authorization",
+        auth_value=None if key is None else f"Bearer {key.reveal()}",
+        profile=_profile(preset, after_leave),
+        timeouts=msgspec.convert(settings.timeouts, Timeouts, from_attributes=True),
+        prices_id=preset.prices,
+    )
+
+
+def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
+    if not name:
+        return None
+    try:
+        return read_preset(name)
+    except KeyError:
+        known = preset_names()
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+        mistakes.add(f"{place}: preset", f'"{name}" is no preset; {hint}')
+        return None
+
+
+def _profile(preset: Preset, after_leave: AfterLeave) -> Profile:
+    profile = preset.profile
+    return Profile(stream_usage=profile.stream_usage, after_leave=after_leave, renames=profile.renames)
+
+
+def _local_provider(preset: Preset, port: int) -> Provider:
+    assert preset.base_url is not None
+    origin, path_prefix = parse_base_url(preset.base_url, reach=Reach.PRIVATE)
+    return Provider(
+        name=LOCAL_PROVIDER,
+        dialect=preset.dialect,
+        origin=msgspec.structs.replace(origin, port=port),
+        path_prefix=path_prefix,
+        auth_header=None,
+        auth_value=None,
+        profile=_profile(preset, preset.profile.after_leave),
+        prices_id=preset.prices,
+    )
+
+
+def _sketch(model: ModelSettings, providers: dict[str, Provider]) -> Sketch:
+    return Sketch(
+        id=model.id,
+        targets=tuple((providers[target.provider], target.model, target.weight) for target in model.targets),
+        prices=None if model.price is None else configured_prices(model.price),
+        context_tokens=model.context_tokens,
+        output_tokens_max=model.output_tokens_max,
+        capabilities=model.capabilities,
+    )
+
+
+def _brand(settings: Settings) -> Brand:
+    said = msgspec.structs.asdict(settings.brand)
+    return Brand(**{field: value for field, value in said.items() if value is not None})
