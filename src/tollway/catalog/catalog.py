@@ -103,9 +103,11 @@ class Catalog:
         )
         exact = [sketch for sketch in sketches if not sketch.id.endswith("*")]
         filled = {sketch.id: sketch.fill(sketch.id, pricing) for sketch in exact}
-        self.models: Mapping[str, Model] = {id: model for id, (model, _) in filled.items()}
+        self.models: Mapping[str, Model] = {name: model for name, (model, _) in filled.items()}
         """The models with an id of their own: what `GET /v1/models` lists."""
-        self.unpriced: Mapping[str, tuple[str, ...]] = {id: reasons for id, (_, reasons) in filled.items() if reasons}
+        self.unpriced: Mapping[str, tuple[str, ...]] = {
+            name: reasons for name, (_, reasons) in filled.items() if reasons
+        }
         """For each model with a target that nobody knows a price of: why."""
         self._remembered: dict[str, Model | None] = {}
 

@@ -1,8 +1,8 @@
 """What `GET /v1/models` says of a model, as plain data. Pure; knows no HTTP and no SQL."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 
+from tollway.catalog.catalog import Catalog
 from tollway.catalog.records import Model, PriceCard
 from tollway.money import render_amount
 
@@ -12,9 +12,27 @@ PER_TOKEN = {"prompt": "input", "completion": "output"}
 """Names under which some clients look for the price of one token."""
 
 
-def render_models(models: Iterable[Model]) -> dict[str, object]:
-    """Return the list object with every model, in order of id."""
-    return {"object": "list", "data": [render_model(model) for model in sorted(models, key=lambda model: model.id)]}
+class Listing:
+    """The model pages of one catalog. The whole list is rendered once: it does not change while Tollway runs."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Render every configured model."""
+        self._catalog = catalog
+        models = sorted(catalog.models.values(), key=lambda model: model.id)
+        self._entries = [render_model(model) for model in models]
+
+    def entries(self) -> list[dict[str, object]]:
+        """Return every configured model, in order of id."""
+        return self._entries
+
+    def entry(self, model_asked: str) -> dict[str, object] | None:
+        """Return one model, also one that only a wildcard or PROVIDER/NAME stands for."""
+        model = self._catalog.resolve(model_asked)
+        return None if model is None else render_model(model)
+
+    def suggest(self, model_asked: str) -> tuple[str, ...]:
+        """Return the ids closest to one that does not exist."""
+        return self._catalog.suggest(model_asked)
 
 
 def render_model(model: Model) -> dict[str, object]:

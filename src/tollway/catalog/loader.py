@@ -12,7 +12,7 @@ from tollway.catalog.catalog import Catalog, Pricing, Sketch
 from tollway.catalog.presets import LOCAL_PRESET, Auth, Preset, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Timeouts
-from tollway.settings import Mistakes, ModelSettings, ProviderSettings, Settings, read_settings
+from tollway.settings import Mistakes, ModelSettings, ProviderSettings, SecretUse, Settings, read_settings
 from tollway.settings.load import LOCAL_PROVIDER, provider_place
 
 
@@ -24,9 +24,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     brand: Brand
 
 
-def read_deployment(path: Path) -> Deployment:
+def read_deployment(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> Deployment:
     """Return the deployment that the settings file at `path` describes; raises SetupError with every mistake."""
-    settings, mistakes = read_settings(path)
+    settings, mistakes = read_settings(path, secrets=secrets)
     return _deploy(settings, mistakes)
 
 
@@ -38,6 +38,12 @@ def deploy(settings: Settings) -> Deployment:
 def load_catalog(settings: Settings) -> Catalog:
     """Return the catalog of `settings`; raises SetupError with every mistake."""
     return deploy(settings).catalog
+
+
+def brand_of(settings: Settings) -> Brand:
+    """Return how the deployment presents itself: the preset, and what the operator overrides."""
+    said = msgspec.structs.asdict(settings.brand)
+    return Brand(**{field: value for field, value in said.items() if value is not None})
 
 
 def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
@@ -58,7 +64,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
     return Deployment(
         settings=settings,
         catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
-        brand=_brand(settings),
+        brand=brand_of(settings),
     )
 
 
@@ -135,8 +141,3 @@ def _sketch(model: ModelSettings, providers: dict[str, Provider]) -> Sketch:
         output_tokens_max=model.output_tokens_max,
         capabilities=model.capabilities,
     )
-
-
-def _brand(settings: Settings) -> Brand:
-    said = msgspec.structs.asdict(settings.brand)
-    return Brand(**{field: value for field, value in said.items() if value is not None})

@@ -12,7 +12,8 @@ from msgspec import Meta
 from tollway.catalog.base_url import BaseUrlError, parse_base_url
 from tollway.catalog.records import AfterLeave, Reach, StreamUsage
 from tollway.settings import Mistakes, ModelSettings
-from tollway.settings.tables import Reading, read_table
+from tollway.settings.fields import Reading
+from tollway.settings.tables import read_table
 
 PRESETS = Path(__file__).parent / "providers"
 

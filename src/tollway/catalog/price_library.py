@@ -17,6 +17,9 @@ PACKAGE = "genai_prices"
 CURRENCY = "USD"
 """All its prices are in dollars."""
 
+Foreign = Any
+"""A value of the library's own classes."""
+
 UNITS: Mapping[str, str] = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -60,7 +63,8 @@ class PriceLibrary:
 
     def load(self) -> None:
         """Import the library now, so that the first request for one of its prices need not wait."""
-        assert self._providers and self.source
+        assert self.source
+        assert self._providers
 
     def names(self, prices_id: str) -> tuple[str, ...]:
         """Return the models it knows at a provider."""
@@ -80,7 +84,7 @@ class PriceLibrary:
         prices, reason = _unit_prices([known.get_prices(at) for at in self._instants(known.prices)])
         return Entry(prices, reason, known.context_window)
 
-    def _instants(self, prices: Any) -> list[datetime]:
+    def _instants(self, prices: Foreign) -> list[datetime]:
         """Return the instants of the day at which a price may change: midnight, and each bound of a time of day."""
         times = [time(tzinfo=UTC)]
         for conditional in cast("list[Any]", prices) if isinstance(prices, list) else ():
@@ -110,12 +114,12 @@ def _unit_prices(candidates: list[Any]) -> tuple[UnitPrices | None, str]:
     return UnitPrices(**units), ""
 
 
-def _stated(prices: Any) -> dict[str, Any]:
+def _stated(prices: Foreign) -> dict[str, Any]:
     fields = cast("dict[str, Any]", prices.__dict__)
     return {key: price for key, price in fields.items() if price is not None}
 
 
-def _nanos(price: Any) -> int:
+def _nanos(price: Foreign) -> int:
     """Return whole nano-units per million tokens of a price that is a Decimal or has tiers: then of the dearest."""
     if isinstance(price, Decimal):
         return int(price.scaleb(9).to_integral_value(rounding=ROUND_CEILING))

@@ -18,7 +18,7 @@ from tollway.settings.records import (
     TargetSettings,
     TimeoutSettings,
 )
-from tollway.settings.secret import Secret
+from tollway.settings.secret import Secret, SecretUse
 
 __all__ = [
     "AfterLeaveChoice",
@@ -31,6 +31,7 @@ __all__ = [
     "PriceSettings",
     "ProviderSettings",
     "Secret",
+    "SecretUse",
     "ServerSettings",
     "Settings",
     "SharedSettings",

@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple, cast
 from msgspec import Meta
 
 from tollway.money import NANOS_PER_UNIT, PPM, AmountError, parse_amount, parse_rate
-from tollway.settings.secret import SecretError, resolve_secret
+from tollway.settings.mistakes import Mistakes
+from tollway.settings.secret import SecretError, SecretUse, resolve_secret
 
 PRICE_NANOS_MAX = 10**15
 """One unit of currency a token. Beyond it the charge of a long context might not fit the 64 bits of an amount."""
@@ -22,17 +23,32 @@ class FieldError(ValueError):
     """A value is not of its kind; the message says what is wrong and what to write."""
 
 
-class Rule(NamedTuple):
-    """How a value of one kind is read: from what TOML gave, and the folder that relative paths are relative to."""
+class Reading(NamedTuple):
+    """What every value of one file is read with."""
 
-    read: Callable[[object, Path], object]
+    mistakes: Mistakes
+    folder: Path
+    """What relative paths in the file are relative to."""
+    secrets: SecretUse = SecretUse.RESOLVE
+
+
+class Rule(NamedTuple):
+    """How a value of one kind is read from what TOML gave; raises FieldError."""
+
+    read: Callable[[object], object]
+
+
+class FileRule(NamedTuple):
+    """How a value is read that means something only beside its file."""
+
+    read: Callable[[object, Reading], object]
 
 
 def text_rule(pattern: str, wanted: str) -> Rule:
     """Return the rule for texts that match `pattern` whole; `wanted` completes the sentence "must be …"."""
     compiled = re.compile(pattern)
 
-    def read(value: object, folder: Path) -> str:
+    def read(value: object) -> str:
         if not isinstance(value, str) or not compiled.fullmatch(value):
             raise FieldError(f"must be {wanted}, not {_show(value)}")
         return value
@@ -60,7 +76,7 @@ def _read_amount_text(value: object) -> str:
     return str(value)
 
 
-def _read_price(value: object, folder: Path) -> int:
+def _read_price(value: object) -> int:
     try:
         nanos = parse_amount(_read_amount_text(value))
     except AmountError as error:
@@ -72,7 +88,7 @@ def _read_price(value: object, folder: Path) -> int:
     return nanos
 
 
-def _read_fee(value: object, folder: Path) -> int:
+def _read_fee(value: object) -> int:
     if not isinstance(value, str):
         raise FieldError(f'must be a rate as text such as "10%", not {_show(value)}')
     try:
@@ -84,17 +100,17 @@ def _read_fee(value: object, folder: Path) -> int:
     return ppm
 
 
-def _read_secret(value: object, folder: Path) -> object:
+def _read_secret(value: object, reading: Reading) -> object:
     if not isinstance(value, str):
         # The wrong value is not shown: whatever stands here may be a key.
         raise FieldError('must be text such as "env:NAME" or "file:PATH"')
     try:
-        return resolve_secret(value, folder=folder)
+        return resolve_secret(value, folder=reading.folder, use=reading.secrets)
     except SecretError as error:
         raise FieldError(str(error)) from None
 
 
-def _read_networks(value: object, folder: Path) -> tuple[str, ...]:
+def _read_networks(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {_show(value)}')
     networks: list[str] = []
@@ -133,6 +149,6 @@ Price = Annotated[int, Rule(_read_price)]
 """Whole nano-units of currency per million tokens."""
 Fee = Annotated[int, Rule(_read_fee)]
 """Parts per million."""
-SecretReference = Rule(_read_secret)
+SecretReference = FileRule(_read_secret)
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 PositiveInt = Annotated[int, Meta(ge=1, le=2**53)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tollway.errors import SetupError
+from tollway.settings.fields import Reading
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.records import (
     BillingSettings,
@@ -16,7 +17,8 @@ from tollway.settings.records import (
     Settings,
     StoreSettings,
 )
-from tollway.settings.tables import Reading, entry_place, kinds_of, read_table, read_tables, unknown_key
+from tollway.settings.secret import SecretUse
+from tollway.settings.tables import entry_place, kinds_of, read_table, read_tables, unknown_key
 
 LOCAL_PROVIDER = "local"
 """The name of the provider that the local model is; no other may take it while that is enabled."""
@@ -39,7 +41,7 @@ def load_settings(path: Path) -> Settings:
     return settings
 
 
-def read_settings(path: Path) -> tuple[Settings, Mistakes]:
+def read_settings(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> tuple[Settings, Mistakes]:
     """Return what could be read of the file at `path`, and the mistakes in it so far.
 
     The settings are only good for looking for further mistakes when there is one. Raises SetupError when the file
@@ -48,7 +50,7 @@ def read_settings(path: Path) -> tuple[Settings, Mistakes]:
     source = str(path)
     document = _parse(path)
     mistakes = Mistakes(source)
-    reading = Reading(mistakes=mistakes, folder=path.absolute().parent)
+    reading = Reading(mistakes=mistakes, folder=path.absolute().parent, secrets=secrets)
     sections = kinds_of(Settings)
     values: dict[str, object] = {}
     for name, content in document.items():

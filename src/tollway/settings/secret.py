@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 ENVIRONMENT = "env:"
@@ -14,6 +14,15 @@ SECRET_BYTES_MAX = 16_384
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _ADVICE = 'write "env:NAME" and put the secret into that environment variable, or "file:PATH"'
+
+
+class SecretUse(StrEnum):
+    """What a reader of the settings wants with the secrets in them."""
+
+    RESOLVE = "resolve"
+    """To use them: one that leads nowhere is a mistake."""
+    LEAVE = "leave"
+    """Nothing: commands about the books work in a shell that has no provider's key."""
 
 
 class SecretError(ValueError):
@@ -46,24 +55,27 @@ class Secret:
         return hash(self._value)
 
 
-def resolve_secret(reference: str, *, folder: Path, environment: Mapping[str, str] = os.environ) -> Secret:
-    """Return what `reference` stands for; a relative PATH is relative to `folder`. Raises SecretError."""
-    if reference.startswith(ENVIRONMENT):
-        value = _from_environment(reference.removeprefix(ENVIRONMENT), environment)
-    elif reference.startswith(FILE):
-        value = _from_file(folder / reference.removeprefix(FILE))
-    else:
+def resolve_secret(reference: str, *, folder: Path, use: SecretUse) -> Secret:
+    """Return what `reference` stands for; a relative PATH is relative to `folder`. Raises SecretError.
+
+    With SecretUse.LEAVE the reference itself is all that is checked, and the secret is empty.
+    """
+    if not reference.startswith((ENVIRONMENT, FILE)):
         raise SecretError(f"a secret does not stand in this file; {_ADVICE}")
+    name = reference.removeprefix(ENVIRONMENT)
+    if name != reference and not _NAME.fullmatch(name):
+        # The text after env: may be the secret itself, pasted: it is not repeated.
+        raise SecretError(f"what follows env: is not the name of an environment variable; {_ADVICE}")
+    if use is SecretUse.LEAVE:
+        return Secret("")
+    value = _from_environment(name) if name != reference else _from_file(folder / reference.removeprefix(FILE))
     if not _VISIBLE_ASCII.fullmatch(value):
         raise SecretError(f"{reference} holds a space, a line break or a character outside ASCII, which no key has")
     return Secret(value)
 
 
-def _from_environment(name: str, environment: Mapping[str, str]) -> str:
-    if not _NAME.fullmatch(name):
-        # The text after env: may be the secret itself, pasted: it is not repeated.
-        raise SecretError(f"what follows env: is not the name of an environment variable; {_ADVICE}")
-    value = environment.get(name, "").strip()
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name, "").strip()
     if not value:
         raise SecretError(f"the environment variable {name} is not set; set it, or remove this line")
     return value

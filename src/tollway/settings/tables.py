@@ -4,14 +4,12 @@ import difflib
 from collections.abc import Mapping
 from enum import EnumType
 from functools import cache
-from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from tollway.settings.fields import FieldError, Rule
-from tollway.settings.mistakes import Mistakes
+from tollway.settings.fields import FieldError, FileRule, Reading, Rule
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -30,15 +28,10 @@ _WORDS = (
 )
 
 
+Hint = Any
+"""A type as annotations give it: a class, a union, a generic."""
+
 RecordType = type[msgspec.Struct]
-
-
-class Reading(NamedTuple):
-    """What every table of one file is read with."""
-
-    mistakes: Mistakes
-    folder: Path
-    """What relative paths in the file are relative to."""
 
 
 class Kind(NamedTuple):
@@ -47,9 +40,9 @@ class Kind(NamedTuple):
     field: str
     name: str
     required: bool
-    hint: Any
+    hint: Hint
     """The type of its value, for what no rule reads."""
-    rule: Rule | None
+    rule: Rule | FileRule | None
     record: RecordType | None
     """Set for a table (or, with `many`, a list of tables) of its own."""
     many: bool
@@ -63,10 +56,10 @@ def kinds_of(record: RecordType) -> Mapping[str, Kind]:
     return {kind.name: kind for kind in kinds}
 
 
-def _kind(field: msgspec.structs.FieldInfo, hint: Any) -> Kind:
+def _kind(field: msgspec.structs.FieldInfo, hint: Hint) -> Kind:
     if get_origin(hint) in (Union, UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
-    rules = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Rule)]
+    rules = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, (Rule, FileRule))]
     many = get_origin(hint) is tuple
     inner = get_args(hint)[0] if many else hint
     record = inner if isinstance(inner, type) and issubclass(inner, msgspec.Struct) else None
@@ -138,8 +131,10 @@ def _read_value(kind: Kind, value: object, place: str, reading: Reading) -> obje
         read = read_tables if kind.many else read_table
         return read(kind.record, value, place, reading)
     try:
+        if isinstance(kind.rule, FileRule):
+            return kind.rule.read(value, reading)
         if kind.rule is not None:
-            return kind.rule.read(value, reading.folder)
+            return kind.rule.read(value)
         return msgspec.convert(value, kind.hint)
     except FieldError as error:
         reading.mistakes.add(place, str(error))
@@ -148,7 +143,7 @@ def _read_value(kind: Kind, value: object, place: str, reading: Reading) -> obje
     return _MISSING
 
 
-def _plain(message: str, wanted: Any) -> str:
+def _plain(message: str, wanted: Hint) -> str:
     if isinstance(wanted, EnumType):
         return "must be one of " + ", ".join(f'"{choice.value}"' for choice in cast("Any", wanted))
     message = message.partition(" - at ")[0]
