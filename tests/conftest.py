@@ -1,0 +1,11 @@
+"""What every test shares: the machine's proxies are left alone, and Hypothesis has a short and a long profile."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+
+settings.register_profile("short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", parent=settings.get_profile("short"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
