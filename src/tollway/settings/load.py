@@ -34,9 +34,9 @@ LATER = "comes with a later version"
 _LISTS = {"providers": ProviderSettings, "models": ModelSettings}
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> Settings:
     """Return what the file at `path` says; raises SetupError with every mistake, one line each."""
-    settings, mistakes = read_settings(path)
+    settings, mistakes = read_settings(path, secrets=secrets)
     mistakes.raise_if_any()
     return settings
 

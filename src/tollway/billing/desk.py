@@ -1,0 +1,17 @@
+"""The use cases of the books together, as the command line and the admin API are given them. Knows no surface."""
+
+from typing import NamedTuple
+
+from tollway.billing.accounts import Accounts
+from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.keys import Keys
+from tollway.billing.statements import Statements
+
+
+class Desk(NamedTuple):
+    """Everything an operator can do with the books of one open store. Its calls wait for the disk."""
+
+    accounts: Accounts
+    keys: Keys
+    admin_keys: AdminKeys
+    statements: Statements

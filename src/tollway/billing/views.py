@@ -1,0 +1,139 @@
+"""What people see of the books: plain data with amounts as exact decimals, ids with their prefixes, times in UTC. Pure.
+
+The command line and the admin API show the same, so it stands here once. No view holds a secret.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from tollway.access.key_view import AdminKeyView, KeyView
+from tollway.ids import ACCOUNT, CARD, EXCHANGE, KEY, TRANSFER, render_id
+from tollway.ledger.lines import BILLED_REASON, ExchangeLine, Hold
+from tollway.ledger.records import Account, Balance, LedgerReport, Transfer, UsageRow
+from tollway.money import render_amount
+
+View = dict[str, object]
+
+RUNNING = "running"
+"""The outcome of a request that has none yet."""
+
+
+def view_account(account: Account) -> View:
+    """Show an account."""
+    return {
+        "id": render_id(ACCOUNT, account.id),
+        "name": account.name,
+        "currency": account.currency,
+        "state": account.state.value,
+        "created": view_time(account.created_ms),
+    }
+
+
+def view_balance(balance: Balance) -> View:
+    """Show what an account has, and how much of that running requests have set aside."""
+    return {
+        "balance": render_amount(balance.balance_nanos),
+        "held": render_amount(balance.held_nanos),
+        "currency": balance.currency,
+    }
+
+
+def view_transfer(transfer: Transfer) -> View:
+    """Show a movement of money."""
+    return {
+        "id": render_id(TRANSFER, transfer.id),
+        "kind": transfer.kind.value,
+        "from": transfer.debit_account,
+        "to": transfer.credit_account,
+        "amount": render_amount(transfer.amount_nanos),
+        "currency": transfer.currency,
+        "reason": transfer.reason,
+        "created": view_time(transfer.created_ms),
+    }
+
+
+def view_key(key: KeyView) -> View:
+    """Show an API key without its text."""
+    return {
+        "id": render_id(KEY, key.id),
+        "account": render_id(ACCOUNT, key.account_id),
+        "name": key.name,
+        "hint": key.hint,
+        "models": list(key.models),
+        "expires": view_time(key.expires_ms),
+        "revoked": view_time(key.revoked_ms),
+        "created": view_time(key.created_ms),
+    }
+
+
+def view_admin_key(key: AdminKeyView) -> View:
+    """Show an admin key without its text."""
+    return {
+        "id": render_id(KEY, key.id),
+        "name": key.name,
+        "revoked": view_time(key.revoked_ms),
+        "created": view_time(key.created_ms),
+    }
+
+
+def view_request(found: ExchangeLine | Hold) -> View:
+    """Show a request: the line that closed it, or, while it runs, what is set aside for it."""
+    shown: View = {
+        "id": render_id(EXCHANGE, found.exchange_id),
+        "account": render_id(ACCOUNT, found.account_id),
+        "key": render_id(KEY, found.key_id),
+        "model_asked": found.model_asked,
+        "started": view_time(found.started_ms),
+    }
+    if isinstance(found, Hold):
+        return shown | {"outcome": RUNNING, "hold": render_amount(found.amount_nanos)}
+    return shown | {
+        "outcome": found.outcome.value,
+        "billed": BILLED_REASON[found.outcome],
+        "status": found.status,
+        "ended": view_time(found.ended_ms),
+        "first_byte": view_time(found.first_byte_ms),
+        "streamed": found.streamed,
+        "lane": found.lane,
+        "provider": found.provider,
+        "model_routed": found.model_routed,
+        "model_answered": found.model_answered,
+        "attempts": found.attempts,
+        "usage": msgspec.structs.asdict(found.usage),
+        "basis": found.basis.value,
+        "price_card": None if found.card_id is None else render_id(CARD, found.card_id),
+        "hold": render_amount(found.hold_nanos),
+        "base_cost": render_amount(found.base_nanos),
+        "platform_fee": render_amount(found.fee_nanos),
+        "written_off": render_amount(found.written_off_nanos),
+        "total_cost": render_amount(found.total_nanos),
+    }
+
+
+def view_usage(row: UsageRow) -> View:
+    """Show what an account used of one model at one provider."""
+    return {
+        "account": render_id(ACCOUNT, row.account_id),
+        "provider": row.provider,
+        "model_routed": row.model_routed,
+        "requests": row.requests,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "base_cost": render_amount(row.base_nanos),
+        "platform_fee": render_amount(row.fee_nanos),
+        "written_off": render_amount(row.written_off_nanos),
+        "total_cost": render_amount(row.total_nanos),
+    }
+
+
+def view_report(report: LedgerReport) -> View:
+    """Show the outcome of a check of the ledger."""
+    return {"clean": not report.problems, "problems": list(report.problems), "counts": dict(report.counts)}
+
+
+def view_time(at_ms: int | None) -> str | None:
+    """Show a time in UTC to the millisecond, such as ``2026-01-31T09:30:00.000Z``; None stays None."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
