@@ -1,0 +1,416 @@
+"""How connections are opened, used again, and closed; nothing leaks, whoever leaves first."""
+
+import asyncio
+import gc
+import socket
+
+import pytest
+from tests.e2e.upstream.calling import GET, OK, TIMEOUTS, client, origin, post, until
+from tests.e2e.upstream.scripted_server import Peer, serve
+
+from tollway.catalog.records import Timeouts
+from tollway.errors import FailureKind, UpstreamFailure
+from tollway.upstream.connection import Connection
+from tollway.upstream.limits import Limits
+
+
+async def answers(peer: Peer) -> None:
+    """Answer for as long as the client asks."""
+    while True:
+        await peer.request()
+        await peer.send(OK)
+
+
+async def test_a_connection_serves_one_request_after_another() -> None:
+    async with serve(answers) as server, client() as lent:
+        for number in range(5):
+            answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+            assert answer.reused is (number > 0)
+            assert await answer.read() == b"ok"
+            answer.release()
+            answer.release()
+            assert lent.connections(origin(server.port)) == (1, 1)
+        assert server.connections == 1
+
+
+async def test_the_connection_that_became_free_last_is_taken_first() -> None:
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % peer.number)
+
+    async with serve(script) as server, client() as lent:
+        at = origin(server.port)
+        both = await asyncio.gather(*(lent.send(at, GET, timeouts=TIMEOUTS) for _ in range(2)))
+        await asyncio.gather(*(answer.read() for answer in both))
+        last = await (await lent.send(at, GET, timeouts=TIMEOUTS)).read()
+        for _ in range(3):
+            assert await (await lent.send(at, GET, timeouts=TIMEOUTS)).read() == last
+
+
+@pytest.mark.parametrize("how", ["connection: close", "HTTP/1.0", "no length"])
+async def test_a_connection_that_the_server_will_close_is_not_kept(how: str) -> None:
+    heads = {
+        "connection: close": b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.0": b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        "no length": b"HTTP/1.1 200 OK\r\n\r\nok",
+    }
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(heads[how])
+
+    async with serve(script) as server, client() as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert await answer.read() == b"ok"
+        assert lent.connections(origin(server.port))[1] == 0
+
+
+async def test_a_connection_closed_while_unused_leaves_the_pool() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+
+    async with serve(script) as server, client() as lent:
+        await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+        await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+
+
+async def test_bytes_that_nobody_asked_for_close_an_unused_connection() -> None:
+    kept = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await kept.wait()
+        await peer.send(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+        await peer.gone()
+
+    async with serve(script) as server, client() as lent:
+        await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+        assert lent.connections(origin(server.port)) == (1, 1)
+        kept.set()
+        await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_a_reused_connection_that_dies_before_the_answer_is_replaced_in_silence(ending: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await peer.request()
+        if peer.number > 0:
+            await peer.send(OK)
+        elif ending == "reset":
+            peer.reset()
+
+    async with serve(script) as server, client() as lent:
+        for _ in range(2):
+            answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+            assert await answer.read() == b"ok"
+            assert not answer.reused
+        assert server.connections == 2
+
+
+async def test_the_second_connection_is_not_replaced() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if peer.number == 0:
+            await peer.send(OK)
+            await peer.request()
+
+    async with serve(script) as server, client() as lent:
+        await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+        with pytest.raises(UpstreamFailure) as caught:
+            await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert caught.value.kind is FailureKind.BROKE
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("beginning", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_after_a_byte_of_the_answer_nothing_is_sent_again(beginning: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await peer.request()
+        await peer.send(beginning)
+
+    async with serve(script) as server, client() as lent:
+        await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+        with pytest.raises(UpstreamFailure) as caught:
+            await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert caught.value.kind is FailureKind.BROKE
+        assert server.connections == 1
+
+
+async def test_a_request_that_the_server_had_for_long_is_not_sent_again() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await peer.request()
+        await asyncio.sleep(0.05)
+
+    async with serve(script) as server, client(Limits(stale_s=0.01)) as lent:
+        await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+        with pytest.raises(UpstreamFailure) as caught:
+            await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert caught.value.kind is FailureKind.BROKE
+        assert server.connections == 1
+
+
+async def test_unused_connections_expire_oldest_first() -> None:
+    async with serve(answers) as server, client(Limits(idle_connection_s=0.05)) as lent:
+        at = origin(server.port)
+        both = await asyncio.gather(*(lent.send(at, GET, timeouts=TIMEOUTS) for _ in range(2)))
+        await asyncio.gather(*(answer.read() for answer in both))
+        assert lent.connections(at) == (2, 2)
+        await asyncio.sleep(0.03)
+        await (await lent.send(at, GET, timeouts=TIMEOUTS)).read()
+        await until(lambda: lent.connections(at)[0] < 2)
+        assert lent.connections(at) == (1, 1)
+        await until(lambda: lent.connections(at) == (0, 0))
+
+
+async def test_no_more_unused_connections_are_kept_than_allowed() -> None:
+    async with serve(answers) as server, client(Limits(idle_per_origin_max=2)) as lent:
+        at = origin(server.port)
+        many = await asyncio.gather(*(lent.send(at, GET, timeouts=TIMEOUTS) for _ in range(5)))
+        await asyncio.gather(*(answer.read() for answer in many))
+        await until(lambda: lent.connections(at) == (2, 2))
+
+
+async def test_no_more_connections_are_opened_than_allowed() -> None:
+    async with serve(answers) as server, client(Limits(connections_per_origin_max=2)) as lent:
+        at = origin(server.port)
+        asked = (lent.send(at, GET, timeouts=TIMEOUTS) for _ in range(3))
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, UpstreamFailure)]
+        assert [failure.kind for failure in failures] == [FailureKind.CONNECT]
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("waits_for", ["head", "body", "whole body"])
+async def test_a_cancelled_task_closes_the_connection(waits_for: str) -> None:
+    ready, left = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if waits_for != "head":
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        ready.set()
+        await peer.gone()
+        left.set()
+
+    async with serve(script) as server, client() as lent:
+
+        async def consume() -> None:
+            answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+            await (answer.next() if waits_for == "body" else answer.read())
+
+        task = asyncio.create_task(consume())
+        await ready.wait()
+        for _ in range(9):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            await left.wait()
+        await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+
+
+async def test_a_task_cancelled_while_its_answer_arrives_takes_no_other_exchange_down() -> None:
+    async with serve(answers) as server, client() as lent:
+        at = origin(server.port)
+        await (await lent.send(at, GET, timeouts=TIMEOUTS)).read()
+        for turns in range(12):
+            task = asyncio.create_task(lent.send(at, GET, timeouts=TIMEOUTS))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            other = await lent.send(at, GET, timeouts=TIMEOUTS)
+            assert await other.read() == b"ok"
+            await asyncio.wait([task])
+        opened, idle = lent.connections(at)
+        assert opened == idle
+
+
+async def test_releasing_an_unfinished_answer_closes_the_connection_and_wakes_its_reader() -> None:
+    left = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n1234")
+        await peer.gone()
+        left.set()
+
+    async with serve(script) as server, client() as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        reader = asyncio.create_task(answer.read())
+        await asyncio.sleep(0)
+        answer.release()
+        answer.release()
+        with pytest.raises(UpstreamFailure):
+            await reader
+        async with asyncio.timeout(5):
+            await left.wait()
+
+
+async def test_closing_the_client_ends_what_is_under_way_and_refuses_what_comes() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if peer.number == 0:
+            await peer.send(OK)
+        await peer.gone()
+
+    async with serve(script) as server, client() as lent:
+        at = origin(server.port)
+        await (await lent.send(at, GET, timeouts=TIMEOUTS)).read()
+        under_way = [asyncio.create_task(lent.send(at, GET, timeouts=TIMEOUTS)) for _ in range(2)]
+        await until(lambda: server.connections == 2)
+        await asyncio.sleep(0)
+        await lent.close()
+        assert lent.connections(at) == (0, 0)
+        for task in under_way:
+            with pytest.raises(UpstreamFailure):
+                await task
+        with pytest.raises(UpstreamFailure) as caught:
+            await lent.send(at, GET, timeouts=TIMEOUTS)
+        assert caught.value.kind is FailureKind.CONNECT
+
+
+async def test_a_refused_connection_is_said_without_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with client() as lent:
+        with pytest.raises(UpstreamFailure) as caught:
+            await lent.send(origin(port), GET, timeouts=TIMEOUTS)
+    assert caught.value.kind is FailureKind.CONNECT
+    assert str(caught.value) == "the connection was refused"
+    # A log that writes the chain of causes would write the address.
+    assert caught.value.__context__ is None
+
+
+async def test_an_early_refusal_is_readable_while_the_request_is_still_being_sent() -> None:
+    refused = b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large"
+    left = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(refused)
+        # It does not read on: the request cannot be sent to its end.
+        await left.wait()
+
+    async with serve(script) as server, client() as lent:
+        answer = await lent.send(origin(server.port), post(b"x" * 32_000_000), timeouts=TIMEOUTS)
+        assert (answer.status, await answer.read()) == (413, b"too large")
+        # What is half sent cannot be followed by another request.
+        await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+        left.set()
+
+
+async def test_a_long_request_is_sent_at_the_pace_of_a_slow_reader() -> None:
+    body = bytes(range(256)) * 40_000
+    read: list[bytes] = []
+    go = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        read.append(await peer.head())
+        await go.wait()
+        read.append(await peer.reader.readexactly(len(body)))
+        await peer.send(OK)
+        # The whole request was taken, so the connection is good for another.
+        assert await peer.request() == GET
+        await peer.send(OK)
+
+    async with serve(script) as server, client() as lent:
+        task = asyncio.create_task(lent.send(origin(server.port), post(body), timeouts=TIMEOUTS))
+        await until(lambda: len(read) == 1)
+        go.set()
+        assert await (await task).read() == b"ok"
+        assert read[1] == body
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert (answer.reused, await answer.read()) == (True, b"ok")
+
+
+async def test_a_fast_server_waits_for_a_slow_consumer_and_nothing_is_lost() -> None:
+    limits = Limits(buffer_bytes_max=64 * 1024)
+    read_bytes = 256 * 1024
+    size = 48 * 1024 * 1024
+    sent = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal sent
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+        block = bytes(range(256)) * 256
+        while sent < size:
+            await peer.send(block)
+            sent += len(block)
+        assert await peer.request() == GET
+        await peer.send(OK)
+
+    async with serve(script) as server, client(limits) as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        await until(lambda: answer.buffered > limits.buffer_bytes_max)
+        # The server is stopped by a full socket: what it has sent does not grow any more, and is not all.
+        before = -1
+        while before < sent:
+            before = sent
+            await asyncio.sleep(0.02)
+        assert sent < size
+        assert answer.buffered <= limits.buffer_bytes_max + read_bytes
+        got = 0
+        while piece := await answer.next():
+            assert piece[0] == got % 256
+            assert len(piece) <= limits.buffer_bytes_max + read_bytes
+            got += len(piece)
+        assert got == size
+        again = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        assert (again.reused, await again.read()) == (True, b"ok")
+
+
+async def test_reading_whole_is_not_held_back_by_the_bound_of_the_buffer() -> None:
+    body = bytes(range(256)) * 40_000
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        await peer.gone()
+
+    async with serve(script) as server, client(Limits(buffer_bytes_max=1000)) as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        await until(lambda: answer.buffered > 1000)
+        assert await answer.read() == body
+        await until(lambda: lent.connections(origin(server.port)) == (1, 1))
+
+
+async def test_a_closed_connection_is_freed_without_the_cycle_collector() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+
+    async with serve(script) as server, client() as lent:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await (await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)).read()
+            await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+            await asyncio.sleep(0)
+            assert [thing for thing in gc.get_objects() if isinstance(thing, Connection)] == []
+        finally:
+            gc.enable()
+
+
+async def test_a_large_answer_in_one_byte_chunks_arrives() -> None:
+    wire = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n"
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(wire)
+        await peer.gone()
+
+    async with serve(script) as server, client() as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=Timeouts())
+        assert await answer.read() == b"x" * 20_000
