@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+
 from tests.e2e.upstream.calling import GET, OK, TIMEOUTS, client, origin, post, until
 from tests.e2e.upstream.scripted_server import Peer, serve
-
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.client import Answer, UpstreamClient
 from tollway.upstream.limits import Limits

@@ -5,9 +5,9 @@ import socket
 from contextlib import ExitStack
 
 import pytest
+
 from tests.e2e.upstream.calling import GET, OK, client, origin, post, until
 from tests.e2e.upstream.scripted_server import Peer, serve
-
 from tollway.catalog.records import Timeouts
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.limits import Limits
