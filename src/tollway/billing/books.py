@@ -14,7 +14,6 @@ from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.slices import Grant, Slice
 from tollway.ledger.unknown import unknown_line
 
-
 BORROW_WAIT_S = 5.0
 """How long a request waits for a loan: longer than any commit of a healthy disk, shorter than a client's patience."""
 
@@ -139,7 +138,8 @@ class Books:
         hold = self._open.pop(line.exchange_id, None)
         if hold is None:
             raise HoldNotOpen(f"exchange {line.exchange_id} has no open hold")
-        assert line.account_id == hold.account_id and line.hold_nanos == hold.amount_nanos, "a line closes its own hold"
+        assert line.account_id == hold.account_id, "a line closes its own hold"
+        assert line.hold_nanos == hold.amount_nanos, "a line says what was held"
         cost = line.base_nanos + line.fee_nanos
         purse = self._slices[hold.account_id]
         paid = purse.settle(held_nanos=hold.amount_nanos, cost_nanos=cost)

@@ -1,64 +1,275 @@
-"""The door to the store: opens it, and gives out what the rest wires together. Knows no HTTP and no use case."""
+"""The door to the store: opens it, and gives out what the rest wires together. Knows no HTTP and no use case.
 
-from typing import Literal, Self
+A worker that serves does, inside its running loop:
 
+    store = Store.open(url, durability="full")
+    store.reclaim_dead_workers(now_ms)               at the start, and every few seconds in a thread
+    worker = store.register_worker(now_ms)           worker.id stands on its holds and lines
+    exchange_ids = IdSource(worker=worker.number, after=worker.last_id)
+    commits = store.group_commit(worker)
+    commits.start()
+    books, keys = Books(commits), store.key_directory()
+    ...                                              every second: books.expire, books.give_back_idle, keys.poll
+    await commits.stop()
+    store.close()
+"""
+
+import asyncio
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DatabaseError
+
+from tollway import clock
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
+from tollway.errors import SetupError
 from tollway.ids import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
+from tollway.store import account_rows, books_reader, key_rows, schema, workers
+from tollway.store.change_signal import ChangeSignal
+from tollway.store.check import check_books
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
+from tollway.store.ledger_writer import LedgerWriter
+from tollway.store.numbers import NumberClaim, Numbers, SharedIds
+from tollway.store.sqlite import WRITER_BUSY_TIMEOUT_MS, Durability, connect, database_path, open_engine
+from tollway.store.tables import price_cards
 from tollway.store.workers import Worker
 
-type Durability = Literal["full", "normal"]
+LINES_WAITING_MAX = 20_000
+"""About a second of charges at full speed: beyond that, a request is better refused than kept waiting."""
+KEYS_CACHED_MAX = 100_000
+"""About 50 MB of keys that are in use; the others are read again."""
 
 
 class Store:
-    """An open store. SIGNATURES ONLY FOR NOW; bodies follow."""
+    """An open store. Its plain methods are transactions of their own and may be called from any thread."""
+
+    def __init__(self, path: Path, engine: Engine, durability: Durability) -> None:
+        """Use `Store.open`."""
+        self._path = path
+        self._engine = engine
+        self._durability: Durability = durability
+        self._signal = ChangeSignal(path.with_name(f"{path.name}.signal"))
+        self._numbers = Numbers(path.with_name(f"{path.name}.locks"))
+        self._claims: dict[int, NumberClaim] = {}
+        self._directories: list[KeyDirectory] = []
 
     @classmethod
-    def open(cls, url: str, *, durability: str = "full") -> Self: ...
-    def close(self) -> None: ...
+    def open(cls, url: str, *, durability: Durability = "full") -> Self:
+        """Open the store at `url`, making it when there is none.
 
-    # start of a serving worker, in this order, inside the running loop:
-    #   store = Store.open(url, durability=...)
-    #   store.reclaim_dead_workers(now_ms)            # at start and every few seconds, in a thread
-    #   worker = store.register_worker(now_ms)        # worker.id goes into Hold/ExchangeLine.worker_id
-    #   exchange_ids = IdSource(worker=worker.number, after=worker.last_id)
-    #   commits = store.group_commit(worker, lines_waiting_max=...); commits.start()
-    #   books = Books(commits); keys = store.key_directory()
-    #   every second: books.expire(now_ms); books.give_back_idle(); keys.poll()
-    #   readyz: await commits.probe()
-    #   end: await commits.stop(); store.close()
-    def reclaim_dead_workers(self, now_ms: int) -> int: ...
-    def register_worker(self, now_ms: int) -> Worker: ...
-    def group_commit(self, worker: Worker, *, lines_waiting_max: int = 20_000) -> GroupCommit: ...
-    def key_directory(self, *, entries_max: int = 100_000) -> KeyDirectory: ...
-    def ids(self) -> "SharedIds": ...
+        Raises SetupError when the URL is not one, the folder cannot be written, or the store has another schema.
+        """
+        path = database_path(url)
+        engine = open_engine(path, durability=durability)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with engine.execution_options(writes=True).begin() as connection:
+                version = schema.schema_version(connection)
+                if version is None:
+                    schema.create(connection)
+                else:
+                    schema.require_current(version)
+            return cls(path, engine, durability)
+        except BaseException as error:
+            engine.dispose()
+            if isinstance(error, OSError | DatabaseError):
+                raise SetupError((f"[store] url: {path} cannot be opened: {error}",)) from error
+            raise
 
-    # for billing's Protocols
-    def add_account(self, account: Account, credit: Transfer | None) -> None: ...
-    def account(self, account_id: int) -> Account | None: ...
-    def accounts(self) -> tuple[Account, ...]: ...
-    def set_account_state(self, account_id: int, state: AccountState) -> bool: ...
-    def post(self, transfer: Transfer) -> bool: ...
-    def balance(self, account_id: int) -> Balance | None: ...
-    def add_key(self, key: KeyView, digest: bytes) -> None: ...
-    def keys(self, account_id: int | None) -> tuple[KeyView, ...]: ...
-    def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None: ...
-    def add_admin_key(self, key: AdminKeyView, digest: bytes) -> None: ...
-    def admin_keys(self) -> tuple[AdminKeyView, ...]: ...
-    def find_admin_key(self, digest: bytes) -> AdminKeyView | None: ...
-    def revoke_admin_key(self, key_id: int, revoked_ms: int) -> AdminKeyView | None: ...
-    def exchange(self, exchange_id: int) -> ExchangeLine | Hold | None: ...
-    def exchanges(self, account_id: int | None, limit: int) -> tuple[ExchangeLine, ...]: ...
-    def transfers(self, account_id: int | None, limit: int) -> tuple[Transfer, ...]: ...
-    def usage(self, account_id: int | None) -> tuple[UsageRow, ...]: ...
-    def check(self) -> LedgerReport: ...
-    def record_cards(self, cards: tuple[PriceCard, ...], now_ms: int) -> None: ...
+    def close(self) -> None:
+        """Close everything, and let others take this process's numbers."""
+        for directory in self._directories:
+            directory.close()
+        self._engine.dispose()
+        self._signal.close()
+        for claim in self._claims.values():
+            claim.release()
 
+    # -- for a worker
 
-def migrate(url: str) -> str:
-    """Bring a store to this schema version; returns the version. In store/migrate.py, imports Alembic."""
-    ...
+    def reclaim_dead_workers(self, now_ms: int) -> int:
+        """Settle the affairs of every worker that died; return how many. Their open exchanges become INTERRUPTED."""
+        settled = 0
+        with self._reading() as connection:
+            numbers = workers.registered_numbers(connection)
+        for number in numbers:
+            claim = self._numbers.try_claim(number)
+            if claim is None:
+                continue
+            try:
+                with self._writing() as connection:
+                    settled += workers.settle_number(connection, number, now_ms)
+            finally:
+                claim.release()
+        return settled
+
+    def register_worker(self, now_ms: int) -> Worker:
+        """Make this process a worker of the store, with a number of its own, until it retires or dies."""
+        claim = self._claim()
+        with self._writing() as connection:
+            return workers.register(connection, claim, now_ms)
+
+    def group_commit(self, worker: Worker, *, lines_waiting_max: int = LINES_WAITING_MAX) -> GroupCommit:
+        """Return the writer of a worker's lines, for the running loop; call its `start`."""
+        connection = connect(self._path, durability=self._durability, busy_timeout_ms=WRITER_BUSY_TIMEOUT_MS)
+        return GroupCommit(
+            LedgerWriter(connection, worker.id),
+            loop=asyncio.get_running_loop(),
+            lines_waiting_max=lines_waiting_max,
+            retire=partial(self.retire, worker),
+        )
+
+    def retire(self, worker: Worker) -> None:
+        """End a worker of this process: close what it left open, give back its loans and its number."""
+        with self._writing() as connection:
+            workers.settle_worker(connection, worker.id, clock.now_ms())
+        self._claims.pop(worker.number).release()
+
+    def key_directory(self, *, entries_max: int = KEYS_CACHED_MAX) -> KeyDirectory:
+        """Return the keys for the data plane of one thread."""
+        connection = connect(self._path, durability=self._durability)
+        directory = KeyDirectory(connection, self._signal, entries_max=entries_max)
+        self._directories.append(directory)
+        return directory
+
+    def ids(self) -> SharedIds:
+        """Return a source of ids that threads may share and that no live process repeats."""
+        claim = self._claim()
+        with self._reading() as connection:
+            return SharedIds(IdSource(worker=claim.number, after=workers.last_id(connection)))
+
+    # -- for billing
+
+    def add_account(self, account: Account, credit: Transfer | None) -> None:
+        """Write an account, its purse, and its first credit."""
+        with self._writing() as connection:
+            account_rows.add_account(connection, account, credit)
+
+    def account(self, account_id: int) -> Account | None:
+        """Read one account."""
+        with self._reading() as connection:
+            return account_rows.read_account(connection, account_id)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Read all accounts, oldest first."""
+        with self._reading() as connection:
+            return account_rows.read_accounts(connection)
+
+    def set_account_state(self, account_id: int, state: AccountState) -> bool:
+        """Change an account's state in every worker; False when there is no such account."""
+        with self._writing() as connection:
+            changed = account_rows.set_account_state(connection, account_id, state)
+        self._signal.bump()
+        return changed
+
+    def post(self, transfer: Transfer) -> bool:
+        """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""
+        with self._writing() as connection:
+            posted = account_rows.post(connection, transfer)
+            if not posted:
+                connection.rollback()
+            return posted
+
+    def balance(self, account_id: int) -> Balance | None:
+        """Read what an account has, and what its running exchanges hold."""
+        with self._reading() as connection:
+            return books_reader.read_balance(connection, account_id)
+
+    def add_key(self, key: KeyView, digest: bytes) -> None:
+        """Write a key."""
+        with self._writing() as connection:
+            key_rows.add_key(connection, key, digest)
+        self._signal.bump()
+
+    def keys(self, account_id: int | None) -> tuple[KeyView, ...]:
+        """Read the keys of an account, or all, oldest first."""
+        with self._reading() as connection:
+            return key_rows.read_keys(connection, account_id)
+
+    def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None:
+        """Revoke a key in every worker, keeping the first time; None when there is no such key."""
+        with self._writing() as connection:
+            key = key_rows.revoke_key(connection, key_id, revoked_ms)
+        self._signal.bump()
+        return key
+
+    def add_admin_key(self, key: AdminKeyView, digest: bytes) -> None:
+        """Write an admin key."""
+        with self._writing() as connection:
+            key_rows.add_admin_key(connection, key, digest)
+
+    def admin_keys(self) -> tuple[AdminKeyView, ...]:
+        """Read all admin keys, oldest first."""
+        with self._reading() as connection:
+            return key_rows.read_admin_keys(connection)
+
+    def find_admin_key(self, digest: bytes) -> AdminKeyView | None:
+        """Read the admin key with this digest, revoked or not."""
+        with self._reading() as connection:
+            return key_rows.find_admin_key(connection, digest)
+
+    def revoke_admin_key(self, key_id: int, revoked_ms: int) -> AdminKeyView | None:
+        """Revoke an admin key, keeping the first time; None when there is no such key."""
+        with self._writing() as connection:
+            return key_rows.revoke_admin_key(connection, key_id, revoked_ms)
+
+    def exchange(self, exchange_id: int) -> ExchangeLine | Hold | None:
+        """Read a finished exchange, or the hold of one that runs."""
+        with self._reading() as connection:
+            return books_reader.read_exchange(connection, exchange_id)
+
+    def exchanges(self, account_id: int | None, limit: int) -> tuple[ExchangeLine, ...]:
+        """Read finished exchanges, newest first."""
+        with self._reading() as connection:
+            return books_reader.read_exchanges(connection, account_id, limit)
+
+    def transfers(self, account_id: int | None, limit: int) -> tuple[Transfer, ...]:
+        """Read transfers, newest first."""
+        with self._reading() as connection:
+            return books_reader.read_transfers(connection, account_id, limit)
+
+    def usage(self, account_id: int | None) -> tuple[UsageRow, ...]:
+        """Sum finished exchanges by account, provider and model."""
+        with self._reading() as connection:
+            return books_reader.read_usage_rows(connection, account_id)
+
+    def check(self) -> LedgerReport:
+        """Prove the books on one snapshot."""
+        with self._reading() as connection:
+            return check_books(connection, dead_numbers=workers.dead_numbers(connection, self._numbers))
+
+    # -- for the catalog
+
+    def record_cards(self, cards: Iterable[PriceCard], now_ms: int) -> None:
+        """Keep the price cards that charges will name; a card that is there already stays as it is."""
+        rows = [{**msgspec.structs.asdict(card), "created_ms": now_ms} for card in cards]
+        if rows:
+            with self._writing() as connection:
+                connection.execute(upsert(price_cards).on_conflict_do_nothing(), rows)
+
+    # -- inside
+
+    def _claim(self) -> NumberClaim:
+        claim = self._numbers.claim()
+        self._claims[claim.number] = claim
+        return claim
+
+    @contextmanager
+    def _reading(self) -> Generator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Generator[Connection]:
+        with self._engine.execution_options(writes=True).begin() as connection:
+            yield connection

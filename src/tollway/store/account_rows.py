@@ -1,0 +1,79 @@
+"""Accounts, their purses, and the transfers that fill them, in SQL. Runs in the caller's transaction."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tollway.ledger.records import Account, AccountState, Transfer, account_leg
+from tollway.money import AMOUNT_NANOS_MAX
+from tollway.store.key_rows import move_access_version
+from tollway.store.tables import accounts, purses, transfers
+
+_ACCOUNT_LEG = account_leg(0).removesuffix("0")
+
+
+def add_account(connection: Connection, account: Account, credit: Transfer | None) -> None:
+    """Write an account, its purse, and its first credit."""
+    connection.execute(
+        insert(accounts).values(
+            id=account.id,
+            name=account.name,
+            currency=account.currency,
+            state=account.state.value,
+            created_ms=account.created_ms,
+        )
+    )
+    connection.execute(insert(purses).values(account_id=account.id, balance_nanos=0, leased_nanos=0))
+    if credit is not None:
+        assert post(connection, credit), "an empty purse takes any amount"
+
+
+def read_accounts(connection: Connection) -> tuple[Account, ...]:
+    """Return all accounts, oldest first."""
+    return tuple(_read(row) for row in connection.execute(select(accounts).order_by(accounts.c.id)))
+
+
+def read_account(connection: Connection, account_id: int) -> Account | None:
+    """Return one account."""
+    row = connection.execute(select(accounts).where(accounts.c.id == account_id)).first()
+    return None if row is None else _read(row)
+
+
+def set_account_state(connection: Connection, account_id: int, state: AccountState) -> bool:
+    """Change an account's state; False when there is no such account."""
+    changed = connection.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
+    move_access_version(connection)
+    return changed.rowcount == 1
+
+
+def post(connection: Connection, transfer: Transfer) -> bool:
+    """Move money between its two legs.
+
+    False, and nothing is to be committed, when a purse is missing, has lent too much to pay, or would overflow.
+    """
+    amount = transfer.amount_nanos
+    b, lent = purses.c.balance_nanos, purses.c.leased_nanos
+    moves = (
+        (transfer.debit_account, -amount, b - lent >= amount),
+        (transfer.credit_account, amount, b <= AMOUNT_NANOS_MAX - amount),
+    )
+    for leg, change, possible in moves:
+        if leg.startswith(_ACCOUNT_LEG):
+            mine = purses.c.account_id == int(leg.removeprefix(_ACCOUNT_LEG))
+            moved = connection.execute(update(purses).where(mine, possible).values(balance_nanos=b + change))
+            if moved.rowcount != 1:
+                return False
+    fields = msgspec.structs.asdict(transfer)
+    connection.execute(insert(transfers).values({**fields, "kind": transfer.kind.value}))
+    return True
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(
+        id=row.id,
+        name=row.name,
+        currency=row.currency,
+        state=AccountState(row.state),
+        created_ms=row.created_ms,
+    )

@@ -1,0 +1,265 @@
+"""One writer for all exchanges of a worker: takes all lines that wait, commits them at once, wakes whoever waits.
+
+The event loop hands one batch at a time to a thread, because a disk may take milliseconds and the loop may not.
+Knows no money rule and no SQL.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from tollway import clock
+from tollway.errors import TollwayError
+from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.ledger.slices import Grant
+from tollway.store.ledger_writer import Batch, LedgerWriter, Written
+
+HOLD_AGE_S = 0.02
+"""A hold younger than this is not written: most exchanges against a fast provider end before, with one row in all."""
+RETRY_FIRST_S = 0.01
+RETRY_LAST_S = 1.0
+PROBE_WAIT_S = 2.0
+STOP_WAIT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class NotDurable(TollwayError):
+    """The worker stops and its last lines could not be written: their charges are not in the books."""
+
+
+class _Load:
+    """A batch and who waits for it, position by position."""
+
+    __slots__ = ("batch", "closed", "lent", "probed")
+
+    def __init__(self) -> None:
+        self.batch = Batch()
+        self.closed: list[asyncio.Future[None]] = []
+        self.lent: list[asyncio.Future[Grant]] = []
+        self.probed: asyncio.Future[None] | None = None
+
+    def __bool__(self) -> bool:
+        batch = self.batch
+        return bool(batch.closes or batch.holds or batch.borrows or batch.returns or batch.probes)
+
+    def waiting(self) -> list[asyncio.Future[None] | asyncio.Future[Grant]]:
+        probed = () if self.probed is None else (self.probed,)
+        return [future for future in (*self.closed, *self.lent, *probed) if not future.done()]
+
+
+class GroupCommit:
+    """What billing calls `Commits`. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        writer: LedgerWriter,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        lines_waiting_max: int,
+        retire: Callable[[], None],
+    ) -> None:
+        """Write with `writer`; refuse new holds beyond `lines_waiting_max`; `retire` ends the worker in the store."""
+        self._writer = writer
+        self._loop = loop
+        self._lines_waiting_max = lines_waiting_max
+        self._retire = retire
+        self._next = _Load()
+        self._young: dict[int, Hold] = {}
+        self._grown: dict[int, Hold] = {}
+        self._ageing: asyncio.TimerHandle | None = None
+        self._in_flight = False
+        self._due = False
+        self._healthy = True
+        self._fenced = False
+        self._stopping = False
+        self._idle: asyncio.Future[None] | None = None
+        self._thread: threading.Thread | None = None
+        self._inbox: queue.SimpleQueue[_Load | None] = queue.SimpleQueue()
+        self._give_up = threading.Event()
+        self.lines_waiting = 0
+        """Closing lines that are not durable yet."""
+        self.lines_refused = 0
+        """Lines that could not be written: each is a defect."""
+        self.commits = 0
+        self.accepting = True
+        """False while nothing can be written, or too many lines wait to be."""
+
+    # -- for Books
+
+    def open(self, hold: Hold) -> None:
+        """Take a hold line, to be written when it is announced or 20 to 40 ms old, unless it is closed before."""
+        self._young[hold.exchange_id] = hold
+        if self._ageing is None:
+            self._ageing = self._loop.call_later(HOLD_AGE_S, self._age)
+
+    def announce(self, exchange_id: int) -> None:
+        """Put the hold line into the next commit, unless it has been written."""
+        hold = self._young.pop(exchange_id, None) or self._grown.pop(exchange_id, None)
+        if hold is not None:
+            self._next.batch.holds[exchange_id] = hold
+            self._wake()
+
+    def close(self, line: ExchangeLine) -> asyncio.Future[None]:
+        """Take a closing line; the future is done when it is durable, or holds LineRefused or NotDurable."""
+        load = self._next
+        exchange_id = line.exchange_id
+        unwritten = (
+            self._young.pop(exchange_id, None)
+            or self._grown.pop(exchange_id, None)
+            or load.batch.holds.pop(exchange_id, None)
+        )
+        if unwritten is None:
+            load.batch.ended_holds.append(exchange_id)
+        durable: asyncio.Future[None] = self._loop.create_future()
+        load.batch.closes.append(line)
+        load.closed.append(durable)
+        self.lines_waiting += 1
+        if self.lines_waiting >= self._lines_waiting_max:
+            self.accepting = False
+        self._wake()
+        return durable
+
+    def borrow(self, account_id: int, needed_nanos: int) -> asyncio.Future[Grant]:
+        """Ask the purse for a loan of at least what is needed."""
+        lent: asyncio.Future[Grant] = self._loop.create_future()
+        self._next.batch.borrows.append((account_id, needed_nanos))
+        self._next.lent.append(lent)
+        self._wake()
+        return lent
+
+    def give_back(self, account_id: int, amount_nanos: int) -> None:
+        """Return borrowed money to the purse."""
+        returns = self._next.batch.returns
+        returns[account_id] = returns.get(account_id, 0) + amount_nanos
+        self._wake()
+
+    # -- for the process
+
+    def start(self) -> None:
+        """Start the writer's thread."""
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    async def probe(self) -> bool:
+        """Commit a tiny write; return whether that worked in time, which is what ready means."""
+        if self._fenced or self._stopping:
+            return False
+        load = self._next
+        if load.probed is None:
+            load.probed = self._loop.create_future()
+            load.batch.probes = 1
+            self._wake()
+        done, _ = await asyncio.wait((load.probed,), timeout=PROBE_WAIT_S)
+        return bool(done) and load.probed.exception() is None and self.accepting
+
+    async def stop(self) -> None:
+        """Write all that waits, give every loan back and end the worker; to be called when no exchange runs.
+
+        When the store cannot be written for ten seconds, what waits fails with NotDurable, and the worker's loans
+        are left to be reclaimed.
+        """
+        self._stopping = True
+        self.accepting = False
+        if self._ageing is not None:
+            self._ageing.cancel()
+        if self._in_flight or self._next:
+            self._idle = self._loop.create_future()
+            done, _ = await asyncio.wait((self._idle,), timeout=STOP_WAIT_S)
+            if not done:
+                self._give_up.set()
+                await self._idle
+        self._inbox.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._writer.close()
+        if not self._give_up.is_set():
+            await asyncio.to_thread(self._retire)
+
+    def step(self) -> None:
+        """Commit what waits, here and now: for a worker without a thread, as tests have it."""
+        assert self._thread is None, "a started writer steps by itself"
+        load, self._next = self._next, _Load()
+        if load:
+            self._finish(load, self._writer.write(load.batch, clock.now_ms()))
+
+    # -- inside
+
+    def _wake(self) -> None:
+        if not self._due and not self._in_flight and self._thread is not None:
+            self._due = True
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._due = False
+        if self._next and not self._in_flight:
+            load, self._next = self._next, _Load()
+            self._in_flight = True
+            self._inbox.put(load)
+        elif self._idle is not None and not self._in_flight and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _age(self) -> None:
+        """Write the holds that were there at the last turn; one timer serves them all."""
+        if self._grown:
+            self._next.batch.holds.update(self._grown)
+            self._wake()
+        self._grown = self._young
+        self._young = {}
+        self._ageing = self._loop.call_later(HOLD_AGE_S, self._age) if self._grown else None
+
+    def _run(self) -> None:
+        while (load := self._inbox.get()) is not None:
+            written = self._write(load.batch)
+            self._tell(self._finish, load, written)
+
+    def _write(self, batch: Batch) -> Written | None:
+        """Write until it is durable; None when the worker stops and it still is not."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                return self._writer.write(batch, clock.now_ms())
+            except Exception:  # whatever it is, this thread must not die: all charges pass here
+                log.exception("the ledger cannot be written; trying again")
+                self._tell(self._sicken)
+                if self._give_up.wait(pause_s):
+                    return None
+                pause_s = min(pause_s * 2, RETRY_LAST_S)
+
+    def _tell(self, callback: Callable[..., None], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            log.exception("the event loop ended before the ledger's writer did")
+
+    def _sicken(self) -> None:
+        self._healthy = False
+        self.accepting = False
+
+    def _finish(self, load: _Load, written: Written | None) -> None:
+        self._in_flight = False
+        self._hand_over()
+        self.lines_waiting -= len(load.closed)
+        if written is None:
+            for future in load.waiting():
+                future.set_exception(NotDurable("the ledger could not be written before the worker stopped"))
+            return
+        self.commits += 1
+        self._healthy = True
+        self._fenced = self._fenced or written.fenced
+        self.accepting = not self._stopping and not self._fenced and self.lines_waiting < self._lines_waiting_max
+        for position, refusal in written.refused.items():
+            self.lines_refused += 1
+            log.error("a line was refused: %s", refusal)
+            if not load.closed[position].done():
+                load.closed[position].set_exception(refusal)
+        for durable in load.closed:
+            if not durable.done():
+                durable.set_result(None)
+        for lent, grant in zip(load.lent, written.grants, strict=True):
+            if not lent.done():
+                lent.set_result(grant)
+        if load.probed is not None and not load.probed.done():
+            load.probed.set_result(None)

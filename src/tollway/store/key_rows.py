@@ -1,0 +1,96 @@
+"""Keys and admin keys in SQL. Knows no secret: only digests. Runs in the caller's transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Integer, String, cast, insert, select, update
+
+from tollway.access.key_view import AdminKeyView, KeyView
+from tollway.store.rows import fields_of
+from tollway.store.schema import ACCESS_VERSION_KEY
+from tollway.store.tables import admin_keys, keys, meta
+
+_KEY = (
+    keys.c.id,
+    keys.c.account_id,
+    keys.c.name,
+    keys.c.hint,
+    keys.c.models,
+    keys.c.expires_ms,
+    keys.c.revoked_ms,
+    keys.c.created_ms,
+)
+_ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
+
+
+def move_access_version(connection: Connection) -> None:
+    """Note that keys or accounts changed; whoever polls the version reads them anew."""
+    raised = cast(cast(meta.c.value, Integer) + 1, String)
+    connection.execute(update(meta).where(meta.c.key == ACCESS_VERSION_KEY).values(value=raised))
+
+
+def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
+    """Write a key."""
+    connection.execute(
+        insert(keys).values(
+            id=key.id,
+            account_id=key.account_id,
+            name=key.name,
+            digest=digest,
+            hint=key.hint,
+            models=",".join(key.models),
+            expires_ms=key.expires_ms,
+            created_ms=key.created_ms,
+        )
+    )
+    move_access_version(connection)
+
+
+def read_keys(connection: Connection, account_id: int | None) -> tuple[KeyView, ...]:
+    """Return the keys of an account, or all, oldest first."""
+    query = select(*_KEY).order_by(keys.c.id)
+    if account_id is not None:
+        query = query.where(keys.c.account_id == account_id)
+    return tuple(_read_key(row) for row in connection.execute(query).mappings())
+
+
+def revoke_key(connection: Connection, key_id: int, revoked_ms: int) -> KeyView | None:
+    """Revoke a key, keeping the first time; None when there is no such key."""
+    mine = keys.c.id == key_id
+    connection.execute(update(keys).where(mine, keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms))
+    move_access_version(connection)
+    row = connection.execute(select(*_KEY).where(mine)).mappings().first()
+    return None if row is None else _read_key(row)
+
+
+def add_admin_key(connection: Connection, key: AdminKeyView, digest: bytes) -> None:
+    """Write an admin key."""
+    connection.execute(insert(admin_keys).values(id=key.id, name=key.name, digest=digest, created_ms=key.created_ms))
+
+
+def read_admin_keys(connection: Connection) -> tuple[AdminKeyView, ...]:
+    """Return all admin keys, oldest first."""
+    return tuple(
+        AdminKeyView(**fields_of(row))
+        for row in connection.execute(select(*_ADMIN_KEY).order_by(admin_keys.c.id)).mappings()
+    )
+
+
+def find_admin_key(connection: Connection, digest: bytes) -> AdminKeyView | None:
+    """Return the admin key with this digest, revoked or not."""
+    row = connection.execute(select(*_ADMIN_KEY).where(admin_keys.c.digest == digest)).mappings().first()
+    return None if row is None else AdminKeyView(**fields_of(row))
+
+
+def revoke_admin_key(connection: Connection, key_id: int, revoked_ms: int) -> AdminKeyView | None:
+    """Revoke an admin key, keeping the first time; None when there is no such key."""
+    mine = admin_keys.c.id == key_id
+    connection.execute(update(admin_keys).where(mine, admin_keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms))
+    row = connection.execute(select(*_ADMIN_KEY).where(mine)).mappings().first()
+    return None if row is None else AdminKeyView(**fields_of(row))
+
+
+def _read_key(row: Mapping[Any, Any]) -> KeyView:
+    fields = fields_of(row)
+    fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
+    return KeyView(**fields)

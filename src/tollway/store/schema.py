@@ -1,0 +1,44 @@
+"""Which schema a store has, and what to do about it. Knows the version's number, not how to migrate."""
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+
+from tollway.errors import SetupError
+from tollway.store.ledger_writer import PROBE_KEY
+from tollway.store.tables import SCHEMA_VERSION, meta, metadata
+
+ACCESS_VERSION_KEY = "access_version"
+versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's own table, in its own form."""
+
+FIRST_FACTS = {PROBE_KEY: "0", ACCESS_VERSION_KEY: "0"}
+"""What `meta` holds from the start."""
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the version of the store's schema; None for an empty database; raises SetupError for a stranger's."""
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return None
+    if versions.name in tables:
+        version = connection.scalar(select(versions.c.version_num))
+        if version is not None:
+            return str(version)
+    raise SetupError(("[store] url: this database holds tables, but not Tollway's; name another file",))
+
+
+def create(connection: Connection) -> None:
+    """Make all tables in an empty database, as the newest migration leaves them."""
+    metadata.create_all(connection)
+    connection.execute(insert(meta), [{"key": key, "value": value} for key, value in FIRST_FACTS.items()])
+    versions.create(connection)
+    connection.execute(insert(versions).values(version_num=SCHEMA_VERSION))
+
+
+def require_current(version: str) -> None:
+    """Raise SetupError unless the store has this program's schema."""
+    if version < SCHEMA_VERSION:
+        mistake = f"the store has schema {version}, this Tollway needs {SCHEMA_VERSION}"
+        raise SetupError((f"[store] url: {mistake}; run: tollway migrate --config FILE",))
+    if version > SCHEMA_VERSION:
+        mistake = f"the store has schema {version}, newer than this Tollway knows ({SCHEMA_VERSION})"
+        raise SetupError((f"[store] url: {mistake}; upgrade Tollway",))

@@ -1,0 +1,88 @@
+"""SQLite as Tollway uses it: how a URL becomes a file, how connections are opened. Knows no table.
+
+WAL, so that readers and the one writer do not stop each other; explicit transactions, begun IMMEDIATE by whoever
+writes, so that nobody reads first and finds out at the commit that somebody else was quicker.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.elements import ClauseElement
+
+from tollway.errors import SetupError
+
+Durability = Literal["full", "normal"]
+"""`full` waits for the disk at every commit; `normal` survives a killed process, but not a power cut."""
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a command or a reader waits for the lock."""
+WRITER_BUSY_TIMEOUT_MS = 1_000
+"""The same for the writer of charges, which tries again anyway and says meanwhile that it is not ready."""
+STATEMENTS_CACHED = 512
+"""Inserts exist in seven widths; none of them is to be prepared twice."""
+JOURNAL_BYTES_MAX = 64 * 1024 * 1024
+"""To what the write-ahead log shrinks after a burst or a long reader."""
+
+_DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
+
+
+def database_path(url: str) -> Path:
+    """Return the file of a `sqlite:///PATH` URL; raises SetupError for any other."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SetupError((f"[store] url: {url!r} is not a URL such as sqlite:///tollway-data/tollway.db",)) from None
+    if parsed.get_backend_name() != "sqlite":
+        backend = parsed.get_backend_name()
+        raise SetupError((f"[store] url: {backend} is not supported yet; use sqlite:///tollway-data/tollway.db",))
+    if not parsed.database or parsed.database == ":memory:" or parsed.query:
+        raise SetupError(("[store] url: name a file, such as sqlite:///tollway-data/tollway.db",))
+    return Path(parsed.database)
+
+
+def connect(path: Path, *, durability: Durability, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
+    """Open a plain connection that begins no transaction by itself; one thread at a time may use it."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED
+    )
+    _set_up(connection, durability, busy_timeout_ms)
+    return connection
+
+
+def open_engine(path: Path, *, durability: Durability) -> Engine:
+    """Return an engine whose transactions are deferred; with the execution option `writes` they begin IMMEDIATE."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+
+    def on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        _set_up(connection, durability, BUSY_TIMEOUT_MS)
+
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def compiled(statement: ClauseElement) -> str:
+    """Return the SQL of a statement with `?` for each parameter, for connections that speak no SQLAlchemy."""
+    return str(statement.compile(dialect=_DIALECT))
+
+
+def _set_up(connection: sqlite3.Connection | DBAPIConnection, durability: Durability, busy_timeout_ms: int) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA synchronous = {durability}")
+    cursor.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES_MAX}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()

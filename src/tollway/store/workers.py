@@ -1,0 +1,111 @@
+"""Workers in the store: registering one, and settling the affairs of one that died. Knows no event loop.
+
+A worker is alive while its number's lock is held, so on one host this is never a guess.
+"""
+
+import os
+import socket
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from tollway.ids import IdSource
+from tollway.ledger.lines import Outcome
+from tollway.ledger.unknown import unknown_line
+from tollway.store.numbers import NumberClaim, Numbers
+from tollway.store.rows import line_values, read_hold
+from tollway.store.tables import (
+    accounts,
+    admin_keys,
+    exchanges,
+    holds,
+    keys,
+    leases,
+    purses,
+    transfers,
+    workers,
+)
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered worker."""
+
+    id: int
+    """Stands on every line it writes; never used again."""
+    number: int
+    """Its part of the ids it makes; used again when it is gone."""
+    last_id: int
+    """No id made until now is greater: where its id source starts."""
+
+
+def last_id(connection: Connection) -> int:
+    """Return the greatest id in the store, so that ids grow even when the clock was set back."""
+    columns = (
+        exchanges.c.exchange_id,
+        holds.c.exchange_id,
+        transfers.c.id,
+        accounts.c.id,
+        keys.c.id,
+        admin_keys.c.id,
+        workers.c.id,
+    )
+    return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)
+
+
+def register(connection: Connection, claim: NumberClaim, now_ms: int) -> Worker:
+    """Write the row of a worker that holds `claim`, settling the affairs of a dead one that had the number."""
+    settle_number(connection, claim.number, now_ms)
+    after = last_id(connection)
+    worker = IdSource(worker=claim.number, after=after).next()
+    connection.execute(
+        insert(workers).values(
+            id=worker, number=claim.number, host=socket.gethostname(), pid=os.getpid(), started_ms=now_ms
+        )
+    )
+    return Worker(id=worker, number=claim.number, last_id=worker)
+
+
+def registered_numbers(connection: Connection) -> tuple[int, ...]:
+    """Return the numbers of all registered workers, dead or alive."""
+    return tuple(connection.scalars(select(workers.c.number).order_by(workers.c.number)))
+
+
+def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
+    """Settle the affairs of the worker with this number; the caller holds its lock. False when there is none."""
+    worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number))
+    if worker_id is None:
+        return False
+    settle_worker(connection, worker_id, now_ms)
+    return True
+
+
+def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
+    """Close what a worker left open, uncharged, give its loans back to their purses, and forget it.
+
+    Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
+    """
+    left = connection.execute(select(holds).where(holds.c.worker_id == worker_id)).mappings().all()
+    if left:
+        lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
+        names = exchanges.columns.keys()
+        connection.execute(insert(exchanges), [dict(zip(names, line_values(line), strict=True)) for line in lines])
+        connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
+    for lease in connection.execute(select(leases).where(leases.c.worker_id == worker_id)).all():
+        connection.execute(
+            update(purses)
+            .where(purses.c.account_id == lease.account_id)
+            .values(leased_nanos=purses.c.leased_nanos - lease.amount_nanos)
+        )
+    connection.execute(delete(leases).where(leases.c.worker_id == worker_id))
+    connection.execute(delete(workers).where(workers.c.id == worker_id))
+
+
+def dead_numbers(connection: Connection, numbers: Numbers) -> tuple[int, ...]:
+    """Return the numbers of registered workers that are dead, looking only."""
+    dead: list[int] = []
+    for number in registered_numbers(connection):
+        claim = numbers.try_claim(number)
+        if claim is not None:
+            claim.release()
+            dead.append(number)
+    return tuple(dead)
