@@ -1,0 +1,152 @@
+"""The load generators: each takes a peer and a measure and returns what the clients saw. Knows no ledger."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from failure import BenchError
+from machine import program
+from payloads import FRAMES, PACE_MS, Ask, request_body, request_bytes, request_headers
+from peers import Peer
+
+LATE_MS = 200
+"""A frame that was under way for longer is late: ten times the pace (design, section 8)."""
+WRK_SCRIPT = Path(__file__).parent / "wrk.lua"
+
+
+class Generator(StrEnum):
+    """Who asks."""
+
+    WRK = "wrk"
+    """Keeps every connection busy, and hangs up at the end of its time with answers under way."""
+    LOOP = "loop"
+    """The same, but waits for every answer that it asked for."""
+    STREAMS = "streams"
+    """Opens so many streams at once and looks at every frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One thing that is measured, for each of some peers in turn."""
+
+    name: str
+    generator: Generator
+    ask: Ask
+    connections: int
+    size: float
+    """Seconds a run; for streams, how many each connection asks for, one after the other."""
+    rounds: int
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the clients of one run saw."""
+
+    answers: int
+    cut: int
+    """Answers that may have been under way when the load generator hung up."""
+    seconds: float
+    problems: tuple[str, ...]
+    """What must not happen in a run that counts."""
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSite:
+    """Where load generators run and what they need."""
+
+    cores: Iterable[int]
+    scratch: Path
+    loop_program: Path
+
+
+def run_load(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
+    """Run one load to its end; raises BenchError when the generator itself fails."""
+    if measure.generator is Generator.WRK:
+        return run_wrk(site, measure, peer)
+    return run_loop(site, measure, peer)
+
+
+def run_wrk(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
+    """Run wrk with one thread and one fixed request."""
+    headers, body = site.scratch / "wrk-headers", site.scratch / "wrk-body"
+    headers.write_text("".join(f"{name}: {value}\n" for name, value in request_headers(peer.key).items()))
+    body.write_bytes(request_body(measure.ask))
+    url = f"http://127.0.0.1:{peer.ports[measure.ask]}/v1/chat/completions"
+    command = [program("wrk"), "-t1", f"-c{measure.connections}", f"-d{measure.size:g}s", "--timeout", "10s"]
+    said = run_pinned(site, [*command, "-s", str(WRK_SCRIPT), url, "--", str(headers), str(body)])
+    problems = [f"{said[word]} requests {word}" for word in ("refused", "failed") if said[word]]
+    answers = int(said["requests"]) - int(said["refused"])
+    seconds = said["us"] / 1e6
+    figures = {"rps": answers / seconds, **{name: float(said[name]) for name in ("p50", "p99", "p999", "max")}}
+    return Seen(answers=answers, cut=measure.connections, seconds=seconds, problems=tuple(problems), figures=figures)
+
+
+def run_loop(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
+    """Run our own generator, which waits for every answer and looks at every frame."""
+    request = site.scratch / "request"
+    request.write_bytes(request_bytes(measure.ask, peer.key))
+    command = [str(site.loop_program), "-p", str(peer.ports[measure.ask]), "-r", str(request)]
+    command += ["-c", str(measure.connections)]
+    streams = measure.generator is Generator.STREAMS
+    if streams:
+        ramp_ms = min(1000, 4 * measure.connections)
+        command += ["-s", f"{measure.size:.0f}", "-f", str(FRAMES), "-g", str(PACE_MS), "-l", str(LATE_MS)]
+        command += ["-w", str(ramp_ms)]
+    else:
+        command += ["-d", f"{measure.size:g}"]
+    said = run_pinned(site, command)
+    problems = [f"{said[word]} answers {word}" for word in ("refused", "broken", "unfinished") if said[word]]
+    if said["error_events"]:
+        problems.append(f"{said['error_events']} error events in streams")
+    return Seen(
+        answers=int(said["answers"]),
+        cut=0,
+        seconds=said["seconds"],
+        problems=tuple(problems),
+        figures=stream_figures(said) if streams else loop_figures(said),
+    )
+
+
+def loop_figures(said: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of plain answers; times in microseconds."""
+    return {"rps": said["answers"] / said["seconds"], **percentiles("", said["latency_us"])}
+
+
+def stream_figures(said: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of streams: time to first token, how long frames were under way, lost and late ones."""
+    return {
+        "streams": float(said["answers"]),
+        "frames": float(said["frames"]),
+        "lost": float(said["frames_lost"]),
+        "late": float(said["frames_late"]),
+        **percentiles("first_", said["first_us"]),
+        **percentiles("frame_", said["delay_us"]),
+        **percentiles("pace_", said["pace_error_us"]),
+    }
+
+
+def percentiles(prefix: str, samples: Mapping[str, float]) -> dict[str, float]:
+    """Return p50, p99, p99.9 and the largest under names with a prefix."""
+    return {f"{prefix}{name}": samples[name] for name in ("p50", "p99", "p999", "max")}
+
+
+def run_pinned(site: LoadSite, command: list[str]) -> Mapping[str, Any]:
+    """Run a generator on the cores of the load and return the JSON of its last line."""
+    cores = ",".join(str(core) for core in site.cores)
+    result = subprocess.run(
+        [program("taskset"), "-c", cores, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    lines = result.stdout.strip().splitlines()
+    if result.returncode or not lines:
+        raise BenchError(f"{Path(command[0]).name} failed: {(result.stderr or result.stdout).strip()[-500:]}")
+    return json.loads(lines[-1])

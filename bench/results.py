@@ -1,0 +1,75 @@
+"""A result as people read it and as programs do, and where it is kept. Knows nothing of how it was measured."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runs import NOISE_MAX, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Everything one call of the benchmark found."""
+
+    plan: str
+    durability: str
+    machine: Mapping[str, str]
+    runs: Sequence[Run]
+    memory: Mapping[str, Mapping[str, float]]
+    problems: Sequence[str]
+    table: str
+
+    def markdown(self) -> str:
+        """Return the table, then what it was measured on, parity, and doubts."""
+        facts = [f"- {name}: {value}" for name, value in self.machine.items()]
+        return "\n".join([self.table, "", self.parity(), *self.noise(), "", *facts, *self.failures()])
+
+    def parity(self) -> str:
+        """Return one sentence on ledger and answers."""
+        compared = [run for run in self.runs if run.parity is not None]
+        if not compared:
+            return "Parity: no gateway with a ledger was measured."
+        if self.problems:
+            return "Parity: FAILED, see below."
+        return (
+            f"Parity: after each of {len(compared)} runs the completed ledger lines matched the 200 answers, and their sum"
+            " was exact to the nano-dollar; `tollway ledger check` is clean, the balance is exact, nothing is held."
+        )
+
+    def noise(self) -> list[str]:
+        """Return a warning when somebody else was at work on the cores."""
+        noisy = [run for run in self.runs if run.figures["noise"] > NOISE_MAX]
+        if not noisy:
+            return []
+        worst = max(run.figures["noise"] for run in noisy)
+        share = f"others took more than {NOISE_MAX:.0%} of a core (up to {worst:.0%})"
+        return [f"Noise: in {len(noisy)} of {len(self.runs)} runs {share}: figures of this result are doubtful."]
+
+    def failures(self) -> list[str]:
+        """Return every problem as a list item."""
+        return ["", *(f"- FAILED {problem}" for problem in self.problems)] if self.problems else []
+
+
+def revision(root: Path) -> str:
+    """Return the short commit that was measured, with a plus when the tree has changes; empty outside a checkout."""
+    described = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False
+    )
+    return described.stdout.strip()
+
+
+def save(result: Result, folder: Path) -> str:
+    """Write the result as markdown and JSON and return the name of the two, without ending."""
+    now = datetime.now(UTC)
+    folder.mkdir(exist_ok=True)
+    name = f"{now:%Y-%m-%d-%H%M}-{result.plan}"
+    commit = revision(folder)
+    title = f"# Benchmark of {now:%Y-%m-%d} ({result.plan} plan, durability {result.durability}, commit {commit})"
+    (folder / f"{name}.md").write_text(f"{title}\n\n{result.markdown()}\n")
+    record = {"date": now.isoformat(timespec="seconds"), "commit": commit, **asdict(result)}
+    del record["table"]
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return name
