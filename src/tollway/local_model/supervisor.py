@@ -43,11 +43,15 @@ def available() -> str | None:
     return unavailable_reason()
 
 
-def reserve_port() -> socket.socket:
-    """Return a bound, not listening socket on a free loopback port: while it is open, nobody is given that port by chance."""
+def reserve_port(port: int) -> socket.socket:
+    """Return a bound, not listening socket on a loopback port, 0 for a free one; nobody else is given it while it is open."""
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", 0))
+    try:
+        reserved.bind(("127.0.0.1", port))
+    except OSError as reason:
+        reserved.close()
+        raise LocalModelError(f"the local model cannot listen on port {port}: {reason.strerror}") from reason
     return reserved
 
 
@@ -57,9 +61,13 @@ class LocalModel:
     Belongs to the event loop in which it was started.
     """
 
-    def __init__(self, *, log: Path, start_timeout_s: float = START_TIMEOUT_S) -> None:
-        """Take the file that gets what the process writes, begun anew by each start, and how long a start may take."""
+    def __init__(self, *, log: Path, port: int = 0, start_timeout_s: float = START_TIMEOUT_S) -> None:
+        """Take the file that gets what the process writes, begun anew by each start, its port, and how long a start may take.
+
+        Port 0 takes a free one.
+        """
         self._log = log
+        self._port = port
         self._start_timeout_s = start_timeout_s
         self._state = ModelState.STOPPED
         self._reserved: socket.socket | None = None
@@ -96,7 +104,7 @@ class LocalModel:
             raise LocalModelError("the local model was started before")
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
-        self._reserved = reserve_port()
+        self._reserved = reserve_port(self._port)
         self._state = ModelState.STARTING
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)

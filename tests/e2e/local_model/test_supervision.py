@@ -154,6 +154,15 @@ async def test_a_restart_that_fails_is_tried_again(
         await model.until_ready(restarts=2)
 
 
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalModelError, match=f"cannot listen on port {port}: Address already in use"):
+            await LocalModel(log=tmp_path / "model.log", port=port).start()
+
+
 def test_without_the_wheels_the_reason_names_them() -> None:
     bare = f"import sys; sys.path.insert(0, {str(SRC)!r}); from tollway.local_model.supervisor import available; print(available())"
     said = subprocess.run([sys.executable, "-S", "-P", "-c", bare], capture_output=True, text=True, check=True, env={})
