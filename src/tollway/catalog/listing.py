@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.records import Model, PriceCard
+from tollway.ids import CARD, render_id
 from tollway.money import render_amount
 
 UNITS = ("input", "output", "cached_input", "reasoning", "audio_input", "audio_output")
@@ -64,6 +65,24 @@ def render_card(card: PriceCard) -> dict[str, str]:
     rendered = {"currency": card.currency, "per_tokens": "1000000"}
     rendered |= {unit: render_amount(price) for unit, price in prices.items()}
     return rendered | {name: _render_per_token(prices[unit]) for name, unit in PER_TOKEN.items()}
+
+
+def price_rows(model: Model) -> list[dict[str, object]]:
+    """Return the price of each target of a model; one that nobody knows says so instead of a source."""
+    rows: list[dict[str, object]] = []
+    for target in model.targets:
+        row: dict[str, object] = {
+            "model": model.id,
+            "provider": target.provider.name,
+            "model_routed": target.model_routed,
+            "price_card": None,
+            "source": "unknown: set its price",
+        }
+        card = target.card
+        if card is not None:
+            row |= {**render_card(card), "price_card": render_id(CARD, card.id), "source": card.source}
+        rows.append(row)
+    return rows
 
 
 def _render_per_token(nanos_per_million: int) -> str:

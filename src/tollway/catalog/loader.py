@@ -60,7 +60,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         models += tuple(model for model in preset.models if model.id not in taken)
     mistakes.raise_if_any()
     pricing = Pricing(currency=settings.billing.currency, library=PriceLibrary(clock.now_ms()))
-    sketches = tuple(_sketch(model, providers) for model in models)
+    sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers)).targets)
     return Deployment(
         settings=settings,
         catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
@@ -133,9 +133,14 @@ def _local_provider(preset: Preset, port: int) -> Provider:
 
 
 def _sketch(model: ModelSettings, providers: dict[str, Provider]) -> Sketch:
+    """Return the model as configured. A target at the local model falls away where that cannot run."""
     return Sketch(
         id=model.id,
-        targets=tuple((providers[target.provider], target.model, target.weight) for target in model.targets),
+        targets=tuple(
+            (providers[target.provider], target.model, target.weight)
+            for target in model.targets
+            if target.provider in providers
+        ),
         prices=None if model.price is None else configured_prices(model.price),
         context_tokens=model.context_tokens,
         output_tokens_max=model.output_tokens_max,

@@ -4,14 +4,13 @@ from typing import Annotated, cast
 
 import typer
 
-from tollway.catalog.listing import render_card, render_model
+from tollway.catalog.listing import price_rows, render_model
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Model
 from tollway.cli.office import Finding, Health, Office
 from tollway.cli.options import Config, Json, choose_deployment
 from tollway.cli.output import Shown, as_table, show
 from tollway.errors import CommandRefused
-from tollway.ids import CARD, render_id
 from tollway.settings import SecretUse
 
 MODEL_COLUMNS = ("id", "owned_by", "context_length", "input", "output", "capabilities")
@@ -55,24 +54,6 @@ def _models(deployment: Deployment, asked: str | None) -> list[Model]:
         close = ", ".join(catalog.suggest(asked))
         raise CommandRefused(f"there is no model {asked!r}" + (f"; did you mean {close}?" if close else ""))
     return [model]
-
-
-def price_rows(model: Model) -> list[dict[str, object]]:
-    """Return the price of each target of a model; one that nobody knows says so instead of a source."""
-    rows: list[dict[str, object]] = []
-    for target in model.targets:
-        row: dict[str, object] = {
-            "model": model.id,
-            "provider": target.provider.name,
-            "model_routed": target.model_routed,
-            "price_card": None,
-            "source": "unknown: set its price",
-        }
-        card = target.card
-        if card is not None:
-            row |= {**render_card(card), "price_card": render_id(CARD, card.id), "source": card.source}
-        rows.append(row)
-    return rows
 
 
 def provider_commands(office: Office) -> typer.Typer:

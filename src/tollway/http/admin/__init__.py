@@ -1,0 +1,1 @@
+"""The admin API: what the operator's commands do, over HTTP."""
