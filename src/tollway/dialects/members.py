@@ -1,0 +1,121 @@
+"""The top-level members of a JSON object, with their exact places, so that one can be edited and no other byte moves.
+
+Knows no dialect. Everything here takes bytes that are known to be one JSON object, or raises msgspec.DecodeError.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw
+
+SPACE = b" \t\r\n"
+"""What JSON allows between tokens."""
+
+
+class MembersError(ValueError):
+    """An object has more members than its reader wants to build."""
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """One member: its name, and where its name (with quotes) and its value stand."""
+
+    name: str
+    name_start: int
+    name_end: int
+    start: int
+    end: int
+
+
+class _Name:
+    """A name in the object. Two of the same text are different keys of a dict: identity decides, so none is lost."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _name(_type: type, text: str) -> _Name:
+    return _Name(text)
+
+
+_MEMBERS = msgspec.json.Decoder(dict[_Name, Raw], dec_hook=_name)
+
+
+def member_names(body: bytes) -> list[str]:
+    """Return the names of all members in order, repeated ones too, with escapes resolved."""
+    return [name.text for name in _MEMBERS.decode(body)]
+
+
+def member_names_bounded(body: bytes, names_max: int) -> list[str]:
+    """The same for a body of any size: raises MembersError when there are more than `names_max`.
+
+    The decoder is built for this call (some 20 µs), because it counts.
+    """
+    names: list[str] = []
+
+    def count(_type: type, text: str) -> _Name:
+        if len(names) == names_max:
+            raise KeyError  # msgspec lets it through; a ValueError would become a ValidationError
+        names.append(text)
+        return _Name(text)
+
+    try:
+        msgspec.json.decode(body, type=dict[_Name, Raw], dec_hook=count)
+    except KeyError:
+        raise MembersError(f"more than {names_max} members") from None
+    return names
+
+
+def members(body: bytes) -> list[Member]:
+    """Return all members in order, repeated ones too. Values are not decoded."""
+    found: list[Member] = []
+    at = _skip_space(body, 0) + 1  # the opening brace
+    for name, raw in _MEMBERS.decode(body).items():
+        name_start = _skip_space(body, at)
+        name_end = _string_end(body, name_start)
+        start = _skip_space(body, _skip_space(body, name_end) + 1)  # over the colon
+        end = start + memoryview(raw).nbytes
+        found.append(Member(name.text, name_start, name_end, start, end))
+        at = _skip_space(body, end) + 1  # over the comma or the closing brace
+    return found
+
+
+def replace_spans(body: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """Return `body` with each span (start, end) replaced; the spans are in order and do not overlap."""
+    pieces: list[bytes] = []
+    at = 0
+    for start, end, value in edits:
+        pieces += (body[at:start], value)
+        at = end
+    pieces.append(body[at:])
+    return b"".join(pieces)
+
+
+def append_members(body: bytes, added: bytes) -> bytes:
+    """Return the object with `added` (members without braces) before its closing brace."""
+    closing = body.rindex(b"}")
+    end = len(body[:closing].rstrip(SPACE))
+    comma = b"" if body[end - 1 : end] == b"{" else b","
+    return b"".join((body[:end], comma, added, body[end:]))
+
+
+def _skip_space(body: bytes, at: int) -> int:
+    while body[at] in SPACE if at < len(body) else False:
+        at += 1
+    return at
+
+
+def _string_end(body: bytes, start: int) -> int:
+    """Return the place after the closing quote of the string that opens at `start`."""
+    at = body.index(b'"', start + 1)
+    while _escaped(body, at):
+        at = body.index(b'"', at + 1)
+    return at + 1
+
+
+def _escaped(body: bytes, at: int) -> bool:
+    backslashes = 0
+    while body[at - 1 - backslashes] == 0x5C:
+        backslashes += 1
+    return backslashes % 2 == 1

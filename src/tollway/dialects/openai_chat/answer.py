@@ -1,0 +1,81 @@
+"""A whole chat answer: the facts settlement needs, and the cost spliced into its usage. Knows no price and no provider.
+
+The place of the usage object must be certain. Its bytes are known from the decode; where they stand only once in the
+body, that is the place. Where they stand more than once, the exact places of all top-level members are computed.
+"""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from tollway.dialects.members import append_members, members
+from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
+from tollway.dialects.openai_chat.usage import is_all_zero, read_usage, usage_with_costs
+from tollway.dialects.record import CostFields, ReadAnswer
+from tollway.errors import FailureKind, UpstreamFailure
+from tollway.neutral.usage import Usage
+
+
+class _Answer(Struct, gc=False):
+    choices: list[Raw]
+    model: Raw | UnsetType = UNSET
+    usage: Raw | UnsetType = UNSET
+
+
+class _Choice(Struct, gc=False):
+    message: Written | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_CHOICE = msgspec.json.Decoder(_Choice)
+_WORD = msgspec.json.Decoder(str | None)
+
+
+def read_answer(body: bytes) -> ReadAnswer:
+    """Return the facts of a provider's answer of status 200.
+
+    Raises UpstreamFailure JUNK when it is not a JSON object with an array `choices`.
+    """
+    try:
+        answer = _ANSWER.decode(body)
+        model = None if answer.model is UNSET else _word(answer.model)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise UpstreamFailure(FailureKind.JUNK, "the provider's answer is not a chat completion") from None
+    found = None if answer.usage is UNSET else bytes(answer.usage)
+    usage = None if found is None else read_usage(found)
+    text_bytes = 0
+    if usage is None or is_all_zero(usage):
+        text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
+        if text_bytes:
+            usage = None
+    return ReadAnswer(body=body, usage=usage, usage_found=found, model_answered=model, text_bytes=text_bytes)
+
+
+def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    """Return the body with the cost fields in its top-level usage object; no byte outside that object changes.
+
+    Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
+    """
+    body, found = answer.body, answer.usage_found
+    value = usage_with_costs(found if answer.usage is not None else None, costs, estimate)
+    if found is None:
+        return append_members(body, b'"usage":%b' % value)
+    at = body.rfind(found)
+    if body.find(found, 0, at + len(found) - 1) != -1:
+        # Of a repeated key the last one counts, for this decoder and for the clients'.
+        at = next(member.start for member in reversed(members(body)) if member.name == "usage")
+    return b"".join((body[:at], value, body[at + len(found) :]))
+
+
+def _word(value: Raw) -> str | None:
+    try:
+        return _WORD.decode(value)
+    except msgspec.ValidationError:
+        return None
+
+
+def _choice_bytes(choice: Raw) -> int:
+    try:
+        message = _CHOICE.decode(choice).message
+    except msgspec.ValidationError:
+        return loose_message_bytes(choice)
+    return 0 if message is None else written_bytes(message)

@@ -1,0 +1,75 @@
+"""How much text a model wrote: UTF-8 bytes of a message or of the delta of a chunk. Keeps no text; knows no framing."""
+
+from typing import cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+
+class _Function(Struct, gc=False):
+    arguments: str | None = None
+
+
+class _ToolCall(Struct, gc=False):
+    function: _Function | None = None
+
+
+class Written(Struct, gc=False):
+    """What a model writes in a message or a delta; all else is skipped."""
+
+    content: str | list[Raw] | None = None
+    """Mistral sends a list of parts."""
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None
+
+
+_ANY = msgspec.json.Decoder()
+_TEXT_KEYS = ("content", "text", "thinking", "refusal", "arguments")
+_NESTED_KEYS = ("tool_calls", "function", "function_call")
+
+
+def written_bytes(written: Written) -> int:
+    """Return the UTF-8 bytes of content, reasoning, refusal and arguments of tool calls."""
+    content = written.content
+    count = 0
+    if content:
+        count = _utf8(content) if isinstance(content, str) else sum(loose_bytes(_ANY.decode(part)) for part in content)
+    reasoning, reasoning_content = written.reasoning, written.reasoning_content
+    if reasoning or reasoning_content:
+        # Servers in transition from one name to the other send the same text under both.
+        count += max(_utf8(reasoning or ""), _utf8(reasoning_content or ""))
+    if written.refusal:
+        count += _utf8(written.refusal)
+    if written.tool_calls:
+        for call in written.tool_calls:
+            if call.function is not None and call.function.arguments:
+                count += _utf8(call.function.arguments)
+    if written.function_call is not None and written.function_call.arguments:
+        count += _utf8(written.function_call.arguments)
+    return count
+
+
+def loose_bytes(value: object) -> int:
+    """Return the same for a decoded message, delta or content part of unexpected types; what it cannot read counts 0."""
+    if isinstance(value, str):
+        return _utf8(value)
+    if isinstance(value, list):
+        return sum(loose_bytes(item) for item in cast(list[object], value))
+    if not isinstance(value, dict):
+        return 0
+    fields = cast(dict[str, object], value)
+    reasoning = max(loose_bytes(fields.get("reasoning")), loose_bytes(fields.get("reasoning_content")))
+    return reasoning + sum(loose_bytes(fields.get(key)) for key in (*_TEXT_KEYS, *_NESTED_KEYS))
+
+
+def _utf8(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def loose_message_bytes(choice: Raw) -> int:
+    """Return the text bytes of a whole answer's choice whose types are not the expected ones."""
+    value = _ANY.decode(choice)
+    return loose_bytes(cast(dict[str, object], value).get("message")) if isinstance(value, dict) else 0

@@ -1,0 +1,144 @@
+"""What a dialect is: one record of plain functions, and the values they pass. Knows no dialect and no provider."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from tollway.errors import Refusal, UpstreamFailure
+from tollway.neutral.peek import Peek
+from tollway.neutral.usage import Usage
+
+
+class Lane(StrEnum):
+    """How the bytes travel."""
+
+    VERBATIM = "verbatim"
+    """The very bytes of the client."""
+    PATCHED = "patched"
+    """The same dialect, top-level keys edited."""
+    TRANSLATED = "translated"
+    """Another dialect."""
+
+
+class RequestEdits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt needs changed in the client's body."""
+
+    model_routed: str
+    usage_wanted: bool = False
+    """The provider reports the usage of a stream only when asked."""
+    renames: Mapping[str, str] = {}
+    """Top-level fields that the provider calls by another name."""
+
+
+class PatchedRequest(msgspec.Struct, frozen=True):
+    """The body for the provider, and the lane it took."""
+
+    body: bytes
+    lane: Lane
+
+
+class CostFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The amounts that a reply shows: whole nano-units of `currency`, total = base + fee."""
+
+    base_nanos: int
+    fee_nanos: int
+    total_nanos: int
+    currency: str
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole answer of a provider, and the facts that settlement needs of it."""
+
+    body: bytes
+    usage: Usage | None
+    """None when the provider reported nothing usable."""
+    usage_found: bytes | None
+    """The very bytes of the top-level usage value; None when there is none."""
+    model_answered: str | None
+    text_bytes: int
+    """UTF-8 bytes of what the model wrote; counted only when `usage` is None, for the estimate, else 0."""
+
+
+class ProviderError(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error answer of a provider says; each text is bounded."""
+
+    message: str
+    type: str | None
+    code: str | None
+
+
+class Stream(Protocol):
+    """The pipe of one streamed answer: provider's bytes in, client's bytes out. Never raises for what a provider sends."""
+
+    @property
+    def content_started(self) -> bool:
+        """The model has begun to answer: from here on no other provider may be tried."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """The model ended its answer; a stream that ends with False was cut off."""
+        ...
+
+    @property
+    def failure(self) -> UpstreamFailure | None:
+        """What the provider reported or did wrong inside the stream; nothing passes after it."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The usage as last reported; None is "not reported"."""
+        ...
+
+    @property
+    def model_answered(self) -> str | None:
+        """The provider's own word for the model."""
+        ...
+
+    @property
+    def delivered_events(self) -> int:
+        """Events with text of the model in what `feed`, `close`, `end` and `break_off` returned."""
+        ...
+
+    @property
+    def delivered_text_bytes(self) -> int:
+        """UTF-8 bytes of text of the model in what was returned, for the estimate of a stream without usage."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may go to the client now."""
+        ...
+
+    def close(self) -> bytes:
+        """Say that the provider ended cleanly; return what may go to the client now."""
+        ...
+
+    def end(self, costs: CostFields | None, estimate: Usage | None) -> bytes:
+        """Return the end of a finished stream; no costs: as the provider sent it."""
+        ...
+
+    def break_off(self, error: bytes, costs: CostFields | None, usage: Usage | None) -> bytes:
+        """Return the end of a stream that broke, given the body of `render_error`."""
+        ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A wire format."""
+
+    name: str
+    path: str
+    """Below a provider's path prefix: `/chat/completions`."""
+    peek: Callable[[bytes], Peek]
+    """Raises Refusal `invalid_request`."""
+    patch_request: Callable[[bytes, Peek, RequestEdits], PatchedRequest]
+    """Raises Refusal where an edit would lose something."""
+    read_answer: Callable[[bytes], ReadAnswer]
+    """Raises UpstreamFailure JUNK."""
+    splice_cost: Callable[[ReadAnswer, CostFields, Usage | None], bytes]
+    """The third argument is the estimate, shown when the provider reported no usage."""
+    open_stream: Callable[[Peek], Stream]
+    parse_error: Callable[[int, bytes], ProviderError]
+    """Takes the status and the body of any error answer; raises nothing."""
+    render_error: Callable[[Refusal], bytes]

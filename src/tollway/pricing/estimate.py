@@ -1,0 +1,89 @@
+"""What a request may cost at most, and what a stream without usage used by estimate. Pure; knows no account and no wire format."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tollway.catalog.records import PriceCard
+from tollway.money import PPM, divide_up
+from tollway.neutral.peek import Peek
+from tollway.neutral.usage import Usage
+
+BYTES_PER_TOKEN = 4
+"""OpenAI's rule of thumb for English text: "1 token is about 4 characters" (help.openai.com, "What are tokens and how
+to count them?"). Used only for estimates after the fact, which are marked as such; never for a hold."""
+
+OUTPUT_TOKENS_ASSUMED = 4096
+"""The output limit of one choice when neither the client nor the catalog gives one: the most that the models of the
+first years of this API could write, and the default of many servers. The caller must send it upstream or accept that
+an answer can outgrow its hold."""
+
+MEDIA_PART_TOKENS = 65_536
+"""Allowance for an image, sound or file whose tokens do not follow from the body's size (it may be only an address),
+when the context length is unknown. OpenAI bills at most some 37,000 tokens for one picture at high detail on its
+dearest small model (gpt-4o-mini: 2,833 + 5,667 for each of at most 6 to 8 tiles of 512 px); a file of 100 pages costs
+about as much. Twice the usual, so that the hold rather refuses than overdraws."""
+
+
+class TokenLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the catalog knows of a model's size; None is unknown."""
+
+    context_tokens: int | None = None
+    output_tokens_max: int | None = None
+
+
+class OutputLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """The output of one choice that a hold covers."""
+
+    tokens: int
+    assumed: bool
+    """Nobody gave a limit: OUTPUT_TOKENS_ASSUMED was taken, and the caller must make it true."""
+
+
+def output_limit(peek: Peek, limits: TokenLimits) -> OutputLimit:
+    """Return the client's own limit, else the model's, else its context length, else the named assumption."""
+    for known in (peek.output_tokens_max, limits.output_tokens_max, limits.context_tokens):
+        if known is not None:
+            return OutputLimit(tokens=known, assumed=False)
+    return OutputLimit(tokens=OUTPUT_TOKENS_ASSUMED, assumed=True)
+
+
+def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
+    """Return a number of input tokens that the request cannot exceed.
+
+    Every token stands for at least one byte of the body, and none beyond the context length is read. Media are the
+    exception: an address of a few bytes may stand for a picture.
+    """
+    context = limits.context_tokens
+    if peek.media_parts:
+        return peek.body_bytes + peek.media_parts * MEDIA_PART_TOKENS if context is None else context
+    return peek.body_bytes if context is None else min(peek.body_bytes, context)
+
+
+def worst_case_nanos(peek: Peek, cards: Iterable[PriceCard], limits: TokenLimits, *, fee_ppm: int) -> int:
+    """Return the most that the request can cost at any of `cards`, fee included, in whole nano-units.
+
+    All input at the dearest price of any input unit, all output at the dearest of any output unit; rounded as
+    `charge_for` rounds, so that no charge within the bounds exceeds it. Without cards: 0.
+    """
+    tokens_in = input_tokens_bound(peek, limits)
+    tokens_out = output_limit(peek, limits).tokens * peek.choices
+    dearest = 0
+    for card in cards:
+        price_in = max(card.input, card.cached_input or 0, card.audio_input or 0)
+        price_out = max(card.output, card.reasoning or 0, card.audio_output or 0)
+        dearest = max(dearest, tokens_in * price_in + tokens_out * price_out)
+    base = divide_up(dearest, PPM)
+    return base + divide_up(base * fee_ppm, PPM)
+
+
+def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:
+    """Return the usage of an answer that reported none, for a charge of basis ESTIMATED.
+
+    Input is the body's bytes by four, rounded up; output the text's bytes by four, or the number of events that
+    carried text when that is more (a provider sends at least one token with each).
+    """
+    return Usage(
+        input=divide_up(body_bytes, BYTES_PER_TOKEN),
+        output=max(events, divide_up(text_bytes, BYTES_PER_TOKEN)),
+    )
