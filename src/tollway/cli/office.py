@@ -62,8 +62,12 @@ class Office(Protocol):
         """Ask each provider for something small and free, to see that its address and key are good."""
         ...
 
-    def serve(self, deployment: Deployment) -> None:
-        """Serve until a stop is asked for."""
+    def serve(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
+        """Serve until a stop is asked for; call `announce` with scheme, host and port once requests are answered."""
+        ...
+
+    def serve_worker(self, deployment: Deployment, *, descriptor: int, ready: Callable[[], None]) -> None:
+        """Be one of several workers, on a listening socket that was handed down; call `ready` once it serves."""
         ...
 
     def up(self, deployment: Deployment, announce: Callable[[Welcome], None]) -> None:

@@ -65,7 +65,7 @@ def complain(lines: Sequence[str]) -> None:
         typer.echo(f"tollway: {line}", err=True)
 
 
-def announce_line(document: object) -> None:
-    """Print one JSON line now: whoever started the program waits for it."""
-    typer.echo(msgspec.json.encode(document).decode())
+def announce(shown: Shown, *, json: bool) -> None:
+    """Show something now, though the command runs on: whoever started the program waits for it."""
+    show(shown, json=json)
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from tollway.cli.key_commands import admin_key_commands, key_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
-from tollway.cli.serving_commands import add_serving_commands
+from tollway.cli.serving_commands import add_serving_commands, add_worker_command
 from tollway.cli.statement_commands import add_usage_command, ledger_commands, request_commands
 from tollway.errors import SetupError, TollwayError
 from tollway.ids import IdError
@@ -50,6 +50,7 @@ def build(office: Office) -> typer.Typer:
     add_usage_command(app, office)
     app.add_typer(ledger_commands(office), name="ledger")
     app.add_typer(provider_commands(office), name="providers")
+    add_worker_command(app, office)
     app.add_typer(admin_key_commands(office), name="admin-key")
     return app
 

@@ -11,7 +11,7 @@ from tollway.catalog.loader import Deployment, deploy, read_deployment
 from tollway.cli.catalog_commands import show_findings
 from tollway.cli.office import Finding, Health, Office, Welcome
 from tollway.cli.options import DATA, Config, Json, choose_deployment, choose_settings
-from tollway.cli.output import Shown, announce_line, show
+from tollway.cli.output import Shown, announce, show
 from tollway.settings import LocalModelSettings, SecretUse, built_in_settings
 
 CURL = """\
@@ -47,9 +47,8 @@ def add_serving_commands(app: typer.Typer, office: Office) -> None:
 
     @app.command()
     def serve(json: Json = False, config: Config = None) -> None:
-        """Serve what the settings file describes, until stopped."""
-        del json  # Nothing is printed: it is accepted because every command has it.
-        office.serve(choose_deployment(config, secrets=SecretUse.RESOLVE))
+        """Serve what the settings file describes, until stopped; says so in one line once requests are answered."""
+        office.serve(choose_deployment(config, secrets=SecretUse.RESOLVE), partial(_announce_url, json=json))
 
     @app.command()
     def check(json: Json = False, config: Config = None) -> None:
@@ -62,6 +61,32 @@ def add_serving_commands(app: typer.Typer, office: Office) -> None:
         """Bring the store to this program's schema version."""
         version = office.migrate(choose_settings(config))
         show(Shown(document={"version": version}, text=f"The store has schema version {version}."), json=json)
+
+
+def add_worker_command(app: typer.Typer, office: Office) -> None:
+    """Add `tollway worker`, which `serve` runs for each of several workers."""
+
+    @app.command(hidden=True)
+    def worker(
+        fd: Annotated[int, typer.Option(help="The listening socket that was handed down.")],
+        model_port: Annotated[int, typer.Option(help="Where the local model listens; 0 for none.")] = 0,
+        json: Json = False,
+        config: Config = None,
+    ) -> None:
+        """Serve beside other workers on one socket; says so in one line once requests are answered."""
+        deployment = choose_deployment(config, secrets=SecretUse.RESOLVE)
+        local_model = LocalModelSettings(enabled=model_port > 0, port=model_port)
+        if deployment.settings.local_model != local_model:
+            deployment = deploy(msgspec.structs.replace(deployment.settings, local_model=local_model))
+        office.serve_worker(deployment, descriptor=fd, ready=partial(_announce_ready, json=json))
+
+
+def _announce_url(url: str, *, json: bool) -> None:
+    announce(Shown(document={"url": f"{url}/v1"}, text=f"Tollway serves at {url}/v1"), json=json)
+
+
+def _announce_ready(*, json: bool) -> None:
+    announce(Shown(document={"ready": True}, text="ready"), json=json)
 
 
 def _deployment_for_up(
@@ -90,14 +115,11 @@ def _settings_findings(deployment: Deployment) -> tuple[Finding, ...]:
 
 def _announce(welcome: Welcome, *, json: bool) -> None:
     """Say where Tollway serves: in one JSON line, or so that a first request can be pasted."""
-    if json:
-        shown = ("url", "api_key", "admin_key", "console_url")
-        announce_line({name: getattr(welcome, name) for name in shown})
-        return
     lines = [f"Tollway serves at {welcome.url}", f"  API key:   {welcome.api_key}", f"  Admin key: {welcome.admin_key}"]
     if welcome.console_url is not None:
         lines.append(f"  Console:   {welcome.console_url}")
     lines += welcome.notes
     if welcome.model is not None:
         lines += ["", "A first request:", "", CURL.format(url=welcome.url, key=welcome.api_key, model=welcome.model)]
-    typer.echo("\n".join(lines))
+    document = {name: getattr(welcome, name) for name in ("url", "api_key", "admin_key", "console_url")}
+    announce(Shown(document=document, text="\n".join(lines)), json=json)
