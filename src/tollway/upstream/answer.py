@@ -75,16 +75,20 @@ class Answer:
         self.whole = True
         if self.source is not None:
             self.source.resume()
+        parts: list[bytes] = []
+        left = self.body_bytes_max
         while True:
-            if self.buffered > self.body_bytes_max:
+            left -= self.buffered
+            if left < 0:
                 self.complete = False
                 self.fail(UpstreamFailure(FailureKind.JUNK, f"the answer is larger than {self.body_bytes_max} bytes"))
-                self.pieces.clear()
-                self.buffered = 0
             if self.failure is not None:
                 raise self.failure
             if self.complete:
-                return self._take()
+                return b"".join((*parts, self._take())) if parts else self._take()
+            if self.pieces:
+                # Joined as they come: a provider that sends tiny chunks must not cost an object for each.
+                parts.append(self._take())
             await self._arrival()
 
     async def next(self) -> bytes:
@@ -122,6 +126,10 @@ class Answer:
         waiter, self.waiter = self.waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def compact(self) -> None:
+        """Keep what waits as one piece: tiny pieces cost more memory than their bytes."""
+        self.pieces[:] = [b"".join(self.pieces)]
 
     def _take(self) -> bytes:
         pieces = self.pieces

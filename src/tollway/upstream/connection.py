@@ -266,6 +266,7 @@ class Connection(asyncio.Protocol):
         elif answer.buffered > self._buffer_bytes_max and not (answer.whole or self._paused):
             self._paused = True
             self._transport.pause_reading()
+            answer.compact()
         if self._news:
             self._news = False
             answer.wake()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.upstream.calling import GET, OK, TIMEOUTS, client, origin, post, until
 from tests.e2e.upstream.scripted_server import Peer, serve
-from tollway.catalog.records import Timeouts
+from tollway.catalog.records import Scheme, Timeouts
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.connection import Connection
 from tollway.upstream.limits import Limits
@@ -235,6 +235,27 @@ async def test_a_task_cancelled_while_its_answer_arrives_takes_no_other_exchange
         assert opened == idle
 
 
+async def test_a_task_cancelled_while_it_connects_leaves_no_connection() -> None:
+    met, left = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        # It takes the TCP connection and says nothing to the handshake of TLS.
+        met.set()
+        await peer.gone()
+        left.set()
+
+    async with serve(script) as server, client() as lent:
+        at = origin(server.port, scheme=Scheme.HTTPS)
+        task = asyncio.create_task(lent.send(at, GET, timeouts=TIMEOUTS))
+        await met.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            await left.wait()
+        assert lent.connections(at) == (0, 0)
+
+
 async def test_releasing_an_unfinished_answer_closes_the_connection_and_wakes_its_reader() -> None:
     left = asyncio.Event()
 
@@ -403,14 +424,18 @@ async def test_a_closed_connection_is_freed_without_the_cycle_collector() -> Non
             gc.enable()
 
 
-async def test_a_large_answer_in_one_byte_chunks_arrives() -> None:
-    wire = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n"
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_large_answer_in_tiny_chunks_arrives_and_waits_as_one_piece(late: bool) -> None:
+    wire = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 200_000 + b"0\r\n\r\n"
 
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(wire)
         await peer.gone()
 
-    async with serve(script) as server, client() as lent:
+    async with serve(script) as server, client(Limits(buffer_bytes_max=1000)) as lent:
         answer = await lent.send(origin(server.port), GET, timeouts=Timeouts())
-        assert await answer.read() == b"x" * 20_000
+        if late:
+            await until(lambda: answer.buffered > 1000)
+            assert len(answer.pieces) == 1
+        assert await answer.read() == b"x" * 200_000
