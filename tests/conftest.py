@@ -1,10 +1,20 @@
 """What every test shares: the machine's proxies are left alone, and Hypothesis has a short and a long profile."""
 
 import os
+import sys
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+
+
+@pytest.fixture(scope="session")
+def openai_1() -> Path:
+    """Return the folder that holds the openai package in version 1; a program with it in PYTHONPATH imports that one."""
+    return Path(sys.prefix, "compat", "openai-1")
+
 
 settings.register_profile("short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", parent=settings.get_profile("short"), max_examples=5000)
