@@ -90,7 +90,7 @@ def view_request(found: ExchangeLine | Hold) -> View:
         return shown | {"outcome": RUNNING, "hold": render_amount(found.amount_nanos)}
     return shown | {
         "outcome": found.outcome.value,
-        "billed": BILLED_REASON[found.outcome],
+        "billed_reason": BILLED_REASON[found.outcome],
         "status": found.status,
         "ended": view_time(found.ended_ms),
         "first_byte": view_time(found.first_byte_ms),

@@ -11,6 +11,11 @@ from msgspec import Raw
 SPACE = b" \t\r\n"
 """What JSON allows between tokens."""
 
+SMALL_BYTES_MAX = 16_384
+"""Up to this size searching a body for a name is cheaper than finding the places of all its members."""
+
+_SPACES = frozenset((b" ", b"\t", b"\r", b"\n"))
+
 
 class MembersError(ValueError):
     """An object has more members than its reader wants to build."""
@@ -81,6 +86,23 @@ def members(body: bytes) -> list[Member]:
     return found
 
 
+def known_value_start(body: bytes, token: bytes) -> int | None:
+    """Return where the value of a member begins that is known to exist, without a decode; None when that is not certain.
+
+    `token` is the name in quotes. Inside a JSON string its quotes would be escaped, so it can only be a whole string;
+    where it stands once and no name can be spelled in another way, it is the name. For bodies of a few kilobytes.
+    """
+    at = body.rfind(token)
+    if at < 0 or body.find(token, 0, at + len(token) - 1) >= 0 or has_unicode_escape(body):
+        return None
+    return _skip_space(body, _skip_space(body, at + len(token)) + 1)
+
+
+def has_unicode_escape(body: bytes) -> bool:
+    """Can a name in the body be spelled with escapes? Only `\\u` can stand for a letter."""
+    return b"\\" in body and b"\\u" in body  # one byte is found ten times faster than two
+
+
 def replace_spans(body: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
     """Return `body` with each span (start, end) replaced; the spans are in order and do not overlap."""
     pieces: list[bytes] = []
@@ -93,15 +115,16 @@ def replace_spans(body: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes
 
 
 def append_members(body: bytes, added: bytes) -> bytes:
-    """Return the object with `added` (members without braces) before its closing brace."""
-    closing = body.rindex(b"}")
-    end = len(body[:closing].rstrip(SPACE))
-    comma = b"" if body[end - 1 : end] == b"{" else b","
-    return b"".join((body[:end], comma, added, body[end:]))
+    """Return the object with `added` (members without braces) after its last member."""
+    end = body.rindex(b"}")
+    while body[end - 1] in SPACE:
+        end -= 1
+    comma = b"" if body[end - 1] == 0x7B else b","
+    return b"%b%b%b%b" % (body[:end], comma, added, body[end:])
 
 
 def _skip_space(body: bytes, at: int) -> int:
-    while body[at] in SPACE if at < len(body) else False:
+    while body[at : at + 1] in _SPACES:
         at += 1
     return at
 

@@ -83,6 +83,11 @@ class Stream(Protocol):
         ...
 
     @property
+    def ended(self) -> bool:
+        """The provider has said its last word: nothing that may follow would pass, and there is nothing to wait for."""
+        ...
+
+    @property
     def failure(self) -> UpstreamFailure | None:
         """What the provider reported or did wrong inside the stream; nothing passes after it."""
         ...

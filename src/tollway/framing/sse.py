@@ -7,8 +7,6 @@ ended in a bare CR it does not wait (a stream that uses CR alone would always be
 follow then begins the next event. So any split of the same bytes gives the same events.
 """
 
-from typing import NamedTuple
-
 from tollway.errors import FailureKind, UpstreamFailure
 
 EVENT_BYTES_MAX = 16 * 1024 * 1024
@@ -18,15 +16,6 @@ event must not fill the memory."""
 BOM = b"\xef\xbb\xbf"
 
 _LF, _CR = 0x0A, 0x0D
-
-
-class Fields(NamedTuple):
-    """The two fields of an event that dialects use."""
-
-    name: bytes | None
-    """The event's name, of its `event:` line."""
-    data: bytes | None
-    """Its data lines joined by LF; None for an event without any (a comment)."""
 
 
 class SseReader:
@@ -48,11 +37,11 @@ class SseReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the events that `data` completes, each with its blank line; raises UpstreamFailure JUNK on overrun."""
-        if not self._pending and b"\r" not in data and data[:1] != b"\n":
-            end = data.find(b"\n\n")
-            if end == len(data) - 2 and end > 0:
+        if not self._pending and data.endswith(b"\n\n") and b"\r" not in data:
+            end = data.find(b"\n")
+            if end == len(data) - 2 and end > 0:  # one event of one line
                 return [data]
-            if end > 0 and data.endswith(b"\n\n") and b"\n\n\n" not in data:
+            if end > 0 and b"\n\n\n" not in data:
                 return [event + b"\n\n" for event in data[:-2].split(b"\n\n")]
         self._pending += data
         events = self._cut()
@@ -107,10 +96,14 @@ class SseReader:
         return newline
 
 
-def read_fields(event: bytes) -> Fields:
-    """Return the name and data of a raw event; the last `event:` line counts, data lines are joined."""
+def read_fields(event: bytes) -> tuple[bytes | None, bytes | None]:
+    """Return the name and the data of a raw event.
+
+    The name is that of the last `event:` line. The data lines are joined by LF; None for an event without any (a
+    comment).
+    """
     if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
-        return Fields(None, event[6:-2])
+        return None, event[6:-2]
     name: bytes | None = None
     data: list[bytes] = []
     for line in event.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
@@ -119,7 +112,7 @@ def read_fields(event: bytes) -> Fields:
             data.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.removeprefix(b" ")
-    return Fields(name, b"\n".join(data) if data else None)
+    return name, b"\n".join(data) if data else None
 
 
 def with_data(event: bytes, data: bytes) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tollway.access.principal import Principal
-from tollway.catalog.records import Model, Origin, Timeouts
+from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
 from tollway.ledger.lines import ExchangeLine, Hold
 
 
@@ -38,6 +38,14 @@ class Books(Protocol):
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         """Settle or void the hold of the line's exchange; return the line as written and when it is durable."""
+        ...
+
+
+class Cards(Protocol):
+    """The price cards that lines name."""
+
+    def record(self, card: PriceCard) -> None:
+        """Make sure that a card is in the store before a line names it."""
         ...
 
 
@@ -86,11 +94,14 @@ Headers = list[tuple[bytes, bytes]]
 class Client(Protocol):
     """The client's side of one exchange."""
 
-    gone: bool
-    """The client has closed its connection; whatever is written from now on goes nowhere."""
+    @property
+    def gone(self) -> bool:
+        """The client has closed its connection; whatever is written from now on goes nowhere."""
+        ...
 
-    on_gone: Callable[[], None] | None
-    """Called once, from the event loop, when the client leaves."""
+    def watch(self, on_gone: Callable[[], None] | None) -> None:
+        """Say what to call, once and from the event loop, when the client leaves; None for nothing any more."""
+        ...
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer whose length is not known."""

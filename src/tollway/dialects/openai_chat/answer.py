@@ -1,13 +1,13 @@
 """A whole chat answer: the facts settlement needs, and the cost spliced into its usage. Knows no price and no provider.
 
-The place of the usage object must be certain. Its bytes are known from the decode; where they stand only once in the
-body, that is the place. Where they stand more than once, the exact places of all top-level members are computed.
+The place of the usage object must be certain: where a search cannot prove it, the exact places of all members are
+computed.
 """
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tollway.dialects.members import append_members, members
+from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
 from tollway.dialects.openai_chat.usage import is_all_zero, read_usage, usage_with_costs
 from tollway.dialects.record import CostFields, ReadAnswer
@@ -59,11 +59,11 @@ def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -
     value = usage_with_costs(found if answer.usage is not None else None, costs, estimate)
     if found is None:
         return append_members(body, b'"usage":%b' % value)
-    at = body.rfind(found)
-    if body.find(found, 0, at + len(found) - 1) != -1:
+    at = known_value_start(body, b'"usage"') if len(body) <= SMALL_BYTES_MAX else None
+    if at is None:
         # Of a repeated key the last one counts, for this decoder and for the clients'.
         at = next(member.start for member in reversed(members(body)) if member.name == "usage")
-    return b"".join((body[:at], value, body[at + len(found) :]))
+    return b"%b%b%b" % (body[:at], value, body[at + len(found) :])
 
 
 def _word(value: Raw) -> str | None:

@@ -6,7 +6,15 @@ The body has been peeked at: it is a JSON object in which no key stands twice.
 import msgspec
 from msgspec import Raw
 
-from tollway.dialects.members import Member, append_members, members, replace_spans
+from tollway.dialects.members import (
+    SMALL_BYTES_MAX,
+    Member,
+    append_members,
+    has_unicode_escape,
+    known_value_start,
+    members,
+    replace_spans,
+)
 from tollway.dialects.record import Lane, PatchedRequest, RequestEdits
 from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
@@ -26,6 +34,10 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
     usage_added = edits.usage_wanted and peek.streamed and not peek.usage_asked
     if not (model_changes or usage_added or edits.renames):
         return PatchedRequest(body, Lane.VERBATIM)
+    if not edits.renames and len(body) <= SMALL_BYTES_MAX:
+        patched = _patch_small(body, peek.model_asked, edits.model_routed, usage_added=usage_added)
+        if patched is not None:
+            return PatchedRequest(patched, Lane.PATCHED)
     found = members(body)
     spans: list[tuple[int, int, bytes]] = []
     options: Member | None = None
@@ -49,6 +61,21 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
         patched = append_members(patched, _OPTIONS_ADDED)
     lane = Lane.PATCHED if spans or usage_added else Lane.VERBATIM
     return PatchedRequest(patched, lane)
+
+
+def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_added: bool) -> bytes | None:
+    """Return the patched body where a search proves every place; None where it does not."""
+    if usage_added:
+        if b'"stream_options"' in body or has_unicode_escape(body):
+            return None
+        body = append_members(body, _OPTIONS_ADDED)
+    if model_routed != model_asked:
+        start = known_value_start(body, b'"model"')
+        asked = b'"%b"' % model_asked.encode()
+        if start is None or not body.startswith(asked, start):
+            return None
+        body = b"%b%b%b" % (body[:start], _ENCODE(model_routed), body[start + len(asked) :])
+    return body
 
 
 def _with_usage(options: bytes) -> bytes:

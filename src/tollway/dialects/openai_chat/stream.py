@@ -93,6 +93,11 @@ class ChatStream:
         return self._done or len(self._finished_choices) >= self._choices
 
     @property
+    def ended(self) -> bool:
+        """`[DONE]` was seen."""
+        return self._done
+
+    @property
     def usage(self) -> Usage | None:
         """The usage last reported; all zero although text was delivered is "not reported" (lesson 12)."""
         if self._reported is not None and self.delivered_text_bytes and is_all_zero(self._reported):
@@ -115,7 +120,7 @@ class ChatStream:
     def close(self) -> bytes:
         """Take what came after the last blank line as an event if it is whole: some servers omit the last blank line."""
         rest = self._reader.close()
-        data = read_fields(rest).data
+        data = read_fields(rest)[1]
         if data is None or self._done or self.failure is not None:
             return b""
         if data.strip() != DONE:
@@ -149,7 +154,7 @@ class ChatStream:
         out = [self._release_lead()]
         for _, event, text_bytes in self._held:
             if text_bytes:
-                payload = without_finish(read_fields(event).data or b"")
+                payload = without_finish(read_fields(event)[1] or b"")
                 out.append(b"" if payload is None else with_data(event, payload))
         if costs is not None:
             error = append_members(error, b'"usage":%b' % self._usage_value(costs, usage))
@@ -252,7 +257,7 @@ class ChatStream:
         merged = False
         for kind, event, _ in self._held:
             if kind == "choice":
-                payload = as_last_chunk(read_fields(event).data or b"", usage)
+                payload = as_last_chunk(read_fields(event)[1] or b"", usage)
                 merged = payload is not None
                 tail.append(event if payload is None else with_data(event, payload))
             elif kind != "usage":
@@ -268,7 +273,7 @@ class ChatStream:
         last = max((place for place, held in enumerate(self._held) if held[0] == "usage"), default=None)
         for place, (kind, event, _) in enumerate(self._held):
             if place == last:
-                tail.append(with_data(event, with_usage(read_fields(event).data or b"", usage)))
+                tail.append(with_data(event, with_usage(read_fields(event)[1] or b"", usage)))
             elif kind == "choice" and self._usage_payload and self._usage_payload == self._last_choice:
                 # Its usage moves to the chunk of its own: clients add up what they find on several.
                 tail.append(with_data(event, with_usage(self._usage_payload, b"null")))

@@ -4,12 +4,13 @@ OpenAI's counts overlap: `prompt_tokens` includes cached and audio tokens, `comp
 Providers differ, and `total_tokens` tells how: xAI counts reasoning beside the completion.
 """
 
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tollway.dialects.members import append_members
+from tollway.dialects.members import append_members, has_unicode_escape
 from tollway.dialects.record import CostFields
 from tollway.money import render_json_number
 from tollway.neutral.usage import Usage
@@ -132,22 +133,33 @@ def usage_with_costs(found: bytes | None, costs: CostFields, estimate: Usage | N
     fields = _cost_members(costs)
     if found is None:
         return b"{%b%b}" % (_estimate_members(estimate), fields)
-    suffix = f"_{costs.currency.lower()}".encode()
-    if suffix in found or b"\\u" in found:
-        found = _without(found, _cost_names(costs))
+    form = _form(costs.currency)
+    if form.suffix in found or has_unicode_escape(found):
+        found = _without(found, form.names)
     return append_members(found, fields)
 
 
-def _cost_names(costs: CostFields) -> tuple[str, str, str]:
-    currency = costs.currency.lower()
-    return f"base_cost_{currency}", f"platform_fee_{currency}", f"total_cost_{currency}"
+class _Form(NamedTuple):
+    """How the cost fields of a currency are called."""
+
+    names: tuple[str, str, str]
+    suffix: bytes
+    members: str
+    """To be filled with the three numbers."""
+
+
+@lru_cache(maxsize=64)
+def _form(currency: str) -> _Form:
+    """Return the names for a currency; an account has one, and a deployment a handful."""
+    suffix = f"_{currency.lower()}"
+    names = (f"base_cost{suffix}", f"platform_fee{suffix}", f"total_cost{suffix}")
+    return _Form(names, suffix.encode(), '"{}":%s,"{}":%s,"{}":%s'.format(*names))
 
 
 def _cost_members(costs: CostFields) -> bytes:
-    base, fee, total = _cost_names(costs)
+    shown = render_json_number
     return (
-        f'"{base}":{render_json_number(costs.base_nanos)},"{fee}":{render_json_number(costs.fee_nanos)},'
-        f'"{total}":{render_json_number(costs.total_nanos)}'
+        _form(costs.currency).members % (shown(costs.base_nanos), shown(costs.fee_nanos), shown(costs.total_nanos))
     ).encode()
 
 

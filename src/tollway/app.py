@@ -1,0 +1,185 @@
+"""The composition root: the only module that knows every part, and does nothing but put them together.
+
+A worker is one process with one event loop: store, books, keys, upstream, relay, data plane, sweeps. How many such
+processes run, and the local model beside them, is `serving.py`'s to know.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from tollway import clock
+from tollway.billing.books import Books
+from tollway.catalog.catalog import Catalog
+from tollway.catalog.listing import Listing
+from tollway.catalog.loader import Deployment
+from tollway.catalog.records import Origin, PriceCard, Timeouts
+from tollway.dialects.openai_chat import OPENAI_CHAT
+from tollway.http.data_plane import DataPlane, Gate, Route
+from tollway.http.pages import own_routes
+from tollway.http.replies import ReplyHeaders
+from tollway.http.server import Server
+from tollway.http.server_protocol import Edge
+from tollway.ids import IdSource
+from tollway.jobs.sweeps import Sweep
+from tollway.relay.admit import Admission, Terms
+from tollway.relay.exchange import Relay
+from tollway.store.group_commit import GroupCommit
+from tollway.store.store import Store
+from tollway.upstream.client import Answer, UpstreamClient
+from tollway.upstream.limits import Limits
+from tollway.upstream.tls import client_context
+
+HOLD_MARGIN_MS = 120_000
+"""How much longer than the longest attempt a hold lives: expiry is a backstop, and must not meet a running exchange."""
+
+HOUSEKEEPING_S = 1.0
+"""Idle loans go back and a missed change of keys is noticed within this time."""
+
+RECLAIM_S = 5.0
+"""A dead worker's loans come back within this time."""
+
+
+class CardBook:
+    """Writes each price card to the store before the first line that names it: then any charge can be recomputed."""
+
+    def __init__(self, store: Store) -> None:
+        """Start with none known to be written."""
+        self._store = store
+        self._written: set[int] = set()
+
+    def record(self, card: PriceCard) -> None:
+        """Write a card once. One small transaction for each card in a worker's life."""
+        if card.id not in self._written:
+            self._store.record_cards((card,), clock.now_ms())
+            self._written.add(card.id)
+
+
+class TrustingUpstream:
+    """Sends through a client that trusts the further authorities an operator named for a provider."""
+
+    def __init__(self, default: UpstreamClient, others: dict[Origin, UpstreamClient]) -> None:
+        """Take the client for everything else, and those for certain origins."""
+        self._default = default
+        self._others = others
+
+    async def send(self, origin: Origin, request: bytes, *, timeouts: Timeouts) -> Answer:
+        """Send through the origin's client."""
+        return await self._others.get(origin, self._default).send(origin, request, timeouts=timeouts)
+
+
+class Vitals:
+    """How one worker is: what /readyz and /health say."""
+
+    def __init__(self, commits: GroupCommit, books: Books, local_model: Callable[[], str]) -> None:
+        """Take the parts that can be ill."""
+        self._commits = commits
+        self._books = books
+        self._local_model = local_model
+
+    async def ready(self) -> str | None:
+        """Return None when a ledger row can be written now."""
+        return None if await self._commits.probe() else "the ledger cannot be written"
+
+    def state(self) -> dict[str, object]:
+        """Return what /health shows."""
+        return {
+            "local_model": self._local_model(),
+            "running_exchanges": self._books.open_count,
+            "lines_waiting": self._commits.lines_waiting,
+            "estimate_defects": self._books.estimate_defects,
+            "expired_holds": self._books.expired,
+        }
+
+
+class Worker:
+    """One serving worker: all its parts, opened in the order in which they need each other."""
+
+    def __init__(self, deployment: Deployment, *, local_model: Callable[[], str]) -> None:
+        """Open the store and put the parts together; raises SetupError. Belongs to the running event loop."""
+        settings = deployment.settings
+        self._store = Store.open(settings.store.url, durability=settings.store.durability.value)
+        self._store.reclaim_dead_workers(clock.now_ms())
+        registered = self._store.register_worker(clock.now_ms())
+        ids = IdSource(worker=registered.number, after=registered.last_id)
+        self._commits = self._store.group_commit(registered)
+        self._books = Books(self._commits)
+        self._keys = self._store.key_directory()
+        self._default, others = open_upstreams(deployment)
+        self._upstreams = (self._default, *others.values())
+        terms = Terms(
+            worker_id=registered.id,
+            fee_ppm=settings.billing.platform_fee_ppm,
+            hold_ttl_ms=hold_ttl_ms(deployment.catalog),
+        )
+        headers = ReplyHeaders(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
+        relay = Relay(
+            admission=Admission(keys=self._keys, models=deployment.catalog, books=self._books, terms=terms),
+            books=self._books,
+            upstream=TrustingUpstream(self._default, others) if others else self._default,
+            headers=headers,
+            cards=CardBook(self._store),
+        )
+        vitals = Vitals(self._commits, self._books, local_model)
+        data_plane = DataPlane(
+            relay=relay,
+            next_id=ids.next,
+            headers=headers,
+            routes=routes(Listing(deployment.catalog), vitals),
+            body_bytes_max=settings.server.body_bytes_max,
+        )
+        edge = Edge(bad_request=headers.of_refusal, next_id=ids.next)
+        self._server = Server(data_plane, grace_s=settings.server.shutdown_grace_s, edge=edge)
+        self._sweeps = (
+            Sweep("housekeeping", self._housekeep, every_s=HOUSEKEEPING_S),
+            Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
+        )
+
+    async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
+        """Serve on `sock` until a stop is asked for; then finish what runs, and write every charge."""
+        self._commits.start()
+        for sweep in self._sweeps:
+            sweep.start()
+        try:
+            await self._server.run(sock, ready=ready)
+        finally:
+            for sweep in self._sweeps:
+                await sweep.stop()
+            for upstream in self._upstreams:
+                await upstream.close()
+            await self._commits.stop()
+            self._store.close()
+
+    async def _housekeep(self) -> None:
+        self._books.expire(clock.now_ms())
+        self._books.give_back_idle()
+        self._keys.poll()
+
+    async def _reclaim(self) -> None:
+        await asyncio.to_thread(self._store.reclaim_dead_workers, clock.now_ms())
+
+
+def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
+    """Return everything that the data plane answers."""
+    chat = Route(method="POST", gate=Gate.ADMISSION, dialect=OPENAI_CHAT)
+    return {"/v1/chat/completions": chat, "/chat/completions": chat, **own_routes(models=models, health=vitals)}
+
+
+def hold_ttl_ms(catalog: Catalog) -> int:
+    """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
+    provider_s = max((provider.timeouts.total_s for provider in catalog.providers.values()), default=0.0)
+    targets = max((len(model.targets) for model in catalog.models.values()), default=1)
+    return round(provider_s * targets * 1000) + HOLD_MARGIN_MS
+
+
+def open_upstreams(deployment: Deployment) -> tuple[UpstreamClient, dict[Origin, UpstreamClient]]:
+    """Return the client for most origins, and those for origins whose providers bring authorities of their own."""
+    default = UpstreamClient(limits=Limits())
+    others: dict[Origin, UpstreamClient] = {}
+    for provider in deployment.settings.providers:
+        if provider.ca_file is not None:
+            tls = client_context(ca_file=Path(provider.ca_file))
+            origin = deployment.catalog.providers[provider.name].origin
+            others[origin] = UpstreamClient(limits=Limits(), tls=tls)
+    return default, others

@@ -1,0 +1,92 @@
+"""Runs the ASGI application on uvicorn with Tollway's protocol class. Knows uvicorn; knows no route."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import uvicorn
+
+from tollway.http.server_protocol import Edge, ServerProtocol
+
+KEEPALIVE_IDLE_S = 75
+"""Clients keep connections for reuse; nginx's default, and longer than the 60 s after which common SDK pools drop theirs."""
+
+BACKLOG = 4096
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Server:
+    """One worker's server."""
+
+    def __init__(self, app: Asgi, *, grace_s: float, edge: Edge) -> None:
+        """Take the application, how long a stop waits for running requests, and how to answer what is not HTTP."""
+        protocol = type("BoundServerProtocol", (ServerProtocol,), {"edge": edge})
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            loop="uvloop",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEPALIVE_IDLE_S,
+            timeout_graceful_shutdown=max(1, round(grace_s)),
+            backlog=BACKLOG,
+        )
+        self._server = _Uvicorn(config)
+
+    async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
+        """Serve on a listening socket until SIGTERM or SIGINT; running requests get their grace, a second signal none.
+
+        Calls `ready` once requests are answered.
+        """
+        self._server.ready = ready
+        await self._server.serve(sockets=[sock])
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server, which says when it is ready, and leaves the signals to the event loop.
+
+    Its own handling raises each signal again when it is done: the process would die before the books are closed.
+    """
+
+    ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on host and port (0 takes a free one); raises OSError when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Nagle's algorithm would hold small pieces of a stream back for up to 40 ms; connections inherit this.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+        sock.set_inheritable(True)
+    except OSError:
+        sock.close()
+        raise
+    return sock

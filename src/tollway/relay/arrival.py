@@ -1,0 +1,19 @@
+"""One request as it arrived, before anything was decided about it. Values only."""
+
+import msgspec
+
+from tollway.access.principal import Principal
+from tollway.dialects.record import Dialect
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """What the data plane hands to the relay."""
+
+    exchange_id: int
+    request_id: str
+    """The text of `exchange_id`, as clients see it."""
+    received_ms: int
+    dialect: Dialect
+    principal: Principal
+    """Whose key it carries, checked."""
+    body: bytes

@@ -1,0 +1,322 @@
+"""One exchange: a request is admitted, tried at its targets, relayed, and settled before its last byte leaves.
+
+Read this file first: everything else is something that it calls. What can be decided without waiting is decided by
+pure modules; the neighbours are reached through `ports.py`.
+"""
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from tollway import clock
+from tollway.catalog.records import AfterLeave, StreamUsage, Target
+from tollway.dialects.record import RequestEdits, Stream
+from tollway.errors import FailureKind, Refusal, UpstreamFailure
+from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.neutral.usage import Basis, Usage
+from tollway.pricing.estimate import estimated_usage
+from tollway.relay.admit import Admission, Admitted
+from tollway.relay.arrival import Arrival
+from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
+from tollway.relay.ports import Answer, Books, Cards, Client, Headers, Upstream
+from tollway.relay.pump import Outlet, pump
+from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
+from tollway.relay.wire import RequestHeads
+
+log = structlog.get_logger()
+
+DRAIN_S = 60.0
+"""How long a provider that bills to the end is read on after the client has left."""
+
+
+class ReplyHeaders(Protocol):
+    """The heads of replies."""
+
+    def of(self, request_id: str, content_type: bytes, length: int) -> Headers:
+        """Return the headers of a reply whose length is known."""
+        ...
+
+    def of_stream(self, request_id: str) -> Headers:
+        """Return the headers of a streamed reply."""
+        ...
+
+
+class Relay:
+    """Serves requests: one Exchange each."""
+
+    def __init__(
+        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, headers: ReplyHeaders
+    ) -> None:
+        """Take the neighbours."""
+        self.admission = admission
+        self.books = books
+        self.upstream = upstream
+        self.headers = headers
+        self.cards = cards
+        self.heads = RequestHeads()
+
+    async def serve(self, arrival: Arrival, client: Client) -> None:
+        """Answer one request; raises Refusal when it is answered with an error and nothing was sent yet."""
+        admitted = await self.admission.admit(arrival)
+        await Exchange(self, arrival, admitted, client).run()
+
+
+class Exchange:
+    """One admitted request on its way. Its hold is closed exactly once, whatever happens."""
+
+    def __init__(self, relay: Relay, arrival: Arrival, admitted: Admitted, client: Client) -> None:
+        """Take the request and the client; nothing happens before `run`."""
+        self._relay = relay
+        self._arrival = arrival
+        self._admitted = admitted
+        self._client = client
+        self._outlet: Outlet | None = None
+        self._pipe: Stream | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._target: Target | None = None
+        self._attempts = 0
+        self._lane = ""
+        self._first_byte_ms: int | None = None
+        self._closed = False
+
+    async def run(self) -> None:
+        """Try the targets in order, relay the first answer, settle; raises Refusal when none answered."""
+        client = self._client
+        self._task = asyncio.current_task()
+        client.watch(self._on_gone)
+        if self._admitted.peek.streamed:
+            self._outlet = Outlet(client, self._relay.headers.of_stream(self._arrival.request_id))
+            self._outlet.open()
+        try:
+            refusal = await self._try_targets()
+            if refusal is not None:
+                await self._fail(refusal)
+        except asyncio.CancelledError:
+            await self._cut_short()
+        finally:
+            client.watch(None)
+            if self._outlet is not None:
+                self._outlet.close()
+            if not self._closed:  # a defect of ours: the client gets a 500, and what failed is free
+                self._close(self._ending(Outcome.FAILED, 500))
+
+    # -- the attempts
+
+    async def _try_targets(self) -> Refusal | None:
+        tries = attempts(self._admitted.targets)
+        target = next(tries)
+        while True:
+            setback = await self._attempt(target)
+            if setback is None:
+                return None
+            log.warning(
+                "an attempt failed",
+                request_id=self._arrival.request_id,
+                provider=target.provider.name,
+                model=target.model_routed,
+                reason=explain(setback, provider=target.provider.name).message,
+            )
+            try:
+                target = tries.send(setback)
+            except StopIteration as stop:
+                return stop.value
+
+    async def _attempt(self, target: Target) -> Setback | None:
+        """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
+        provider, peek, dialect = target.provider, self._admitted.peek, self._arrival.dialect
+        self._target = target
+        self._attempts += 1
+        patched = dialect.patch_request(
+            self._arrival.body,
+            peek,
+            RequestEdits(
+                model_routed=target.model_routed,
+                usage_wanted=provider.profile.stream_usage is StreamUsage.ASKED,
+                renames=provider.profile.renames,
+            ),
+        )
+        self._lane = patched.lane
+        request = self._relay.heads.request(provider, dialect.path, patched.body)
+        try:
+            answer = await self._relay.upstream.send(provider.origin, request, timeouts=provider.timeouts)
+        except UpstreamFailure as failure:
+            return failure
+        try:
+            self._first_byte_ms = clock.now_ms()
+            if answer.status != 200:
+                return await self._provider_refusal(answer, target)
+            if self._outlet is not None:
+                return await self._relay_stream(answer, self._outlet)
+            return await self._relay_whole(answer)
+        finally:
+            answer.release()
+
+    async def _provider_refusal(self, answer: Answer, target: Target) -> Setback:
+        try:
+            body = await answer.read()
+        except UpstreamFailure as failure:
+            return failure
+        error = self._arrival.dialect.parse_error(answer.status, body)
+        secret = (target.provider.auth_value or "").removeprefix("Bearer ")
+        message = error.message.replace(secret, "…") if secret else error.message
+        after = next((value for name, value in answer.headers if name == b"retry-after"), b"")
+        return ProviderRefusal(
+            status=answer.status,
+            message=message,
+            code=error.code,
+            param=None,
+            retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
+        )
+
+    # -- the two ways to relay an answer
+
+    async def _relay_whole(self, answer: Answer) -> Setback | None:
+        dialect = self._arrival.dialect
+        try:
+            read = dialect.read_answer(await answer.read())
+        except UpstreamFailure as failure:
+            return failure
+        answer.release()
+        usage, basis = self._known_or_estimated(read.usage, read.text_bytes, 0)
+        gone = self._client.gone
+        ending = self._ending(
+            Outcome.CLIENT_GONE if gone else Outcome.COMPLETED,
+            STATUS_CLIENT_GONE if gone else 200,
+            usage=usage,
+            basis=basis,
+            model_answered=read.model_answered,
+        )
+        line, durable = self._close(ending)
+        body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
+        headers = self._relay.headers.of(self._arrival.request_id, b"application/json", len(body))
+        await durable
+        await self._client.respond(200, headers, body)
+        return None
+
+    async def _relay_stream(self, answer: Answer, outlet: Outlet) -> Setback | None:
+        pipe = self._pipe = self._arrival.dialect.open_stream(self._admitted.peek)
+        self._relay.books.announce(self._arrival.exchange_id)
+        try:
+            await pump(answer, pipe, outlet)
+        except UpstreamFailure as failure:
+            if not pipe.content_started:
+                self._pipe = None
+                return failure
+            await self._break_off(pipe, outlet, failure)
+            return None
+        usage, basis = self._delivered(pipe)
+        gone = self._client.gone
+        line, durable = self._close(
+            self._ending(
+                Outcome.CLIENT_GONE if gone else Outcome.COMPLETED,
+                STATUS_CLIENT_GONE if gone else 200,
+                usage=usage,
+                basis=basis,
+                model_answered=pipe.model_answered,
+            )
+        )
+        tail = pipe.end(costs_of(line, currency=self._currency), usage)
+        await durable
+        await outlet.finish(tail)
+        return None
+
+    async def _break_off(
+        self, pipe: Stream, outlet: Outlet, failure: UpstreamFailure, *, outcome: Outcome = Outcome.UPSTREAM_BROKE
+    ) -> None:
+        """End a stream that broke after its content began: the client pays what was delivered, and is told."""
+        assert self._target is not None, "a pipe belongs to an attempt"
+        usage, basis = self._delivered(pipe)
+        line, durable = self._close(
+            self._ending(outcome, 200, usage=usage, basis=basis, model_answered=pipe.model_answered)
+        )
+        error = self._arrival.dialect.render_error(explain(failure, provider=self._target.provider.name))
+        tail = pipe.break_off(error, costs_of(line, currency=self._currency), usage)
+        await durable
+        await outlet.finish(tail)
+
+    # -- the ends that nobody wished for
+
+    async def _fail(self, refusal: Refusal) -> None:
+        """Void the hold: nothing of an answer reached the client, so it is free."""
+        self._close(self._ending(Outcome.FAILED, refusal.facts.status))
+        if self._outlet is None or not self._outlet.started:
+            raise refusal
+        # Only comments have been sent, but the head is out: the error can only be told inside the stream.
+        dialect = self._arrival.dialect
+        pipe = dialect.open_stream(self._admitted.peek)
+        await self._outlet.finish(pipe.break_off(dialect.render_error(refusal), None, None))
+
+    def _on_gone(self) -> None:
+        """React to the client's leaving: stop the provider, or read on where it would bill to the end anyway.
+
+        An answer that comes in one piece is always read to its end: no provider stops for a closed connection then,
+        and only its end tells what it cost.
+        """
+        task, target = self._task, self._target
+        if task is None or self._closed or not self._admitted.peek.streamed:
+            return
+        if target is not None and target.provider.profile.after_leave is AfterLeave.DRAIN:
+            asyncio.get_running_loop().call_later(DRAIN_S, self._end_drain)
+        else:
+            task.cancel()
+
+    def _end_drain(self) -> None:
+        if self._task is not None and not self._closed:
+            self._task.cancel()
+
+    async def _cut_short(self) -> None:
+        """Settle after a cancellation: the client has left, or Tollway is being stopped."""
+        if self._closed:  # settled, and being stopped while the last bytes waited: they must not look finished
+            self._client.abort()
+        elif self._client.gone:
+            self._leave()
+        else:
+            stopping = UpstreamFailure(FailureKind.BROKE, "this gateway is being stopped; send the request again")
+            if self._pipe is not None and self._outlet is not None and self._pipe.content_started:
+                await self._break_off(self._pipe, self._outlet, stopping, outcome=Outcome.SHUT_DOWN)
+            else:
+                await self._fail(Refusal("upstream_unavailable", "This gateway is being stopped: send the request again."))
+
+    def _leave(self) -> None:
+        """Charge a client that left for what was generated until then: nothing before the answer began."""
+        pipe = self._pipe
+        ending = self._ending(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE)
+        if pipe is not None:
+            usage, basis = self._delivered(pipe)
+            ending = msgspec.structs.replace(ending, usage=usage, basis=basis, model_answered=pipe.model_answered)
+        self._close(ending)
+
+    # -- settlement
+
+    @property
+    def _currency(self) -> str:
+        return self._admitted.principal.currency
+
+    def _delivered(self, pipe: Stream) -> tuple[Usage, Basis]:
+        return self._known_or_estimated(pipe.usage, pipe.delivered_text_bytes, pipe.delivered_events)
+
+    def _known_or_estimated(self, usage: Usage | None, text_bytes: int, events: int) -> tuple[Usage, Basis]:
+        if usage is not None:
+            return usage, Basis.REPORTED
+        estimate = estimated_usage(body_bytes=self._admitted.peek.body_bytes, text_bytes=text_bytes, events=events)
+        return estimate, Basis.ESTIMATED
+
+    def _ending(self, outcome: Outcome, status: int, **used: object) -> Ending:
+        return Ending(
+            outcome=outcome,
+            status=status,
+            target=self._target,
+            lane=self._lane,
+            attempts=self._attempts,
+            first_byte_ms=self._first_byte_ms,
+            **used,  # type: ignore[arg-type]
+        )
+
+    def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
+        assert not self._closed, "an exchange is settled exactly once"
+        self._closed = True
+        if ending.basis is not Basis.UNKNOWN and ending.target is not None and ending.target.card is not None:
+            self._relay.cards.record(ending.target.card)
+        return self._relay.books.close(line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm))

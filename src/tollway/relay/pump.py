@@ -1,0 +1,79 @@
+"""Moving a streamed answer from provider to client, piece by piece, and keeping the client awake while nothing comes.
+
+Decides nothing about money: the stream's own reader knows what passed.
+"""
+
+import asyncio
+
+from tollway.dialects.record import Stream
+from tollway.errors import FailureKind, UpstreamFailure
+from tollway.relay.ports import Answer, Client, Headers
+
+KEEPALIVE_S = 15.0
+"""How long a client hears nothing before a comment is sent: proxies give up on silent connections after 30 to 60 s."""
+
+KEEPALIVE_COMMENT = b": keep-alive\n\n"
+
+
+class Outlet:
+    """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
+
+    __slots__ = ("_client", "_comment", "_headers", "_silent", "_timer", "started")
+
+    def __init__(self, client: Client, headers: Headers) -> None:
+        """Start with nothing sent; call `open` before the first attempt."""
+        self._client = client
+        self._headers = headers
+        self._silent = True
+        self._timer: asyncio.Handle | None = None
+        self._comment: asyncio.Future[None] | None = None
+        self.started = False
+        """The head is out: a failure can only be told inside the stream from now on."""
+
+    def open(self) -> None:
+        """Begin to watch for silence."""
+        self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes, behind the head when it is not out yet."""
+        self._silent = False
+        if not self.started:
+            self.started = True
+            await self._client.start(200, self._headers)
+        await self._client.write(data)
+
+    async def finish(self, data: bytes) -> None:
+        """Send the last bytes and end the answer."""
+        if not self.started:
+            self.started = True
+            await self._client.start(200, self._headers)
+        await self._client.finish(data)
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)
+        if self._silent:
+            self._comment = asyncio.ensure_future(self.write(KEEPALIVE_COMMENT))
+        self._silent = True
+
+
+async def pump(answer: Answer, pipe: Stream, outlet: Outlet) -> None:
+    """Move the answer through the pipe to the client until its end; raises UpstreamFailure when it breaks.
+
+    The pipe lets nothing go before the first content event, so a failure until then leaves every choice open.
+    """
+    while not pipe.ended:
+        data = await answer.next()
+        ready = pipe.feed(data) if data else pipe.close()
+        if ready:
+            await outlet.write(ready)
+        if pipe.failure is not None:
+            raise pipe.failure
+        if not data:
+            break
+    if not pipe.finished:
+        raise UpstreamFailure(FailureKind.BROKE, "the stream ended before the answer did")

@@ -1,0 +1,70 @@
+"""How an exchange's end becomes a charge and a line: pure arithmetic over usage, card and outcome; no I/O."""
+
+import msgspec
+
+from tollway import clock
+from tollway.catalog.records import Target
+from tollway.dialects.record import CostFields
+from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.neutral.usage import Basis, Usage
+from tollway.pricing.charge import charge_for
+from tollway.relay.admit import Admitted
+
+STATUS_CLIENT_GONE = 499
+"""What the line of a client that left says: nginx's word for it; it never stands on the wire."""
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange ended, and what it used."""
+
+    outcome: Outcome
+    status: int
+    usage: Usage = Usage()
+    basis: Basis = Basis.UNKNOWN
+    target: Target | None = None
+    """The one that answered or failed last."""
+    lane: str = ""
+    model_answered: str | None = None
+    attempts: int = 0
+    first_byte_ms: int | None = None
+
+
+def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine:
+    """Return the line that closes an exchange: its charge is usage x card of the target, or nothing without usage."""
+    hold, target = admitted.hold, ending.target
+    card = None if target is None else target.card
+    base = fee = 0
+    if card is not None and ending.basis is not Basis.UNKNOWN:
+        charge = charge_for(ending.usage, card, fee_ppm=fee_ppm, basis=ending.basis)
+        base, fee = charge.base_nanos, charge.fee_nanos
+    return ExchangeLine(
+        exchange_id=hold.exchange_id,
+        account_id=hold.account_id,
+        key_id=hold.key_id,
+        worker_id=hold.worker_id,
+        outcome=ending.outcome,
+        status=ending.status,
+        started_ms=hold.started_ms,
+        ended_ms=clock.now_ms(),
+        first_byte_ms=ending.first_byte_ms,
+        streamed=admitted.peek.streamed,
+        lane=ending.lane,
+        model_asked=hold.model_asked,
+        provider="" if target is None else target.provider.name,
+        model_routed="" if target is None else target.model_routed,
+        model_answered=ending.model_answered,
+        attempts=ending.attempts,
+        usage=ending.usage,
+        basis=ending.basis,
+        card_id=None if card is None else card.id,
+        hold_nanos=hold.amount_nanos,
+        base_nanos=base,
+        fee_nanos=fee,
+    )
+
+
+def costs_of(line: ExchangeLine, *, currency: str) -> CostFields:
+    """Return what the reply says about money: the amounts of the line, to the last nano-unit."""
+    return CostFields(
+        base_nanos=line.base_nanos, fee_nanos=line.fee_nanos, total_nanos=line.total_nanos, currency=currency
+    )

@@ -1,0 +1,54 @@
+"""The head of a request to a provider, made once for each provider and completed with a length. No I/O."""
+
+from tollway import __version__
+from tollway.catalog.records import Provider, Scheme
+
+DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+
+
+class RequestHeads:
+    """Keeps the ready-made heads of POST requests, one for each provider and path.
+
+    Nothing of the client's own headers goes upstream: not its key, not its address, not its cookies.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._heads: dict[tuple[str, str], bytes] = {}
+
+    def request(self, provider: Provider, path: str, body: bytes) -> bytes:
+        """Return the bytes of a POST of `body` to the dialect's `path` (`/chat/completions`) at the provider."""
+        head = self._heads.get((provider.name, path))
+        if head is None:
+            head = self._heads[provider.name, path] = make_head(provider, path)
+        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+def make_head(provider: Provider, path: str) -> bytes:
+    """Return everything of a POST's head up to the digits of its length."""
+    return b"\r\n".join(
+        [*_common_lines("POST", provider, path), b"content-type: application/json", b"content-length: "]
+    )
+
+
+def get_request(provider: Provider, path: str) -> bytes:
+    """Return the bytes of a GET of the dialect's `path` (`/models`) at the provider."""
+    return b"\r\n".join([*_common_lines("GET", provider, path), b"", b""])
+
+
+def _common_lines(method: str, provider: Provider, path: str) -> list[bytes]:
+    origin = provider.origin
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if origin.port != DEFAULT_PORTS[origin.scheme]:
+        host = f"{host}:{origin.port}"
+    lines = [
+        f"{method} {provider.path_prefix}{path} HTTP/1.1",
+        f"host: {host}",
+        f"user-agent: tollway/{__version__}",
+        "accept: */*",
+        "accept-encoding: identity",
+    ]
+    if provider.auth_header is not None and provider.auth_value is not None:
+        lines.append(f"{provider.auth_header}: {provider.auth_value}")
+    assert not any("\r" in line or "\n" in line for line in lines), "the catalog refuses line breaks in its values"
+    return [line.encode("latin-1") for line in lines]

@@ -1,0 +1,124 @@
+"""How many processes serve, and what runs beside them: one worker here, or a fleet of them, and the local model.
+
+Knows the parts of a worker only as `app.Worker`.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+from tollway.app import Worker
+from tollway.catalog.loader import Deployment, deploy
+from tollway.errors import SetupError
+from tollway.http.fleet import Fleet, FleetError, end_with_parent
+from tollway.http.server import listen
+from tollway.local_model.supervisor import LocalModel, LocalModelError, available
+from tollway.settings import LocalModelSettings
+from tollway.settings.load import SQLITE
+from tollway.store.store import Store
+
+class Started(NamedTuple):
+    """What is known once requests are answered."""
+
+    url: str
+    """Scheme, host and port, without a path."""
+    local_model: str
+    """`ready`, or why there is none."""
+
+
+@contextlib.asynccontextmanager
+async def local_model(deployment: Deployment) -> AsyncGenerator[tuple[Deployment, Callable[[], str]]]:
+    """Run the local model beside the block, where it is wanted and possible.
+
+    Yields the deployment that names its port, or one without it, and how to ask what state it is in.
+    """
+    wanted = deployment.settings.local_model
+    if not wanted.enabled:
+        yield deployment, lambda: "not enabled"
+        return
+    reason = available()
+    if reason is None:
+        model = LocalModel(log=data_folder(deployment) / "local-model.log")
+        try:
+            port = urlsplit(await model.start()).port
+        except LocalModelError as error:
+            reason = str(error)
+        else:
+            try:
+                yield with_local_model(deployment, msgspec.structs.replace(wanted, port=port)), lambda: model.state
+            finally:
+                await model.stop()
+            return
+    yield with_local_model(deployment, msgspec.structs.replace(wanted, enabled=False)), lambda: reason
+
+
+def with_local_model(deployment: Deployment, local: LocalModelSettings) -> Deployment:
+    """Return the deployment with other settings of the local model."""
+    return deploy(msgspec.structs.replace(deployment.settings, local_model=local))
+
+
+def data_folder(deployment: Deployment) -> Path:
+    """Return the folder that holds the embedded store, and what lies beside it."""
+    return Path(deployment.settings.store.url.removeprefix(SQLITE)).parent
+
+
+def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None:
+    """Serve until a stop is asked for, calling `started` once requests are answered; raises SetupError."""
+    server = deployment.settings.server
+    try:
+        sock = listen(server.host, server.port)
+    except OSError as error:
+        where = f"{server.host}:{server.port}"
+        raise SetupError((f"{where}: {error.strerror or error}; free it, or set server.port (tollway up --port)",)) from None
+    with sock:
+        uvloop.run(_serve(deployment, sock, started))
+
+
+async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[[Started], None]) -> None:
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    async with local_model(deployment) as (complete, state):
+        said = partial(started, Started(url=url, local_model=state()))
+        if complete.settings.server.workers == 1:
+            await Worker(complete, local_model=state).run(sock, ready=said)
+        else:
+            await _serve_fleet(complete, sock, said)
+
+
+async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
+    # Opened once before all, so that a store that cannot be served is said once, and made once.
+    Store.open(deployment.settings.store.url, durability=deployment.settings.store.durability.value).close()
+    words = ("worker", "--config", deployment.settings.source, "--model-port", str(deployment.settings.local_model.port))
+    fleet = Fleet(sock=sock, words=words, size=deployment.settings.server.workers)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await fleet.start()
+        said()
+        await stop.wait()
+    except FleetError as error:
+        raise SetupError((str(error),)) from None
+    finally:
+        await fleet.stop()
+
+
+def serve_worker(deployment: Deployment, *, descriptor: int, ready: Callable[[], None]) -> None:
+    """Be one worker of a fleet, on the listening socket that was handed down; ends when the parent does."""
+
+    async def run(sock: socket.socket) -> None:
+        end_with_parent(asyncio.get_running_loop())
+        await Worker(deployment, local_model=lambda: "beside the fleet").run(sock, ready=ready)
+
+    with socket.socket(fileno=descriptor) as sock:
+        uvloop.run(run(sock))

@@ -1,0 +1,51 @@
+"""Whether a key may be used, and for which model."""
+
+import pytest
+
+from tollway.access.decide import check_key, check_model, may_use
+from tollway.access.principal import Principal
+from tollway.errors import Refusal
+
+
+def principal(**fields: object) -> Principal:
+    """Return a principal."""
+    return Principal(**({"key_id": 1, "account_id": 2} | fields))  # type: ignore[arg-type]
+
+
+def test_a_good_key_passes() -> None:
+    good = principal(expires_ms=11)
+    assert check_key(good, now_ms=10) is good
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (None, "invalid_api_key"),
+        (principal(expires_ms=10), "invalid_api_key"),
+        (principal(account_suspended=True), "account_suspended"),
+    ],
+)
+def test_an_unknown_or_expired_key_is_401_and_a_suspended_account_403(bad: Principal | None, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        check_key(bad, now_ms=10)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("models", "asked", "may"),
+    [
+        ((), "anything", True),
+        (("a",), "a", True),
+        (("a",), "A", False),
+        (("a", "p/*"), "p/x", True),
+        (("p/*",), "px", False),
+        (("*",), "x", True),
+    ],
+)
+def test_a_list_of_models_is_exact_but_for_a_final_star(models: tuple[str, ...], asked: str, may: bool) -> None:
+    assert may_use(principal(models=models), asked) is may
+    if may:
+        check_model(principal(models=models), asked)
+    else:
+        with pytest.raises(Refusal, match="limited to"):
+            check_model(principal(models=models), asked)

@@ -1,0 +1,59 @@
+"""Which targets, in which order."""
+
+import pytest
+
+from tollway.catalog.records import Model, Origin, PriceCard, Provider, Reach, Scheme, Target
+from tollway.errors import Refusal
+from tollway.routing.plan import plan, priced_targets, refuse_unknown
+
+CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=1, output=1, source="config")
+
+
+def target(name: str, *, weight: int = 1, card: PriceCard | None = CARD) -> Target:
+    """Return a target."""
+    origin = Origin(scheme=Scheme.HTTPS, host="h", port=443, reach=Reach.PUBLIC)
+    provider = Provider(
+        name=name, dialect="openai_chat", origin=origin, path_prefix="/v1", auth_header=None, auth_value=None
+    )
+    return Target(provider=provider, model_routed="m", card=card, weight=weight)
+
+
+def order(targets: tuple[Target, ...], draw: float) -> list[str]:
+    """Return the names of a plan's targets."""
+    return [each.provider.name for each in plan(Model(id="m", targets=targets), draw=draw).targets]
+
+
+def test_one_target_is_the_plan() -> None:
+    assert order((target("a"),), 0.9) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "expected"),
+    [(0.0, ["a", "b", "c"]), (0.24, ["a", "b", "c"]), (0.25, ["b", "a", "c"]), (0.99, ["b", "a", "c"])],
+)
+def test_the_first_is_drawn_by_weight_and_the_rest_keep_their_order(draw: float, expected: list[str]) -> None:
+    assert order((target("a", weight=1), target("b", weight=3), target("c", weight=0)), draw) == expected
+
+
+def test_targets_without_any_weight_keep_their_order() -> None:
+    assert order((target("a", weight=0), target("b", weight=0)), 0.5) == ["a", "b"]
+
+
+def test_only_priced_targets_are_used() -> None:
+    planned = plan(Model(id="m", targets=(target("a", card=None), target("b"))), draw=0.0)
+    assert [each.provider.name for each in priced_targets(planned)] == ["b"]
+    alone = plan(Model(id="m", targets=(target("a"),)), draw=0.0)
+    assert priced_targets(alone) is alone.targets
+
+
+def test_a_model_without_any_price_is_refused_with_what_to_configure() -> None:
+    planned = plan(Model(id="dear", targets=(target("a", card=None),)), draw=0.0)
+    with pytest.raises(Refusal, match='id = "dear", price') as refused:
+        priced_targets(planned)
+    assert refused.value.code == "model_not_allowed"
+
+
+def test_an_unknown_model_names_what_is_close() -> None:
+    assert "Did you mean 'a' or 'b'?" in refuse_unknown("c", ("a", "b")).message
+    assert "Did you mean" not in refuse_unknown("c", ()).message
+    assert len(refuse_unknown("x" * 10_000, ()).message) < 400
