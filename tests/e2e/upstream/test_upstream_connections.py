@@ -330,6 +330,33 @@ async def test_an_early_refusal_is_readable_while_the_request_is_still_being_sen
         left.set()
 
 
+async def test_a_refused_request_is_not_sent_to_its_end() -> None:
+    body = b"x" * 32_000_000
+    refused = asyncio.Event()
+    taken = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal taken
+        await peer.head()
+        await peer.send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\n")
+        await refused.wait()
+        while True:
+            try:
+                async with asyncio.timeout(0.1):
+                    taken += len(await peer.reader.read(1 << 20))
+            except TimeoutError:
+                break
+        await peer.send(b"too large")
+        await peer.gone()
+
+    async with serve(script) as server, client() as lent:
+        answer = await lent.send(origin(server.port), post(body), timeouts=TIMEOUTS)
+        refused.set()
+        assert (answer.status, await answer.read()) == (413, b"too large")
+        assert taken < len(body)
+        await until(lambda: lent.connections(origin(server.port)) == (0, 0))
+
+
 async def test_a_long_request_is_sent_at_the_pace_of_a_slow_reader() -> None:
     body = bytes(range(256)) * 40_000
     read: list[bytes] = []

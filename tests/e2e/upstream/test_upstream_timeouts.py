@@ -92,8 +92,11 @@ async def test_a_reused_connection_keeps_the_deadlines_of_its_present_request() 
 
     async with serve(script) as server, client() as lent:
         await (await lent.send(origin(server.port), GET, timeouts=patient())).read()
+        started = asyncio.get_running_loop().time()
         with pytest.raises(UpstreamFailure) as caught:
             await lent.send(origin(server.port), GET, timeouts=patient(first_byte_s=0.04))
+        # The deadline of the request before it was five seconds.
+        assert asyncio.get_running_loop().time() - started < 2
         assert str(caught.value) == "no first byte within 0.04 s"
         # Whoever times out had its chance: it is not the race with a server that closes.
         assert server.connections == 1
