@@ -82,7 +82,7 @@ def parity_problems(counted: Counted, entries: Entries) -> list[str]:
     if not counted.answers <= entries.completed <= counted.answers + counted.cut:
         allowed = f" (and at most {counted.cut} cut off)" if counted.cut else ""
         problems.append(f"{entries.completed} completed lines for {counted.answers} answers{allowed}")
-    if entries.completed + entries.others > counted.answers + counted.cut:
+    if entries.others and entries.completed + entries.others > counted.answers + counted.cut:
         problems.append(f"{entries.others} exchanges ended otherwise than completed")
     due = entries.completed * counted.cost_nanos
     if entries.completed_nanos != due:

@@ -31,7 +31,8 @@ def profile(site: LoadSite, measure: Measure, peer: Peer) -> str:
         raise BenchError(f"{peer.name} has no process to look into")
     samples = site.scratch / f"{measure.name}.samples"
     seconds = str(max(2, round(measure.size)))
-    command = [py_spy(), "record", "-p", str(peer.server.pid), "-r", str(SAMPLES_PER_SECOND), "-d", seconds]
+    # Only who holds the interpreter lock: a thread that waits would be counted as one that works.
+    command = [py_spy(), "record", "--gil", "-p", str(peer.server.pid), "-r", str(SAMPLES_PER_SECOND), "-d", seconds]
     sampler = subprocess.Popen(
         [*command, "-f", "raw", "-o", str(samples)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -155,7 +155,7 @@ def cell(row: Row, values: Sequence[float]) -> str:
 def ratio_to_nginx(row: Row, figures: Figures) -> float | None:
     """Return Tollway's median over nginx's; None where that says nothing."""
     ours, floor = values_of(row, TOLLWAY, figures), values_of(row, NGINX, figures)
-    if not ours or not floor or row.worst or summary(row, floor) <= 0:
+    if not ours or not floor or row.worst or row.measure == MEMORY or summary(row, floor) <= 0:
         return None
     return summary(row, ours) / summary(row, floor)
 

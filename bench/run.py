@@ -7,6 +7,7 @@ A missed line of the speed budget is a result, not a failure.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -88,7 +89,7 @@ def weigh_load(stage: Stage, runs: Sequence[Run], into: dict[str, dict[str, floa
 
 
 def profile_tollway(stage: Stage, plan: Sequence[Measure]) -> None:
-    """Run each measure once more while Tollway's stacks are sampled; these runs give no figures, but parity counts."""
+    """Run each measure once more while Tollway's stacks are sampled; these runs give no figures; the final check sees them."""
     for peer in stage.peers:
         for each in plan:
             if peer.name == TOLLWAY and TOLLWAY in each.peers:
@@ -156,4 +157,5 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything that was started is stopped
     sys.exit(main(sys.argv[1:]))

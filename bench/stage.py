@@ -34,8 +34,8 @@ def free_ports() -> Ports:
     return {ask: free_port() for ask in ASKS}
 
 
-def start_upstreams(ports: Ports, cores: Cores, scratch: Path) -> list[Server]:
-    """Start the provider: nginx for what is static, our own program for what is paced."""
+def upstreams(ports: Ports, cores: Cores, scratch: Path) -> tuple[Launch, ...]:
+    """Return how to start the provider: nginx for what is static, our own program for what is paced."""
     paced = Launch(
         name="paced-provider",
         command=[str(build("upstream", scratch)), str(ports[PACED]), str(FRAMES), str(PACE_MS)],
@@ -43,7 +43,7 @@ def start_upstreams(ports: Ports, cores: Cores, scratch: Path) -> list[Server]:
         port=ports[PACED],
         scratch=scratch,
     )
-    return [start(nginx.provider(ports, cores=cores.load, scratch=scratch)), start(paced)]
+    return nginx.provider(ports, cores=cores.load, scratch=scratch), paced
 
 
 def start_nginx(upstream_ports: Ports, cores: Cores, scratch: Path) -> Peer:
@@ -78,9 +78,10 @@ def set_up(names: Collection[str], *, durability: str, cores: Cores, scratch: Pa
             return peer
 
         upstream_ports = free_ports()
-        upstreams = start_upstreams(upstream_ports, cores, scratch)
-        for server in upstreams:
-            stack.callback(server.stop)
+        providers: list[Server] = []
+        for launch in upstreams(upstream_ports, cores, scratch):
+            providers.append(start(launch))
+            stack.callback(providers[-1].stop)
         peers = [Peer(name=DIRECT, ports=upstream_ports, key=KEY_WITHOUT_GATEWAY, server=None)]
         deployed = None
         if NGINX in names:
@@ -98,4 +99,4 @@ def set_up(names: Collection[str], *, durability: str, cores: Cores, scratch: Pa
             for ask in peer.ports:
                 check_answer(peer, ask)
         site = LoadSite(cores=cores.load, scratch=scratch, loop_program=build("load", scratch))
-        yield Stage(cores=cores, site=site, upstreams=tuple(upstreams), peers=tuple(peers), deployed=deployed)
+        yield Stage(cores=cores, site=site, upstreams=tuple(providers), peers=tuple(peers), deployed=deployed)
