@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import gauges
 from deployment import final_problems
@@ -156,6 +157,11 @@ def main(words: Sequence[str]) -> int:
     return 1 if result.problems else 0
 
 
+def stop(_signal: int, _frame: FrameType | None) -> None:
+    """End in order: everything that was started is stopped on the way out."""
+    sys.exit(1)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything that was started is stopped
+    signal.signal(signal.SIGTERM, stop)
     sys.exit(main(sys.argv[1:]))
