@@ -20,10 +20,6 @@ class Mistakes:
         """Note that what stands at `place` (such as ``[server] port``) is wrong; `text` says how and what to do."""
         self._by_place.setdefault(place, text)
 
-    def within(self, place: str) -> bool:
-        """Say whether anything at `place` or below it is known to be wrong."""
-        return any(known == place or known.startswith((f"{place}:", f"{place}.")) for known in self._by_place)
-
     def lines(self) -> tuple[str, ...]:
         """Return one line for each mistake."""
         return tuple(f"{self._source}: {place}: {text}" for place, text in self._by_place.items())

@@ -81,13 +81,14 @@ def read_table(record: type[Record], table: object, place: str, reading: Reading
     only good for looking for further ones.
     """
     kinds = kinds_of(record)
+    values: dict[str, object] = {}
     if not isinstance(table, dict):
         reading.mistakes.add(place, f"must be a table with {_listed(kinds)}")
-        table = {}
+        return record(**_completed(kinds, values))
     items = cast("dict[str, object]", table)
-    for name in items.keys() - kinds.keys():
-        reading.mistakes.add(f"{place}: {name}", unknown_key(name, kinds))
-    values: dict[str, object] = {}
+    for name in items:
+        if name not in kinds:
+            reading.mistakes.add(f"{place}: {name}", unknown_key(name, kinds))
     for kind in kinds.values():
         if kind.name in items:
             values[kind.field] = _read_value(kind, items[kind.name], f"{place}: {kind.name}", reading)

@@ -4,7 +4,7 @@ It wraps the whole application, so that a route which forgets to ask for a key c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tollway.access.credentials import KEY_BYTES_MAX
@@ -16,7 +16,7 @@ from tollway.ids import EXCHANGE, render_id
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
