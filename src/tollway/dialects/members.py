@@ -14,6 +14,9 @@ SPACE = b" \t\r\n"
 SMALL_BYTES_MAX = 16_384
 """Up to this size searching a body for a name is cheaper than finding the places of all its members."""
 
+Span = tuple[int, int, bytes]
+"""Where an edit starts and ends in a body, and what stands there afterwards."""
+
 _SPACES = frozenset((b" ", b"\t", b"\r", b"\n"))
 
 
@@ -99,28 +102,34 @@ def known_value_start(body: bytes, token: bytes) -> int | None:
 
 
 def has_unicode_escape(body: bytes) -> bool:
-    """Can a name in the body be spelled with escapes? Only `\\u` can stand for a letter."""
+    """Can a name in the body be spelled in another way? Of JSON's escapes only the one with a `u` makes a letter."""
     return b"\\" in body and b"\\u" in body  # one byte is found ten times faster than two
 
 
-def replace_spans(body: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """Return `body` with each span (start, end) replaced; the spans are in order and do not overlap."""
-    pieces: list[bytes] = []
+def replace_spans(body: bytes, spans: Iterable[Span]) -> bytes:
+    """Return `body` with each span replaced; the spans are in order and do not overlap. Copies the body once."""
+    view = memoryview(body)
+    pieces: list[bytes | memoryview] = []
     at = 0
-    for start, end, value in edits:
-        pieces += (body[at:start], value)
+    for start, end, value in spans:
+        pieces += (view[at:start], value)
         at = end
-    pieces.append(body[at:])
+    pieces.append(view[at:])
     return b"".join(pieces)
 
 
-def append_members(body: bytes, added: bytes) -> bytes:
-    """Return the object with `added` (members without braces) after its last member."""
+def appended(body: bytes, added: bytes) -> Span:
+    """Return the span that puts `added` (members without braces) after the last member of the object."""
     end = body.rindex(b"}")
     while body[end - 1] in SPACE:
         end -= 1
-    comma = b"" if body[end - 1] == 0x7B else b","
-    return b"%b%b%b%b" % (body[:end], comma, added, body[end:])
+    return end, end, added if body[end - 1] == 0x7B else b"," + added
+
+
+def append_members(body: bytes, added: bytes) -> bytes:
+    """Return the object with `added` after its last member."""
+    at, _, value = appended(body, added)
+    return b"".join((body[:at], value, body[at:]))
 
 
 def _skip_space(body: bytes, at: int) -> int:

@@ -21,11 +21,12 @@ _LF, _CR = 0x0A, 0x0D
 class SseReader:
     """Cuts a stream into raw events; the events and the remainder joined are the bytes that were fed."""
 
-    __slots__ = ("_bare", "_blank", "_lines", "_pending", "_seen")
+    __slots__ = ("_bare", "_blank", "_lines", "_seen", "pending")
 
     def __init__(self) -> None:
         """Start at the beginning of a stream."""
-        self._pending = bytearray()
+        self.pending = bytearray()
+        """What was read of an event that is not whole yet; for others to look at, not to change."""
         self._seen = 0
         """How far the pending bytes were searched in vain."""
         self._lines = 0
@@ -37,28 +38,28 @@ class SseReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the events that `data` completes, each with its blank line; raises UpstreamFailure JUNK on overrun."""
-        if not self._pending and data.endswith(b"\n\n") and b"\r" not in data:
+        if not self.pending and data.endswith(b"\n\n") and b"\r" not in data:
             end = data.find(b"\n")
             if end == len(data) - 2 and end > 0:  # one event of one line
                 return [data]
             if end > 0 and b"\n\n\n" not in data:
                 return [event + b"\n\n" for event in data[:-2].split(b"\n\n")]
-        self._pending += data
+        self.pending += data
         events = self._cut()
-        if len(self._pending) > EVENT_BYTES_MAX:
+        if len(self.pending) > EVENT_BYTES_MAX:
             raise UpstreamFailure(FailureKind.JUNK, f"an event of the stream is longer than {EVENT_BYTES_MAX} bytes")
         return events
 
     def close(self) -> bytes:
         """Return what is left without a blank line; the reader is then at the beginning again."""
-        rest = bytes(self._pending)
-        self._pending.clear()
+        rest = bytes(self.pending)
+        self.pending.clear()
         self._seen = self._lines = 0
         self._blank, self._bare = True, False
         return rest
 
     def _cut(self) -> list[bytes]:
-        pending, events = self._pending, list[bytes]()
+        pending, events = self.pending, list[bytes]()
         event, size = 0, len(pending)
         while True:
             stop = self._line_end(size)
@@ -86,7 +87,7 @@ class SseReader:
 
     def _line_end(self, size: int) -> int:
         """Return the place of the next CR or LF, or -1 after noting how far was searched."""
-        pending, start = self._pending, self._seen
+        pending, start = self.pending, self._seen
         newline = pending.find(b"\n", start)
         carriage = pending.find(b"\r", start, size if newline < 0 else newline)
         if carriage >= 0:

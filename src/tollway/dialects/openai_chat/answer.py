@@ -63,7 +63,7 @@ def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -
     if at is None:
         # Of a repeated key the last one counts, for this decoder and for the clients'.
         at = next(member.start for member in reversed(members(body)) if member.name == "usage")
-    return b"%b%b%b" % (body[:at], value, body[at + len(found) :])
+    return b"".join((body[:at], value, body[at + len(found) :]))
 
 
 def _word(value: Raw) -> str | None:

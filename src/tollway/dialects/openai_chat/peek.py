@@ -31,6 +31,13 @@ PARAM_CHARS_MAX = 100
 SMALL_BYTES_MAX = 65_536
 """Up to this size the names of all keys are built in three milliseconds at worst, and need no counting."""
 
+BRACES_MAX = 1_000_000
+"""Opening braces in one body, which bound its messages and parts. Building ten million of them, which fit into 32 MiB,
+takes a second and 500 MB; a million braces with what they hold are beyond every model's context, as text too."""
+
+BRACES_COUNTED_FROM_BYTES = 1 << 20
+"""A smaller body cannot hold enough of them to matter."""
+
 UTF8_STEP_BYTES = 1 << 20
 """A body that is not plain ASCII is checked in steps of 1 MiB, so that no copy as large as the body is made."""
 
@@ -82,6 +89,8 @@ _EXPECTED = {
 def peek(body: bytes) -> Peek:
     """Return the facts of a chat request; raises Refusal `invalid_request` that says what to mend, and nothing else."""
     _check_utf8(body)
+    if len(body) > BRACES_COUNTED_FROM_BYTES and body.count(b"{") > BRACES_MAX:
+        raise _refuse(f"the body has more than {BRACES_MAX} opening braces: send fewer messages or parts")
     try:
         facts = _FACTS.decode(body)
         _check_names(body)

@@ -9,7 +9,9 @@ from msgspec import Raw
 from tollway.dialects.members import (
     SMALL_BYTES_MAX,
     Member,
+    Span,
     append_members,
+    appended,
     has_unicode_escape,
     known_value_start,
     members,
@@ -39,7 +41,7 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
         if patched is not None:
             return PatchedRequest(patched, Lane.PATCHED)
     found = members(body)
-    spans: list[tuple[int, int, bytes]] = []
+    spans: list[Span] = []
     options: Member | None = None
     for member in found:
         if edits.renames and member.name in edits.renames:
@@ -56,11 +58,9 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
         elif usage_added and member.name == "stream_options":
             options = member
             spans.append((member.start, member.end, _with_usage(body[member.start : member.end])))
-    patched = replace_spans(body, spans)
     if usage_added and options is None:
-        patched = append_members(patched, _OPTIONS_ADDED)
-    lane = Lane.PATCHED if spans or usage_added else Lane.VERBATIM
-    return PatchedRequest(patched, lane)
+        spans.append(appended(body, _OPTIONS_ADDED))
+    return PatchedRequest(replace_spans(body, spans), Lane.PATCHED) if spans else PatchedRequest(body, Lane.VERBATIM)
 
 
 def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_added: bool) -> bytes | None:
@@ -74,7 +74,7 @@ def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_adde
         asked = b'"%b"' % model_asked.encode()
         if start is None or not body.startswith(asked, start):
             return None
-        body = b"%b%b%b" % (body[:start], _ENCODE(model_routed), body[start + len(asked) :])
+        body = b"".join((body[:start], _ENCODE(model_routed), body[start + len(asked) :]))
     return body
 
 
