@@ -43,12 +43,13 @@ def add_serving_commands(app: typer.Typer, office: Office) -> None:
         if config is not None and data is not None:
             raise typer.BadParameter("the settings file says where the books are kept", param_hint="--data")
         deployment = _deployment_for_up(config, data or DATA, port, LocalModelSettings(enabled=not no_local_model))
-        office.up(deployment, partial(_announce, json=json))
+        office.up(deployment, partial(_announce, deployment.brand.name, json=json))
 
     @app.command()
     def serve(json: Json = False, config: Config = None) -> None:
         """Serve what the settings file describes, until stopped; says so in one line once requests are answered."""
-        office.serve(choose_deployment(config, secrets=SecretUse.RESOLVE), partial(_announce_url, json=json))
+        deployment = choose_deployment(config, secrets=SecretUse.RESOLVE)
+        office.serve(deployment, partial(_announce_url, deployment.brand.name, json=json))
 
     @app.command()
     def check(json: Json = False, config: Config = None) -> None:
@@ -81,8 +82,8 @@ def add_worker_command(app: typer.Typer, office: Office) -> None:
         office.serve_worker(deployment, descriptor=fd, ready=partial(_announce_ready, json=json))
 
 
-def _announce_url(url: str, *, json: bool) -> None:
-    announce(Shown(document={"url": f"{url}/v1"}, text=f"Tollway serves at {url}/v1"), json=json)
+def _announce_url(brand: str, url: str, *, json: bool) -> None:
+    announce(Shown(document={"url": f"{url}/v1"}, text=f"{brand} serves at {url}/v1"), json=json)
 
 
 def _announce_ready(*, json: bool) -> None:
@@ -113,9 +114,9 @@ def _settings_findings(deployment: Deployment) -> tuple[Finding, ...]:
     return (Finding("settings", Health.GOOD, said), *unpriced)
 
 
-def _announce(welcome: Welcome, *, json: bool) -> None:
+def _announce(brand: str, welcome: Welcome, *, json: bool) -> None:
     """Say where Tollway serves: in one JSON line, or so that a first request can be pasted."""
-    lines = [f"Tollway serves at {welcome.url}", f"  API key:   {welcome.api_key}", f"  Admin key: {welcome.admin_key}"]
+    lines = [f"{brand} serves at {welcome.url}", f"  API key:   {welcome.api_key}", f"  Admin key: {welcome.admin_key}"]
     if welcome.console_url is not None:
         lines.append(f"  Console:   {welcome.console_url}")
     lines += welcome.notes

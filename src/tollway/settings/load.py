@@ -30,6 +30,7 @@ CURRENCIES = ("USD",)
 CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
 
 LATER = "comes with a later version"
+LATER_MANY = "come with a later version; leave it out"
 
 _LISTS = {"providers": ProviderSettings, "models": ModelSettings}
 
@@ -124,6 +125,10 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
         mistakes.add("[store]: url", f'must be {SQLITE} and a path, such as "{StoreSettings().url}"')
     elif "?" in url or ":memory:" in url:
         mistakes.add("[store]: url", "must name a file, without options: books in memory would be lost")
+    if settings.server.trusted_proxies:
+        mistakes.add(
+            "[server]: trusted_proxies", f"rules that look at a client's address, which it is for, {LATER_MANY}"
+        )
     if settings.shared.redis_url:
         mistakes.add("[shared]: redis_url", f"sharing between hosts {LATER}; leave it empty and serve from one host")
     if settings.brand.preset != "tollway":

@@ -64,7 +64,7 @@ host = "0.0.0.0"
 port = 0
 workers = 2
 body_bytes_max = 2048
-trusted_proxies = ["10.0.0.0/8", "::1"]
+trusted_proxies = []
 shutdown_grace_s = 5
 [store]
 url = "sqlite:////books/t.db"
@@ -100,7 +100,9 @@ output_tokens_max = 100
 capabilities = ["chat", "tools"]
 """)
     )
-    assert settings.server.trusted_proxies == ("10.0.0.0/8", "::1/128")
+    assert settings.server == ServerSettings(
+        host="0.0.0.0", port=0, workers=2, body_bytes_max=2048, trusted_proxies=(), shutdown_grace_s=5
+    )
     assert settings.store == StoreSettings(url="sqlite:////books/t.db", durability=Durability.NORMAL)
     assert settings.billing.platform_fee_ppm == 55_000
     (acme,) = settings.providers
@@ -191,6 +193,7 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
         ('[store]\nurl = "mysql://x"', "[store]: url: must be sqlite:///"),
         ('[store]\nurl = "sqlite:///"', "[store]: url: must be sqlite:///"),
         ('[store]\nurl = "sqlite:///:memory:"', "[store]: url: must name a file"),
+        ('[server]\ntrusted_proxies = ["10.0.0.0/8", "::1"]', "[server]: trusted_proxies: rules that look at"),
         ('[shared]\nredis_url = "redis://x"', "[shared]: redis_url: sharing between hosts comes with a later version"),
         ('[brand]\npreset = "other"', "[brand]: preset: "),
         ('[billing]\ncurrency = "EUR"', "[billing]: currency: every currency but USD"),
