@@ -10,12 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tollway import clock
+from tollway.billing.accounts import Accounts
+from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.books import Books
+from tollway.billing.desk import Desk
+from tollway.billing.keys import Keys
+from tollway.billing.statements import Statements
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
-from tollway.catalog.records import Origin, PriceCard, Timeouts
+from tollway.catalog.records import Brand, Origin, PriceCard, Timeouts
 from tollway.dialects.openai_chat import OPENAI_CHAT
+from tollway.http.admin.parts import AdminParts
+from tollway.http.admin_door import BELOW, AdminDoor
 from tollway.http.data_plane import DataPlane, Gate, Route
 from tollway.http.pages import own_routes
 from tollway.http.replies import ReplyHeaders
@@ -121,12 +128,20 @@ class Worker:
             headers=headers,
             cards=CardBook(self._store),
         )
+        admin = AdminParts(
+            desk=open_desk(self._store, deployment.brand),
+            catalog=deployment.catalog,
+            currency=settings.billing.currency,
+            header_prefix=deployment.brand.header_prefix,
+            render_error=OPENAI_CHAT.render_error,
+            next_id=ids.next,
+        )
         vitals = Vitals(self._commits, self._books, local_model)
         data_plane = DataPlane(
             relay=relay,
             next_id=ids.next,
             headers=headers,
-            routes=routes(Listing(deployment.catalog), vitals),
+            routes=routes(Listing(deployment.catalog), vitals, AdminDoor(admin)),
             body_bytes_max=settings.server.body_bytes_max,
         )
         edge = Edge(bad_request=headers.of_refusal, next_id=ids.next)
@@ -160,10 +175,26 @@ class Worker:
         await asyncio.to_thread(self._store.reclaim_dead_workers, clock.now_ms())
 
 
-def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
+def open_desk(store: Store, brand: Brand) -> Desk:
+    """Return the use cases of an open store's books, for the command line and the admin API."""
+    ids = store.ids()
+    return Desk(
+        accounts=Accounts(store, ids),
+        keys=Keys(store, ids, brand.key_prefix),
+        admin_keys=AdminKeys(store, ids, brand.key_prefix),
+        statements=Statements(store),
+    )
+
+
+def routes(models: Listing, vitals: Vitals, admin: AdminDoor) -> dict[str, Route]:
     """Return everything that the data plane answers."""
     chat = Route(method="POST", gate=Gate.ADMISSION, dialect=OPENAI_CHAT)
-    return {"/v1/chat/completions": chat, "/chat/completions": chat, **own_routes(models=models, health=vitals)}
+    return {
+        "/v1/chat/completions": chat,
+        "/chat/completions": chat,
+        BELOW: Route(method="*", gate=Gate.ADMIN, app=admin),
+        **own_routes(models=models, health=vitals),
+    }
 
 
 def hold_ttl_ms(catalog: Catalog) -> int:

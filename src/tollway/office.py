@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import msgspec
 
-from tollway.billing.accounts import Accounts
-from tollway.billing.admin_keys import AdminKeys
+from tollway.app import open_desk
 from tollway.billing.desk import Desk
-from tollway.billing.keys import Keys
-from tollway.billing.statements import Statements
 from tollway.catalog.loader import Deployment, brand_of
 from tollway.catalog.records import Provider, Timeouts
 from tollway.cli.office import Finding, Health, Welcome
@@ -23,7 +21,7 @@ from tollway.money import NANOS_PER_UNIT
 from tollway.relay.wire import get_request
 from tollway.serving import Started, data_folder, serve, serve_worker
 from tollway.settings import Settings
-from tollway.store.migrate import migrate
+from tollway.settings.load import LOCAL_PROVIDER
 from tollway.store.store import Store
 from tollway.upstream.client import UpstreamClient
 from tollway.upstream.limits import Limits
@@ -56,20 +54,15 @@ class Office:
         """Open the store for a command; raises SetupError when it is of another schema version."""
         store = Store.open(settings.store.url, durability=settings.store.durability.value)
         try:
-            ids, prefix = store.ids(), brand_of(settings).key_prefix
-            yield Desk(
-                accounts=Accounts(store, ids),
-                keys=Keys(store, ids, prefix),
-                admin_keys=AdminKeys(store, ids, prefix),
-                statements=Statements(store),
-            )
+            yield open_desk(store, brand_of(settings))
         finally:
             store.close()
 
     def migrate(self, settings: Settings) -> str:
         """Bring the store to this program's schema version, creating it if need be; return the version."""
-        _, version = migrate(settings.store.url)
-        return version
+        # Alembic takes 0.1 s to import, and only this command needs it.
+        _, version = importlib.import_module("tollway.store.migrate").migrate(settings.store.url)
+        return str(version)
 
     def check(self, deployment: Deployment) -> tuple[Finding, ...]:
         """Look whether the deployment could serve: store, ledger, local model, port."""
@@ -91,8 +84,9 @@ class Office:
         return Finding("store", Health.GOOD, f"every balance is proven ({report.counts['exchanges']} requests)")
 
     def check_providers(self, deployment: Deployment) -> tuple[Finding, ...]:
-        """Ask each provider for its list of models, which is small and free."""
-        return asyncio.run(check_providers(tuple(deployment.catalog.providers.values())))
+        """Ask each provider for its list of models, which is small and free; the local model is up only beside `up`."""
+        providers = deployment.catalog.providers.items()
+        return asyncio.run(check_providers(tuple(provider for name, provider in providers if name != LOCAL_PROVIDER)))
 
     def serve(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
         """Serve until a stop is asked for; call `announce` with the URL once requests are answered."""
@@ -130,7 +124,9 @@ class Office:
         except FileNotFoundError:
             pass
         except (OSError, msgspec.DecodeError) as error:
-            raise SetupError((f"{path}: cannot be read ({error}): mend or delete it, then new keys are made",)) from None
+            raise SetupError(
+                (f"{path}: cannot be read ({error}): mend or delete it, then new keys are made",)
+            ) from None
         with self.open_books(deployment.settings) as desk:
             currency = deployment.settings.billing.currency
             account = desk.accounts.create("first", currency, FIRST_CREDIT_NANOS)
@@ -144,7 +140,7 @@ class Office:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, from its first byte on."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
 
 
@@ -167,4 +163,6 @@ async def _check_provider(client: UpstreamClient, provider: Provider) -> Finding
         return Finding(provider.name, Health.BAD, f"refuses the key (status {answer.status}): check api_key")
     if answer.status == 200:
         return Finding(provider.name, Health.GOOD, "answers, and takes the key")
-    return Finding(provider.name, Health.NOTE, f"answers {answer.status} to GET /models: not every provider lists models")
+    return Finding(
+        provider.name, Health.NOTE, f"answers {answer.status} to GET /models: not every provider lists models"
+    )

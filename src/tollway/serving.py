@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
+from tollway import logs
 from tollway.app import Worker
 from tollway.catalog.loader import Deployment, deploy
 from tollway.errors import SetupError
@@ -25,6 +26,7 @@ from tollway.local_model.supervisor import LocalModel, LocalModelError, availabl
 from tollway.settings import LocalModelSettings
 from tollway.settings.load import SQLITE
 from tollway.store.store import Store
+
 
 class Started(NamedTuple):
     """What is known once requests are answered."""
@@ -47,7 +49,7 @@ async def local_model(deployment: Deployment) -> AsyncGenerator[tuple[Deployment
         return
     reason = available()
     if reason is None:
-        model = LocalModel(log=data_folder(deployment) / "local-model.log")
+        model = LocalModel(log=data_folder(deployment) / "local-model.log", port=wanted.port)
         try:
             port = urlsplit(await model.start()).port
         except LocalModelError as error:
@@ -66,6 +68,12 @@ def with_local_model(deployment: Deployment, local: LocalModelSettings) -> Deplo
     return deploy(msgspec.structs.replace(deployment.settings, local_model=local))
 
 
+def configure_logs(deployment: Deployment) -> None:
+    """Log to standard error, without the providers' keys."""
+    values = (provider.auth_value for provider in deployment.catalog.providers.values())
+    logs.configure(secrets=[value.removeprefix("Bearer ") for value in values if value is not None])
+
+
 def data_folder(deployment: Deployment) -> Path:
     """Return the folder that holds the embedded store, and what lies beside it."""
     return Path(deployment.settings.store.url.removeprefix(SQLITE)).parent
@@ -73,12 +81,15 @@ def data_folder(deployment: Deployment) -> Path:
 
 def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None:
     """Serve until a stop is asked for, calling `started` once requests are answered; raises SetupError."""
+    configure_logs(deployment)
     server = deployment.settings.server
     try:
         sock = listen(server.host, server.port)
     except OSError as error:
         where = f"{server.host}:{server.port}"
-        raise SetupError((f"{where}: {error.strerror or error}; free it, or set server.port (tollway up --port)",)) from None
+        raise SetupError(
+            (f"{where}: {error.strerror or error}; free it, or set server.port (tollway up --port)",)
+        ) from None
     with sock:
         uvloop.run(_serve(deployment, sock, started))
 
@@ -97,7 +108,13 @@ async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[
 async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
     # Opened once before all, so that a store that cannot be served is said once, and made once.
     Store.open(deployment.settings.store.url, durability=deployment.settings.store.durability.value).close()
-    words = ("worker", "--config", deployment.settings.source, "--model-port", str(deployment.settings.local_model.port))
+    words = (
+        "worker",
+        "--config",
+        deployment.settings.source,
+        "--model-port",
+        str(deployment.settings.local_model.port),
+    )
     fleet = Fleet(sock=sock, words=words, size=deployment.settings.server.workers)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -115,6 +132,7 @@ async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callab
 
 def serve_worker(deployment: Deployment, *, descriptor: int, ready: Callable[[], None]) -> None:
     """Be one worker of a fleet, on the listening socket that was handed down; ends when the parent does."""
+    configure_logs(deployment)
 
     async def run(sock: socket.socket) -> None:
         end_with_parent(asyncio.get_running_loop())

@@ -138,7 +138,7 @@ def test_streams_that_outlast_the_grace_end_honestly_and_pay_what_was_delivered(
         text += "".join(pieces)
     try:
         tollway.process.wait(20)
-        tollway.process = None
+        tollway.stop()
         last = json.loads(sse_data(text)[-1], parse_float=Decimal)
         assert last["error"]["code"] == "upstream_error"
         line = tollway.requests()[0]

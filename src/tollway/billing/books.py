@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from tollway.errors import Refusal, TollwayError
+from tollway.errors import Refusal, Shortage, TollwayError
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.slices import Grant, Slice
 from tollway.ledger.unknown import unknown_line
@@ -21,15 +21,6 @@ BORROW_WAIT_S = 5.0
 def not_ready() -> Refusal:
     """Return the refusal of a worker that cannot write its books."""
     return Refusal("not_ready", "The ledger cannot be written at the moment. Try again soon.", retry_after_s=1)
-
-
-class Shortage(TollwayError):
-    """The account cannot cover a hold."""
-
-    def __init__(self, *, available_nanos: int) -> None:
-        """Take what could be held at most right now."""
-        super().__init__(f"{available_nanos} nano-units are available, which is less than the hold needs")
-        self.available_nanos = available_nanos
 
 
 class HoldNotOpen(TollwayError):

@@ -61,7 +61,7 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """UTF-8 bytes of what the model wrote; counted only when `usage` is None, for the estimate, else 0."""
 
 
-class ProviderError(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderError(msgspec.Struct, frozen=True):
     """What an error answer of a provider says; each text is bounded."""
 
     message: str

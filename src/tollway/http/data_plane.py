@@ -34,6 +34,8 @@ class Gate(StrEnum):
     """A valid key."""
     ADMISSION = "admission"
     """Key, model, price and money: the only gate behind which a provider is reached."""
+    ADMIN = "admin"
+    """An admin key, which the application behind the route asks for itself."""
 
 
 class Call(NamedTuple):
@@ -56,11 +58,14 @@ class Route(NamedTuple):
     """What a path does."""
 
     method: str
+    """One method, or `*` where the application behind the route decides."""
     gate: Gate
     dialect: Dialect | None = None
     """Of an admission route."""
     page: Callable[[Call], Awaitable[Page]] | None = None
-    """Of any other."""
+    """Of an open or key route."""
+    app: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+    """Of an admin route."""
 
 
 class DataPlane:
@@ -96,6 +101,8 @@ class DataPlane:
             if route.dialect is not None:
                 arrival = await self._arrival(scope, receive, exchange_id, route.dialect)
                 await self._relay.serve(arrival, client)
+            elif route.app is not None:
+                await route.app(scope, receive, send)
             else:
                 await self._page(scope, route, client, request_id)
         except Refusal as refusal:
@@ -112,7 +119,7 @@ class DataPlane:
             route = next((route for start, route in self._below.items() if path.startswith(start)), None)
         if route is None:
             raise Refusal("not_found", f"There is nothing at {path[:200]!r}: check the base URL and the path.")
-        if scope["method"] != route.method:
+        if route.method not in (scope["method"], "*"):
             raise Refusal("not_found", f"{path[:200]!r} answers {route.method} only, not {scope['method'][:20]}.")
         return route
 

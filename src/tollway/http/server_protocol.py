@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with the three things that ASGI does not say: when a client left, how to break a reply, and who a bad request was.
+"""uvicorn's HTTP/1.1 protocol with what ASGI does not say: when a client left, how to break a reply, what to answer to what is not HTTP.
 
 Knows uvicorn; knows nothing of routes.
 """

@@ -20,9 +20,9 @@ an answer can outgrow its hold."""
 
 MEDIA_PART_TOKENS = 65_536
 """Allowance for an image, sound or file whose tokens do not follow from the body's size (it may be only an address),
-when the context length is unknown. OpenAI bills at most some 37,000 tokens for one picture at high detail on its
-dearest small model (gpt-4o-mini: 2,833 + 5,667 for each of at most 6 to 8 tiles of 512 px); a file of 100 pages costs
-about as much. Twice the usual, so that the hold rather refuses than overdraws."""
+when the context length is unknown. The dearest picture that OpenAI's guide "Images and vision" prices is one at high
+detail for gpt-4o-mini: 2,833 tokens and 5,667 for each of at most 8 tiles, 48,169. The next power of two, so that a
+hold rather refuses than overdraws."""
 
 
 class TokenLimits(msgspec.Struct, frozen=True, kw_only=True):

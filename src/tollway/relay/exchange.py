@@ -23,7 +23,7 @@ from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
 from tollway.relay.ports import Answer, Books, Cards, Client, Headers, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
-from tollway.relay.wire import RequestHeads
+from tollway.relay.wire import RequestHeads, strike
 
 log = structlog.get_logger()
 
@@ -148,7 +148,7 @@ class Exchange:
             if answer.status != 200:
                 return await self._provider_refusal(answer, target)
             if self._outlet is not None:
-                return await self._relay_stream(answer, self._outlet)
+                return await self._relay_stream(answer, target, self._outlet)
             return await self._relay_whole(answer)
         finally:
             answer.release()
@@ -159,13 +159,11 @@ class Exchange:
         except UpstreamFailure as failure:
             return failure
         error = self._arrival.dialect.parse_error(answer.status, body)
-        secret = (target.provider.auth_value or "").removeprefix("Bearer ")
-        message = error.message.replace(secret, "…") if secret else error.message
         after = next((value for name, value in answer.headers if name == b"retry-after"), b"")
         return ProviderRefusal(
             status=answer.status,
-            message=message,
-            code=error.code,
+            message=strike(error.message, target.provider),
+            code=None if error.code is None else strike(error.code, target.provider),
             param=None,
             retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
         )
@@ -195,12 +193,13 @@ class Exchange:
         await self._client.respond(200, headers, body)
         return None
 
-    async def _relay_stream(self, answer: Answer, outlet: Outlet) -> Setback | None:
+    async def _relay_stream(self, answer: Answer, target: Target, outlet: Outlet) -> Setback | None:
         pipe = self._pipe = self._arrival.dialect.open_stream(self._admitted.peek)
         self._relay.books.announce(self._arrival.exchange_id)
         try:
             await pump(answer, pipe, outlet)
-        except UpstreamFailure as failure:
+        except UpstreamFailure as broken:
+            failure = UpstreamFailure(broken.kind, strike(broken.message, target.provider))
             if not pipe.content_started:
                 self._pipe = None
                 return failure
@@ -277,7 +276,9 @@ class Exchange:
             if self._pipe is not None and self._outlet is not None and self._pipe.content_started:
                 await self._break_off(self._pipe, self._outlet, stopping, outcome=Outcome.SHUT_DOWN)
             else:
-                await self._fail(Refusal("upstream_unavailable", "This gateway is being stopped: send the request again."))
+                await self._fail(
+                    Refusal("upstream_unavailable", "This gateway is being stopped: send the request again.")
+                )
 
     def _leave(self) -> None:
         """Charge a client that left for what was generated until then: nothing before the answer began."""

@@ -36,6 +36,12 @@ def get_request(provider: Provider, path: str) -> bytes:
     return b"\r\n".join([*_common_lines("GET", provider, path), b"", b""])
 
 
+def strike(text: str, provider: Provider) -> str:
+    """Return what a provider said without its key: some repeat the key they were given, and no client may learn it."""
+    secret = (provider.auth_value or "").rpartition(" ")[2]
+    return text.replace(secret, "[secret]") if secret else text
+
+
 def _common_lines(method: str, provider: Provider, path: str) -> list[bytes]:
     origin = provider.origin
     host = f"[{origin.host}]" if ":" in origin.host else origin.host

@@ -98,7 +98,7 @@ def test_a_compressed_body_is_refused_in_words(tollway: Deployment, key: str) ->
     "headers",
     [
         {},
-        {"authorization": "Bearer "},
+        {"authorization": "Bearer"},
         {"authorization": "Bearer tw-unknown"},
         {"authorization": "Basic dXNlcg=="},
         {"authorization": "tw-unknown"},

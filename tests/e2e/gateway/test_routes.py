@@ -1,0 +1,57 @@
+"""No route reaches a provider around admission, and the admin API answers admin keys only: by enumeration."""
+
+import json
+
+import pytest
+
+from tests.e2e.gateway.deployment import Deployment
+from tests.e2e.gateway.provider import Provider
+from tollway.app import routes
+from tollway.catalog.catalog import Catalog, Pricing
+from tollway.catalog.listing import Listing
+from tollway.catalog.price_library import PriceLibrary
+from tollway.http.data_plane import Gate, Route
+
+CATALOG = Catalog(providers={}, sketches=(), pricing=Pricing(currency="USD", library=PriceLibrary(0)))
+ROUTES: dict[str, Route] = routes(Listing(CATALOG), vitals=None, admin=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_each_route_has_exactly_one_way_to_answer_and_its_gate(path: str) -> None:
+    route = ROUTES[path]
+    ways = {Gate.ADMISSION: route.dialect is not None, Gate.ADMIN: path.startswith("/admin/")}
+    assert (route.gate is Gate.ADMISSION) == (route.dialect is not None), "a provider is reached by admission alone"
+    assert (route.page is not None) == (route.gate in {Gate.OPEN, Gate.KEY})
+    assert ways.get(route.gate, True)
+
+
+@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.gate is not Gate.OPEN])
+def test_without_a_key_each_guarded_route_is_a_401_and_the_provider_hears_nothing(
+    tollway: Deployment, provider: Provider, path: str
+) -> None:
+    seen = len(provider.seen)
+    route = ROUTES[path]
+    method = "GET" if route.method == "*" else route.method
+    response = tollway.client().request(method, path, content=json.dumps({"model": "m", "messages": [{}]}))
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "invalid_api_key"
+    assert response.headers["x-request-id"].startswith("req_")
+    assert len(provider.seen) == seen
+
+
+@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.gate is Gate.OPEN])
+def test_open_routes_answer_anyone_and_tell_no_secret(tollway: Deployment, path: str) -> None:
+    response = tollway.client().get(path)
+    assert response.status_code == 200
+    assert "127.0.0.1" not in response.text
+    assert "key" not in response.text
+
+
+def test_an_api_key_is_no_admin_key_and_an_admin_key_no_api_key(tollway: Deployment) -> None:
+    account = tollway.account()
+    api_key = tollway.key(account)
+    admin_key = tollway.command("admin-key", "create", "--name", "t")["key"]
+    assert tollway.client(api_key).get("/admin/v1/accounts").status_code == 401
+    assert tollway.client(admin_key).get("/v1/models").status_code == 401
+    shown = tollway.client(admin_key).get(f"/admin/v1/accounts/{account}/balance")
+    assert shown.json() == tollway.command("balance", account)
