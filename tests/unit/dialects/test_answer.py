@@ -61,6 +61,11 @@ def test_what_is_not_a_chat_completion_is_junk(body: bytes) -> None:
     assert caught.value.kind is FailureKind.JUNK
 
 
+def test_an_error_with_status_200_is_a_failure_that_says_what_the_provider_said() -> None:
+    with pytest.raises(UpstreamFailure, match="Network connection lost"):
+        read(b'{"error":{"message":"Network connection lost."}}')
+
+
 @pytest.mark.parametrize("model", [b"5", b"null", b"{}"])
 def test_an_odd_model_name_is_no_name(model: bytes) -> None:
     assert read(b'{"choices":[],"model":%b}' % model).model_answered is None

@@ -34,7 +34,7 @@ def test_spans_are_replaced_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     ("body", "longer"),
-    [(b"{}", b'{"x":1}'), (b' { } \n', b' {"x":1 } \n'), (b'{"a":{}\n}', b'{"a":{},"x":1\n}')],
+    [(b"{}", b'{"x":1}'), (b" { } \n", b' {"x":1 } \n'), (b'{"a":{}\n}', b'{"a":{},"x":1\n}')],
 )
 def test_a_member_can_be_appended(body: bytes, longer: bytes) -> None:
     assert append_members(body, b'"x":1') == longer

@@ -59,7 +59,10 @@ def test_usage_is_asked_for_at_the_end_of_the_body(filler: bytes) -> None:
     [
         (b"null", b'{"include_usage":true}'),
         (b"{}", b'{"include_usage":true}'),
-        (b'{"include_usage":false, "include_obfuscation": false}', b'{"include_usage":true,"include_obfuscation":false}'),
+        (
+            b'{"include_usage":false, "include_obfuscation": false}',
+            b'{"include_usage":true,"include_obfuscation":false}',
+        ),
         (b'{"a":[1 , 2]}', b'{"a":[1 , 2],"include_usage":true}'),
     ],
 )

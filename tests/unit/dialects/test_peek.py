@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -55,9 +56,7 @@ def test_a_plain_request() -> None:
         ({"stream": False, "stream_options": {"include_usage": True}}, False, False),
     ],
 )
-def test_a_stream_and_whether_its_usage_is_asked(
-    fields: dict[str, object], streamed: bool, usage_asked: bool
-) -> None:
+def test_a_stream_and_whether_its_usage_is_asked(fields: dict[str, object], streamed: bool, usage_asked: bool) -> None:
     found = peek(body_of(**fields))
     assert (found.streamed, found.usage_asked) == (streamed, usage_asked)
 
@@ -248,8 +247,6 @@ def test_too_many_keys_are_refused() -> None:
 def test_no_body_up_to_the_limit_takes_a_second(start: bytes, unit: bytes, end: bytes) -> None:
     body = start + unit * ((BODY_BYTES_MAX - len(start) - len(end)) // len(unit)) + end
     began = time.process_time()
-    try:
+    with suppress(Refusal):
         assert peek(body).body_bytes == len(body)
-    except Refusal as refusal:
-        assert refusal.code == "invalid_request"
     assert time.process_time() - began < 1.0

@@ -39,7 +39,12 @@ FIELDS = b'"base_cost_usd":0.0001925,"platform_fee_usd":0.00001925,"total_cost_u
             Usage(input=100, cached_input=0, output=50, reasoning=0),
         ),
         (
-            {"prompt_tokens": 100, "completion_tokens": 5, "prompt_cache_hit_tokens": 64, "prompt_cache_miss_tokens": 36},
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_cache_hit_tokens": 64,
+                "prompt_cache_miss_tokens": 36,
+            },
             Usage(input=36, cached_input=64, output=5),
         ),
         (
@@ -58,13 +63,9 @@ def test_what_is_included_is_taken_out(found: dict[str, object], usage: Usage) -
 
 
 def test_the_total_tells_that_reasoning_stands_beside_the_completion() -> None:
-    beside = (
-        b'{"prompt_tokens":12,"completion_tokens":9,"total_tokens":321,"completion_tokens_details":{"reasoning_tokens":300}}'
-    )
+    beside = b'{"prompt_tokens":12,"completion_tokens":9,"total_tokens":321,"completion_tokens_details":{"reasoning_tokens":300}}'
     assert read_usage(beside) == Usage(input=12, output=9, reasoning=300)
-    also_smaller = (
-        b'{"prompt_tokens":12,"completion_tokens":9,"total_tokens":25,"completion_tokens_details":{"reasoning_tokens":4}}'
-    )
+    also_smaller = b'{"prompt_tokens":12,"completion_tokens":9,"total_tokens":25,"completion_tokens_details":{"reasoning_tokens":4}}'
     assert read_usage(also_smaller) == Usage(input=12, output=9, reasoning=4)
 
 
@@ -82,16 +83,16 @@ def test_more_reasoning_than_completion_counts_only_if_the_total_does_not_deny_i
 
 
 def test_a_detail_that_contradicts_its_count_is_not_believed() -> None:
-    found = b'{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":161}}'
+    found = (
+        b'{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":161}}'
+    )
     assert read_usage(found) == Usage(input=10, output=1)
 
 
 def test_sound_that_was_cached_is_counted_once() -> None:
     found = b'{"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":90,"audio_tokens":80}}'
     assert read_usage(found) == Usage(input=0, cached_input=90, audio_input=10)
-    spoken = (
-        b'{"completion_tokens":100,"total_tokens":100,"completion_tokens_details":{"reasoning_tokens":90,"audio_tokens":80}}'
-    )
+    spoken = b'{"completion_tokens":100,"total_tokens":100,"completion_tokens_details":{"reasoning_tokens":90,"audio_tokens":80}}'
     assert read_usage(spoken) == Usage(output=0, reasoning=90, audio_output=10)
 
 

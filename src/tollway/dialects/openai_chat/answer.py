@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
+from tollway.dialects.openai_chat.errors import parse_error
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
 from tollway.dialects.openai_chat.usage import is_all_zero, read_usage, usage_with_costs
 from tollway.dialects.record import CostFields, ReadAnswer
@@ -39,7 +40,7 @@ def read_answer(body: bytes) -> ReadAnswer:
         answer = _ANSWER.decode(body)
         model = None if answer.model is UNSET else _word(answer.model)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise UpstreamFailure(FailureKind.JUNK, "the provider's answer is not a chat completion") from None
+        raise _junk(body) from None
     found = None if answer.usage is UNSET else bytes(answer.usage)
     usage = None if found is None else read_usage(found)
     text_bytes = 0
@@ -64,6 +65,12 @@ def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -
         # Of a repeated key the last one counts, for this decoder and for the clients'.
         at = next(member.start for member in reversed(members(body)) if member.name == "usage")
     return b"".join((body[:at], value, body[at + len(found) :]))
+
+
+def _junk(body: bytes) -> UpstreamFailure:
+    """Return the failure of a body that is no answer; some providers send their errors with status 200."""
+    said = f": {parse_error(200, body).message}" if b'"error"' in body else ""
+    return UpstreamFailure(FailureKind.JUNK, f"the provider's answer is not a chat completion{said}")
 
 
 def _word(value: Raw) -> str | None:

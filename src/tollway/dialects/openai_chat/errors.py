@@ -52,10 +52,10 @@ def parse_error(status: int, body: bytes) -> ProviderError:
         if isinstance(found, str):
             return ProviderError(message=_sentence(found) or _silent(status), type=None, code=None)
     # Four bytes a character at most; what is not UTF-8 is shown as such and not refused.
-    text = body[: MESSAGE_CHARS_MAX * 4].decode("utf-8", "replace").strip()
+    text = _sentence(body[: MESSAGE_CHARS_MAX * 4].decode("utf-8", "replace"))
     if not text or text.startswith("<"):
         text = _silent(status)
-    return ProviderError(message=_sentence(text), type=None, code=None)
+    return ProviderError(message=text, type=None, code=None)
 
 
 def _from_object(status: int, found: dict[str, object]) -> ProviderError:

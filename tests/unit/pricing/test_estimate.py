@@ -1,0 +1,85 @@
+"""The worst case of a request, and the usage of an answer that reported none."""
+
+import msgspec
+import pytest
+
+from tollway.catalog.records import PriceCard
+from tollway.neutral.peek import Peek
+from tollway.neutral.usage import Usage
+from tollway.pricing.estimate import (
+    MEDIA_PART_TOKENS,
+    OUTPUT_TOKENS_ASSUMED,
+    OutputLimit,
+    TokenLimits,
+    estimated_usage,
+    input_tokens_bound,
+    output_limit,
+    worst_case_nanos,
+)
+
+PEEK = Peek(
+    model_asked="m",
+    streamed=False,
+    usage_asked=False,
+    output_tokens_max=None,
+    choices=1,
+    body_bytes=1000,
+    media_parts=0,
+)
+CARD = PriceCard(
+    id=1, provider="p", model="m", currency="USD", input=2_000_000, output=8_000_000, cached_input=1_000_000, source="t"
+)
+UNKNOWN = TokenLimits()
+
+
+def peek(**facts: object) -> Peek:
+    return msgspec.structs.replace(PEEK, **facts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "limits", "limit"),
+    [
+        (7, TokenLimits(context_tokens=5, output_tokens_max=6), OutputLimit(tokens=7, assumed=False)),
+        (None, TokenLimits(context_tokens=5, output_tokens_max=6), OutputLimit(tokens=6, assumed=False)),
+        (None, TokenLimits(context_tokens=5), OutputLimit(tokens=5, assumed=False)),
+        (None, UNKNOWN, OutputLimit(tokens=OUTPUT_TOKENS_ASSUMED, assumed=True)),
+    ],
+)
+def test_the_output_limit_is_the_clients_then_the_models_then_the_contexts(
+    asked: int | None, limits: TokenLimits, limit: OutputLimit
+) -> None:
+    assert output_limit(peek(output_tokens_max=asked), limits) == limit
+
+
+@pytest.mark.parametrize(
+    ("media_parts", "context", "bound"),
+    [
+        (0, None, 1000),
+        (0, 200, 200),
+        (0, 2000, 1000),
+        (2, None, 1000 + 2 * MEDIA_PART_TOKENS),
+        (2, 200_000, 200_000),
+    ],
+)
+def test_input_is_bounded_by_bytes_and_by_the_context(media_parts: int, context: int | None, bound: int) -> None:
+    assert input_tokens_bound(peek(media_parts=media_parts), TokenLimits(context_tokens=context)) == bound
+
+
+def test_the_worst_case_is_the_dearest_target_with_every_choice_and_the_fee() -> None:
+    cheap = msgspec.structs.replace(CARD, id=2, input=1, output=1)
+    asked = peek(output_tokens_max=100, choices=3)
+    base = 1000 * 2 + 300 * 8
+    assert worst_case_nanos(asked, (CARD,), UNKNOWN, fee_ppm=0) == base
+    assert worst_case_nanos(asked, (cheap, CARD), UNKNOWN, fee_ppm=100_000) == base + base // 10
+    assert worst_case_nanos(asked, (), UNKNOWN, fee_ppm=100_000) == 0
+
+
+def test_the_dearest_unit_of_each_side_counts() -> None:
+    dear = msgspec.structs.replace(CARD, audio_input=9_000_000, audio_output=20_000_000, reasoning=10_000_000)
+    assert worst_case_nanos(peek(output_tokens_max=100), (dear,), UNKNOWN, fee_ppm=0) == 1000 * 9 + 100 * 20
+
+
+def test_an_estimate_follows_from_bytes_and_events() -> None:
+    assert estimated_usage(body_bytes=9, text_bytes=9, events=0) == Usage(input=3, output=3)
+    assert estimated_usage(body_bytes=8, text_bytes=9, events=7) == Usage(input=2, output=7)
+    assert estimated_usage(body_bytes=0, text_bytes=0, events=0) == Usage(input=0, output=0)
