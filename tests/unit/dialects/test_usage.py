@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollway.dialects.openai_chat.usage import COUNT_MAX, is_all_zero, read_usage, usage_with_costs
 from tollway.dialects.record import CostFields
+from tollway.money import render_json_number
 from tollway.neutral.usage import Usage
 
 COSTS = CostFields(base_nanos=192_500, fee_nanos=19_250, total_nanos=211_750, currency="USD")
@@ -152,3 +155,10 @@ def test_an_estimate_says_that_it_is_one() -> None:
         b'{"prompt_tokens":6,"completion_tokens":15,"total_tokens":21,"estimated":true,%b}' % FIELDS
     )
     assert usage_with_costs(None, COSTS, None) == b'{"estimated":true,%b}' % FIELDS
+
+
+@given(st.integers(0, 2**62), st.integers(0, 2**62))
+def test_every_amount_is_shown_as_money_shows_it(base: int, fee: int) -> None:
+    costs = CostFields(base_nanos=base, fee_nanos=fee, total_nanos=base + fee, currency="USD")
+    shown = json.loads(usage_with_costs(b"{}", costs, None), parse_float=str, parse_int=str)
+    assert list(shown.values()) == [render_json_number(nanos) for nanos in (base, fee, base + fee)]

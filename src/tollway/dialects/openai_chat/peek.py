@@ -4,6 +4,11 @@ Two decodes, both in C: one of the facts, which also checks that all of the body
 top-level keys, where a repeated one shows. What nobody asks for is skipped, not built. msgspec skips strings without
 checking that they are UTF-8, so that is checked first. It refuses NaN and Infinity, lone surrogates and control
 characters by itself, also in what it skips.
+
+Depth has the interpreter's limit and no other: msgspec counts each level, of what it skips too, with
+Py_EnterRecursiveCall, which exists to keep the C stack whole (1,000 with Python's frames on 3.11, some thousands of C
+calls since 3.12) and gives a RecursionError. Counting brackets ourselves would cost more than all the rest of a peek.
+OpenAI's deepest schemas have ten levels.
 """
 
 import codecs
@@ -33,10 +38,8 @@ SMALL_BYTES_MAX = 65_536
 
 BRACES_MAX = 1_000_000
 """Opening braces in one body, which bound its messages and parts. Building ten million of them, which fit into 32 MiB,
-takes a second and 500 MB; a million braces with what they hold are beyond every model's context, as text too."""
-
-BRACES_COUNTED_FROM_BYTES = 1 << 20
-"""A smaller body cannot hold enough of them to matter."""
+takes a second and 500 MB; a million braces with what they hold are beyond every model's context, as text too. Each
+needs its closing one, so that smaller bodies need no counting."""
 
 UTF8_STEP_BYTES = 1 << 20
 """A body that is not plain ASCII is checked in steps of 1 MiB, so that no copy as large as the body is made."""
@@ -89,7 +92,7 @@ _EXPECTED = {
 def peek(body: bytes) -> Peek:
     """Return the facts of a chat request; raises Refusal `invalid_request` that says what to mend, and nothing else."""
     _check_utf8(body)
-    if len(body) > BRACES_COUNTED_FROM_BYTES and body.count(b"{") > BRACES_MAX:
+    if len(body) > 2 * BRACES_MAX and body.count(b"{") > BRACES_MAX:
         raise _refuse(f"the body has more than {BRACES_MAX} opening braces: send fewer messages or parts")
     try:
         facts = _FACTS.decode(body)
@@ -99,9 +102,6 @@ def peek(body: bytes) -> Peek:
     except msgspec.DecodeError as error:
         raise _refuse(_not_json(body, str(error))) from None
     except RecursionError:
-        # msgspec counts each level against the interpreter's own limit (sys.getrecursionlimit, 1,000 by default on
-        # Python 3.11; newer ones count C calls), which exists to keep the C stack whole. OpenAI's deepest schemas
-        # have ten levels.
         raise _refuse("the body is nested too deeply: hundreds of arrays or objects inside each other") from None
     streamed = facts.stream is True
     options = facts.stream_options

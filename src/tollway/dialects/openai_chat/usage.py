@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.members import append_members, has_unicode_escape
 from tollway.dialects.record import CostFields
-from tollway.money import render_json_number
+from tollway.money import NANOS_PER_UNIT, render_json_number
 from tollway.neutral.usage import Usage
 
 COUNT_MAX = 1_000_000_000
@@ -144,7 +144,7 @@ class _Form(NamedTuple):
 
     names: tuple[str, str, str]
     suffix: bytes
-    members: str
+    members: bytes
     """To be filled with the three numbers."""
 
 
@@ -153,14 +153,19 @@ def _form(currency: str) -> _Form:
     """Return the names for a currency; an account has one, and a deployment a handful."""
     suffix = f"_{currency.lower()}"
     names = (f"base_cost{suffix}", f"platform_fee{suffix}", f"total_cost{suffix}")
-    return _Form(names, suffix.encode(), '"{}":%s,"{}":%s,"{}":%s'.format(*names))
+    return _Form(names, suffix.encode(), '"{}":%b,"{}":%b,"{}":%b'.format(*names).encode())
 
 
 def _cost_members(costs: CostFields) -> bytes:
-    shown = render_json_number
-    return (
-        _form(costs.currency).members % (shown(costs.base_nanos), shown(costs.fee_nanos), shown(costs.total_nanos))
-    ).encode()
+    numbers = (_json_number(costs.base_nanos), _json_number(costs.fee_nanos), _json_number(costs.total_nanos))
+    return _form(costs.currency).members % numbers
+
+
+def _json_number(nanos: int) -> bytes:
+    """Return `render_json_number` as bytes, in half the time for what nearly every reply costs: less than one unit."""
+    if 0 < nanos < NANOS_PER_UNIT:
+        return (b"0.%09d" % nanos).rstrip(b"0")
+    return render_json_number(nanos).encode()
 
 
 def _estimate_members(estimate: Usage | None) -> bytes:
