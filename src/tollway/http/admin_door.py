@@ -5,13 +5,14 @@ Knows where the admin API lies, and nothing of what it does.
 
 import asyncio
 import importlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tollway.http.admin.parts import PREFIX, AdminParts
-from tollway.http.asgi_client import Send
 from tollway.http.request_body import Receive
 
 BELOW = f"{PREFIX}/"
+Send = Callable[[Any], Awaitable[None]]
 
 
 class AdminDoor:

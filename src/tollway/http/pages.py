@@ -8,7 +8,7 @@ import msgspec
 from tollway import __version__
 from tollway.access.decide import may_use
 from tollway.errors import Refusal
-from tollway.http.data_plane import Call, Gate, Page, Route
+from tollway.http.routes import Call, Gate, Page, Route
 from tollway.routing.plan import refuse_unknown
 
 encode = msgspec.json.encode
@@ -56,7 +56,7 @@ def own_routes(*, models: ModelList, health: Health) -> dict[str, Route]:
 
     async def one_model(call: Call) -> Page:
         assert call.principal is not None, "the gate is KEY"
-        # ASGI's path is decoded, so an id's slash may have come encoded or not.
+        # The path is decoded, so an id's slash may have come encoded or not.
         model_asked = call.path.split("/models/", 1)[1]
         entry = models.entry(model_asked)
         if entry is None or not may_use(call.principal, model_asked):
@@ -89,4 +89,4 @@ def own_routes(*, models: ModelList, health: Health) -> dict[str, Route]:
 
 
 def _page(gate: Gate, answer: Callable[[Call], Awaitable[Page]]) -> Route:
-    return Route(method="GET", gate=gate, page=answer)
+    return Route(method=b"GET", gate=gate, page=answer)

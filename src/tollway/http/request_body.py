@@ -9,10 +9,6 @@ from tollway.errors import Refusal
 BODY_READ_S = 60.0
 """From a request's head to its body's last byte: a client that stops in between must not hold memory for ever."""
 
-LINGER_S = 2.0
-"""How long the rest of a refused body is read and thrown away: closing at once would destroy the answer on its way,
-because TCP resets a connection that is closed with unread data."""
-
 Receive = Callable[[], Awaitable[Any]]
 
 
@@ -61,15 +57,3 @@ async def _read_rest(receive: Receive, first: bytes, *, bytes_max: int) -> bytes
     if len(body) > bytes_max:
         raise too_large(bytes_max)
     return bytes(body)
-
-
-async def discard_rest(receive: Receive) -> None:
-    """Read what is left of a body and throw it away, for LINGER_S at most."""
-    try:
-        async with asyncio.timeout(LINGER_S):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return

@@ -9,10 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from tollway.http.server_protocol import Edge, ServerProtocol
-
-KEEPALIVE_IDLE_S = 75
-"""Clients keep connections for reuse; nginx's default, and longer than the 60 s after which common SDK pools drop theirs."""
+from tollway.http.server_protocol import Plane, ServerProtocol
 
 BACKLOG = 4096
 
@@ -22,12 +19,12 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 class Server:
     """One worker's server."""
 
-    def __init__(self, app: Asgi, *, grace_s: float, edge: Edge) -> None:
-        """Take the application, how long a stop waits for running requests, and how to answer what is not HTTP."""
-        protocol = type("BoundServerProtocol", (ServerProtocol,), {"edge": edge})
+    def __init__(self, plane: Plane, *, grace_s: float, asgi: Asgi, asgi_below: str) -> None:
+        """Take the data plane, how long a stop waits for running requests, and the application below a certain path."""
+        bound = {"plane": plane, "asgi_below": asgi_below.encode("ascii")}
         config = uvicorn.Config(
-            app,
-            http=protocol,
+            asgi,
+            http=type("BoundServerProtocol", (ServerProtocol,), bound),
             ws="none",
             loop="uvloop",
             lifespan="off",
@@ -35,7 +32,7 @@ class Server:
             access_log=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=KEEPALIVE_IDLE_S,
+            proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(grace_s)),
             backlog=BACKLOG,
         )

@@ -20,7 +20,7 @@ from tollway.pricing.estimate import estimated_usage
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
-from tollway.relay.ports import Answer, Books, Cards, Client, Headers, Upstream
+from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
 from tollway.relay.wire import RequestHeads, strike
@@ -31,15 +31,15 @@ DRAIN_S = 60.0
 """How long a provider that bills to the end is read on after the client has left."""
 
 
-class ReplyHeaders(Protocol):
+class ReplyHeads(Protocol):
     """The heads of replies."""
 
-    def of(self, request_id: str, content_type: bytes, length: int) -> Headers:
-        """Return the headers of a reply whose length is known."""
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int) -> bytes:
+        """Return the head of a reply whose length is known."""
         ...
 
-    def of_stream(self, request_id: str) -> Headers:
-        """Return the headers of a streamed reply."""
+    def stream(self, *, request_id: str) -> bytes:
+        """Return the head of a streamed reply."""
         ...
 
 
@@ -47,15 +47,17 @@ class Relay:
     """Serves requests: one Exchange each."""
 
     def __init__(
-        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, headers: ReplyHeaders
+        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, heads: ReplyHeads
     ) -> None:
-        """Take the neighbours."""
+        """Take the neighbours. Belongs to the running event loop."""
+        # Kept, because asking for the running one costs a system call (CPython 3.11 looks for forks).
+        self.loop = asyncio.get_running_loop()
         self.admission = admission
         self.books = books
         self.upstream = upstream
-        self.headers = headers
+        self.reply_heads = heads
         self.cards = cards
-        self.heads = RequestHeads()
+        self.request_heads = RequestHeads()
 
     async def serve(self, arrival: Arrival, client: Client) -> None:
         """Answer one request; raises Refusal when it is answered with an error and nothing was sent yet."""
@@ -84,10 +86,10 @@ class Exchange:
     async def run(self) -> None:
         """Try the targets in order, relay the first answer, settle; raises Refusal when none answered."""
         client = self._client
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._relay.loop)
         client.watch(self._on_gone)
         if self._admitted.peek.streamed:
-            self._outlet = Outlet(client, self._relay.headers.of_stream(self._arrival.request_id))
+            self._outlet = Outlet(client, self._relay.reply_heads.stream(request_id=self._arrival.request_id))
             self._outlet.open()
         try:
             refusal = await self._try_targets()
@@ -138,7 +140,7 @@ class Exchange:
             ),
         )
         self._lane = patched.lane
-        request = self._relay.heads.request(provider, dialect.path, patched.body)
+        request = self._relay.request_heads.request(provider, dialect.path, patched.body)
         try:
             answer = await self._relay.upstream.send(provider.origin, request, timeouts=provider.timeouts)
         except UpstreamFailure as failure:
@@ -188,9 +190,11 @@ class Exchange:
         )
         line, durable = self._close(ending)
         body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
-        headers = self._relay.headers.of(self._arrival.request_id, b"application/json", len(body))
+        head = self._relay.reply_heads.whole(
+            200, "application/json", request_id=self._arrival.request_id, length=len(body)
+        )
         await durable
-        await self._client.respond(200, headers, body)
+        await self._client.respond(head, body)
         return None
 
     async def _relay_stream(self, answer: Answer, target: Target, outlet: Outlet) -> Setback | None:
@@ -257,7 +261,7 @@ class Exchange:
         if task is None or self._closed or not self._admitted.peek.streamed:
             return
         if target is not None and target.provider.profile.after_leave is AfterLeave.DRAIN:
-            asyncio.get_running_loop().call_later(DRAIN_S, self._end_drain)
+            self._relay.loop.call_later(DRAIN_S, self._end_drain)
         else:
             task.cancel()
 

@@ -88,9 +88,6 @@ class Upstream(Protocol):
         ...
 
 
-Headers = list[tuple[bytes, bytes]]
-
-
 class Client(Protocol):
     """The client's side of one exchange."""
 
@@ -103,8 +100,8 @@ class Client(Protocol):
         """Say what to call, once and from the event loop, when the client leaves; None for nothing any more."""
         ...
 
-    async def start(self, status: int, headers: Headers) -> None:
-        """Send the head of an answer whose length is not known."""
+    async def start(self, head: bytes) -> None:
+        """Begin an answer whose length is not known; its head goes out with the first piece."""
         ...
 
     async def write(self, data: bytes) -> None:
@@ -119,6 +116,6 @@ class Client(Protocol):
         """Break the connection: what was sent must not look like a finished answer."""
         ...
 
-    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+    async def respond(self, head: bytes, body: bytes) -> None:
         """Send a whole answer."""
         ...

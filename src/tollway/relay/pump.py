@@ -7,7 +7,7 @@ import asyncio
 
 from tollway.dialects.record import Stream
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.relay.ports import Answer, Client, Headers
+from tollway.relay.ports import Answer, Client
 
 KEEPALIVE_S = 15.0
 """How long a client hears nothing before a comment is sent: proxies give up on silent connections after 30 to 60 s."""
@@ -18,12 +18,12 @@ KEEPALIVE_COMMENT = b": keep-alive\n\n"
 class Outlet:
     """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
 
-    __slots__ = ("_client", "_comment", "_headers", "_silent", "_timer", "started")
+    __slots__ = ("_client", "_comment", "_head", "_silent", "_timer", "started")
 
-    def __init__(self, client: Client, headers: Headers) -> None:
+    def __init__(self, client: Client, head: bytes) -> None:
         """Start with nothing sent; call `open` before the first attempt."""
         self._client = client
-        self._headers = headers
+        self._head = head
         self._silent = True
         self._timer: asyncio.Handle | None = None
         self._comment: asyncio.Future[None] | None = None
@@ -44,14 +44,14 @@ class Outlet:
         self._silent = False
         if not self.started:
             self.started = True
-            await self._client.start(200, self._headers)
+            await self._client.start(self._head)
         await self._client.write(data)
 
     async def finish(self, data: bytes) -> None:
         """Send the last bytes and end the answer."""
         if not self.started:
             self.started = True
-            await self._client.start(200, self._headers)
+            await self._client.start(self._head)
         await self._client.finish(data)
 
     def _tick(self) -> None:

@@ -35,7 +35,8 @@ class UpstreamClient:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._new_pool(origin)
-        total_at = asyncio.get_running_loop().time() + timeouts.total_s
+        # The pool's loop, because asking for the running one costs a system call (CPython 3.11 looks for forks).
+        total_at = pool.loop.time() + timeouts.total_s
         connection = pool.take()
         while True:
             if connection is None:

@@ -23,7 +23,7 @@ class Pool:
         self._guard = guard
         self._limits = limits
         self._tls = tls
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         # In the order in which they became free: taken from the end, expired from the front.
         self._idle: dict[Connection, None] = {}
         self._open: set[Connection] = set()
@@ -52,14 +52,14 @@ class Pool:
         """
         if len(self._open) + self._connecting >= self._limits.connections_per_origin_max:
             raise UpstreamFailure(FailureKind.CONNECT, "too many connections to the provider are open")
-        until = min(self._loop.time() + timeouts.connect_s, total_at)
+        until = min(self.loop.time() + timeouts.connect_s, total_at)
         failure = UpstreamFailure(FailureKind.CONNECT, f"no connection within {timeouts.connect_s:g} s")
         self._connecting += 1
         try:
             async with asyncio.timeout_at(until):
                 addresses = await self._guard.addresses(self._origin)
             for tried, address in enumerate(addresses):
-                now = self._loop.time()
+                now = self.loop.time()
                 if now >= until:
                     break
                 try:
@@ -79,8 +79,8 @@ class Pool:
 
     async def _dial(self, address: str) -> Connection:
         # An address, not the name: nothing is looked up a second time. The name is still what TLS verifies.
-        _, connection = await self._loop.create_connection(
-            lambda: Connection(self, self._limits, self._loop),
+        _, connection = await self.loop.create_connection(
+            lambda: Connection(self, self._limits, self.loop),
             address,
             self._origin.port,
             ssl=self._tls,
@@ -96,7 +96,7 @@ class Pool:
         for connection in tuple(self._open):
             connection.close()
         if self._open:
-            self._emptied = self._loop.create_future()
+            self._emptied = self.loop.create_future()
             await self._emptied
 
     # --- what the connections call ---
@@ -112,7 +112,7 @@ class Pool:
             return
         self._idle[connection] = None
         if self._sweeper is None:
-            self._sweeper = self._loop.call_later(self._limits.idle_connection_s, self._sweep)
+            self._sweeper = self.loop.call_later(self._limits.idle_connection_s, self._sweep)
 
     def forget(self, connection: Connection) -> None:
         """The connection can serve no further exchange."""
@@ -127,12 +127,12 @@ class Pool:
     def _sweep(self) -> None:
         self._sweeper = None
         kept_s = self._limits.idle_connection_s
-        now = self._loop.time()
+        now = self.loop.time()
         for connection in tuple(self._idle):
             left_s = connection.heard_at + kept_s - now
             if left_s > 0:
                 # The front is the oldest: the others have longer.
-                self._sweeper = self._loop.call_later(left_s, self._sweep)
+                self._sweeper = self.loop.call_later(left_s, self._sweep)
                 return
             connection.close()
 

@@ -1,0 +1,47 @@
+"""What a route is: a method, a gate, and one way to answer. Values only; knows no connection."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from tollway.access.principal import Principal
+from tollway.dialects.record import Dialect
+
+
+class Gate(StrEnum):
+    """What a request must pass before its route does anything."""
+
+    OPEN = "open"
+    """Nothing: it tells no secret and reaches no provider."""
+    KEY = "key"
+    """A valid key."""
+    ADMISSION = "admission"
+    """Key, model, price and money: the only gate behind which a provider is reached."""
+
+
+class Call(NamedTuple):
+    """One request, as a page sees it."""
+
+    path: str
+    """Decoded."""
+    principal: Principal | None
+    """Who asks; None on open routes."""
+
+
+class Page(NamedTuple):
+    """A small answer of the gateway itself."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Route(NamedTuple):
+    """What a path does."""
+
+    method: bytes
+    gate: Gate
+    dialect: Dialect | None = None
+    """Of an admission route."""
+    page: Callable[[Call], Awaitable[Page]] | None = None
+    """Of any other."""
