@@ -92,6 +92,9 @@ class Exchange:
             self._outlet = Outlet(client, self._relay.reply_heads.stream(request_id=self._arrival.request_id))
             self._outlet.open()
         try:
+            if client.gone:  # while its money was being borrowed
+                self._leave()
+                return
             refusal = await self._try_targets()
             if refusal is not None:
                 await self._fail(refusal)
