@@ -39,8 +39,8 @@ class Commits(Protocol):
         """Take a hold line, to be written soon unless it is closed before."""
         ...
 
-    def announce(self, exchange_id: int) -> None:
-        """Put the hold line into the next commit."""
+    def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
+        """Put the hold line into the next commit; return what is done when it is durable, None when it is already."""
         ...
 
     def close(self, line: ExchangeLine) -> asyncio.Future[None]:
@@ -116,9 +116,9 @@ class Books:
             if not grant.granted_nanos and hold.amount_nanos - purse.free_nanos > grant.available_nanos:
                 raise Shortage(available_nanos=grant.available_nanos + purse.free_nanos)
 
-    def announce(self, exchange_id: int) -> None:
-        """Say that the first byte goes to the client: the hold line is to be in the next commit."""
-        self._commits.announce(exchange_id)
+    def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
+        """Put the hold line into the next commit; return what is done when it is durable, None when it is already."""
+        return self._commits.announce(exchange_id)
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         """Settle an exchange, once per hold; return the line as it is written, and a future that is done when durable.
@@ -158,7 +158,7 @@ class Books:
                 purse.touched = False
             elif purse.free_nanos:
                 self._commits.give_back(account_id, purse.surrender())
-            elif not purse.held_nanos and account_id not in self._borrowing:
+            elif not purse.holds and account_id not in self._borrowing:
                 del self._slices[account_id]
 
     def _borrow(self, account_id: int, needed_nanos: int) -> asyncio.Future[Grant]:

@@ -38,12 +38,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 class Slice:
     """What one worker has borrowed of one purse: free or held. Spent money has left it."""
 
-    __slots__ = ("free_nanos", "held_nanos", "scarce", "touched")
+    __slots__ = ("free_nanos", "held_nanos", "holds", "scarce", "touched")
 
     def __init__(self) -> None:
         """Start with nothing borrowed."""
         self.free_nanos = 0
         self.held_nanos = 0
+        self.holds = 0
+        """How many are open; a hold of nothing is one too."""
         self.scarce = False
         self.touched = True
 
@@ -59,6 +61,7 @@ class Slice:
             return False
         self.free_nanos -= amount_nanos
         self.held_nanos += amount_nanos
+        self.holds += 1
         return True
 
     def settle(self, *, held_nanos: int, cost_nanos: int) -> int:
@@ -68,6 +71,7 @@ class Slice:
         """
         paid = min(cost_nanos, held_nanos + self.free_nanos)
         self.held_nanos -= held_nanos
+        self.holds -= 1
         self.free_nanos += held_nanos - paid
         return paid
 

@@ -33,10 +33,11 @@ class NotDurable(TollwayError):
 class _Load:
     """A batch and who waits for it, position by position."""
 
-    __slots__ = ("batch", "closed", "lent", "probed")
+    __slots__ = ("batch", "closed", "lent", "opened", "probed")
 
     def __init__(self) -> None:
         self.batch = Batch()
+        self.opened: list[asyncio.Future[None]] = []
         self.closed: list[asyncio.Future[None]] = []
         self.lent: list[asyncio.Future[Grant]] = []
         self.probed: asyncio.Future[None] | None = None
@@ -70,7 +71,7 @@ class GroupCommit:
         self._young: dict[int, Hold] = {}
         self._grown: dict[int, Hold] = {}
         self._ageing: asyncio.TimerHandle | None = None
-        self._in_flight = False
+        self._flying: _Load | None = None
         self._due = False
         self._healthy = True
         self._fenced = False
@@ -95,12 +96,21 @@ class GroupCommit:
         if self._ageing is None:
             self._ageing = self._loop.call_later(HOLD_AGE_S, self._age)
 
-    def announce(self, exchange_id: int) -> None:
-        """Put the hold line into the next commit, unless it has been written."""
+    def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
+        """Put the hold line into the next commit; return what is done when it is durable, None when it is already.
+
+        The future is cancelled when the worker stops before it could be written.
+        """
         hold = self._young.pop(exchange_id, None) or self._grown.pop(exchange_id, None)
         if hold is not None:
             self._next.batch.holds[exchange_id] = hold
             self._wake()
+        for load in (self._next, self._flying):
+            if load is not None and exchange_id in load.batch.holds:
+                durable: asyncio.Future[None] = self._loop.create_future()
+                load.opened.append(durable)
+                return durable
+        return None
 
     def close(self, line: ExchangeLine) -> asyncio.Future[None]:
         """Take a closing line; the future is done when it is durable, or holds LineRefused or NotDurable."""
@@ -165,7 +175,7 @@ class GroupCommit:
         self.accepting = False
         if self._ageing is not None:
             self._ageing.cancel()
-        if self._in_flight or self._next:
+        if self._flying is not None or self._next:
             self._idle = self._loop.create_future()
             done, _ = await asyncio.wait((self._idle,), timeout=STOP_WAIT_S)
             if not done:
@@ -188,17 +198,17 @@ class GroupCommit:
     # -- inside
 
     def _wake(self) -> None:
-        if not self._due and not self._in_flight and self._thread is not None:
+        if not self._due and self._flying is None and self._thread is not None:
             self._due = True
             self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         self._due = False
-        if self._next and not self._in_flight:
+        if self._next and self._flying is None:
             load, self._next = self._next, _Load()
-            self._in_flight = True
+            self._flying = load
             self._inbox.put(load)
-        elif self._idle is not None and not self._in_flight and not self._idle.done():
+        elif self._idle is not None and self._flying is None and not self._idle.done():
             self._idle.set_result(None)
 
     def _age(self) -> None:
@@ -239,10 +249,12 @@ class GroupCommit:
         self.accepting = False
 
     def _finish(self, load: _Load, written: Written | None) -> None:
-        self._in_flight = False
+        self._flying = None
         self._hand_over()
         self.lines_waiting -= len(load.closed)
         if written is None:
+            for opened in load.opened:
+                opened.cancel()
             for future in load.waiting():
                 future.set_exception(NotDurable("the ledger could not be written before the worker stopped"))
             return
@@ -255,7 +267,7 @@ class GroupCommit:
             log.error("a line was refused: %s", refusal)
             if not load.closed[position].done():
                 load.closed[position].set_exception(refusal)
-        for durable in load.closed:
+        for durable in (*load.opened, *load.closed):
             if not durable.done():
                 durable.set_result(None)
         for lent, grant in zip(load.lent, written.grants, strict=True):

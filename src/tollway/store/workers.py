@@ -7,7 +7,7 @@ import os
 import socket
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from tollway.ids import IdSource
 from tollway.ledger.lines import Outcome
@@ -84,12 +84,13 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
 
     Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
     """
-    left = connection.execute(select(holds).where(holds.c.worker_id == worker_id)).mappings().all()
+    closed = exists().where(exchanges.c.exchange_id == holds.c.exchange_id)
+    left = connection.execute(select(holds).where(holds.c.worker_id == worker_id, ~closed)).mappings().all()
     if left:
         lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
         names = exchanges.columns.keys()
         connection.execute(insert(exchanges), [dict(zip(names, line_values(line), strict=True)) for line in lines])
-        connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
+    connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
     for lease in connection.execute(select(leases).where(leases.c.worker_id == worker_id)).all():
         connection.execute(
             update(purses)

@@ -332,7 +332,7 @@ def folded(events: list[Event]) -> Book:
 
 TestTheStoreAgreesWithTheBook = BooksMachine.TestCase
 TestTheStoreAgreesWithTheBook.settings = settings(
-    max_examples=80,
+    max_examples=100,
     stateful_step_count=60,
     deadline=None,
     derandomize=True,

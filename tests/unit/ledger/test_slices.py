@@ -45,6 +45,14 @@ def test_a_slice_holds_only_what_is_free() -> None:
     assert (purse.free_nanos, purse.held_nanos) == (3, 7)
 
 
+def test_a_hold_of_nothing_is_open_until_it_is_settled() -> None:
+    purse = Slice()
+    assert purse.take(0)
+    assert purse.holds == 1
+    purse.settle(held_nanos=0, cost_nanos=0)
+    assert purse.holds == 0
+
+
 def test_settling_below_the_hold_frees_the_rest() -> None:
     purse = lent(10)
     purse.take(7)

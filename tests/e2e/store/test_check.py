@@ -1,0 +1,74 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.store.conftest import Desk
+from tollway.ledger.records import Account
+from tollway.store.store import Store
+
+TAMPERINGS = {
+    "UPDATE purses SET balance_nanos = balance_nanos + 1": "its transfers and exchanges make",
+    "DELETE FROM transfers": "its transfers and exchanges make",
+    "UPDATE transfers SET credit_account = 'account:7'": "which does not exist",
+    "UPDATE transfers SET currency = 'EUR'": "is in EUR",
+    "UPDATE transfers SET credit_account = debit_account": "does not move money",
+    "UPDATE purses SET leased_nanos = leased_nanos - 1": "its workers have",
+    "DELETE FROM exchanges WHERE base_nanos = 30": "its transfers and exchanges make",
+    "UPDATE exchanges SET base_nanos = 31 WHERE base_nanos = 30": "its usage and price card make 30",
+    "UPDATE exchanges SET written_off_nanos = 31 WHERE base_nanos = 30": "negative amount",
+    "UPDATE exchanges SET outcome = 'failed' WHERE base_nanos = 30": "but was charged",
+    "UPDATE exchanges SET basis = 'unknown' WHERE base_nanos = 30": "but was charged",
+    "UPDATE exchanges SET card_id = NULL WHERE base_nanos = 30": "without a price card",
+    "UPDATE exchanges SET card_id = 9 WHERE base_nanos = 30": "price card card_0000000000000009",
+    "UPDATE exchanges SET account_id = 7 WHERE base_nanos = 30": "was charged, but does not exist",
+    "DELETE FROM purses": "has no purse",
+    "DELETE FROM workers": "which is gone",
+    "DELETE FROM leases": "than it borrowed",
+    "UPDATE exchanges SET exchange_id = (SELECT exchange_id FROM holds) WHERE base_nanos = 30": "open and closed at once",
+}
+
+
+@pytest.mark.parametrize(("tampering", "says"), TAMPERINGS.items())
+async def test_the_check_finds_what_was_tampered_with(
+    store: Store, account: Account, tmp_path: Path, tampering: str, says: str
+) -> None:
+    desk = Desk(store)
+    desk.books.close(desk.line(await desk.stepped(account, 50), 30))
+    running = await desk.stepped(account, 4_000)
+    desk.books.announce(running.exchange_id)
+    desk.commits.step()
+    assert desk.store.check().problems == ()
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        assert connection.execute(tampering).rowcount >= 1
+        connection.commit()
+    assert any(says in problem for problem in desk.store.check().problems), desk.store.check().problems
+
+
+async def test_the_check_counts_what_it_read(desk: Desk, account: Account) -> None:
+    await desk.close(await desk.held(account, 50), 30)
+    assert desk.store.check().counts == {
+        "accounts": 1,
+        "transfers": 1,
+        "exchanges": 1,
+        "holds": 0,
+        "leases": 1,
+        "workers": 1,
+    }
+
+
+async def test_a_hold_whose_exchange_is_closed_stays_closed_when_its_worker_is_settled(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    desk = Desk(store)
+    desk.books.close(desk.line(await desk.stepped(account, 50), 30))
+    running = await desk.stepped(account, 4_000)
+    desk.books.announce(running.exchange_id)
+    desk.commits.step()
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        connection.execute("UPDATE holds SET exchange_id = (SELECT exchange_id FROM exchanges)")
+        connection.commit()
+    store.retire(desk.worker)
+    assert store.check().problems == ()
+    assert store.check().counts["holds"] == 0

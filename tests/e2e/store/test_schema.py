@@ -1,0 +1,121 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from tollway.errors import SetupError
+from tollway.store.migrate import SCRIPTS, migrate
+from tollway.store.numbers import Numbers
+from tollway.store.store import Store
+from tollway.store.tables import SCHEMA_VERSION
+
+
+def schema_of(path: Path) -> dict[str, list[object]]:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: [
+                *connection.execute(f"PRAGMA table_info({table})"),
+                *connection.execute(f"PRAGMA index_list({table})"),
+                *connection.execute(f"PRAGMA foreign_key_list({table})"),
+                *connection.execute("SELECT ncol, wr FROM pragma_table_list WHERE name = ?", (table,)),
+            ]
+            for table in tables
+            if table != "alembic_version"
+        }
+
+
+def facts_of(path: Path) -> list[object]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT * FROM meta ORDER BY key").fetchall()
+
+
+def set_version(path: Path, version: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        connection.commit()
+
+
+def test_a_new_store_is_what_the_migrations_make(tmp_path: Path) -> None:
+    made, migrated = tmp_path / "made" / "books.db", tmp_path / "migrated" / "books.db"
+    Store.open(f"sqlite:///{made}").close()
+    assert migrate(f"sqlite:///{migrated}") == (None, SCHEMA_VERSION)
+    assert schema_of(made) == schema_of(migrated)
+    assert facts_of(made) == facts_of(migrated)
+    Store.open(f"sqlite:///{migrated}").close()
+    assert migrate(f"sqlite:///{made}") == (SCHEMA_VERSION, SCHEMA_VERSION)
+
+
+def test_the_version_this_program_needs_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
+
+
+def test_an_older_store_says_which_command_mends_it(tmp_path: Path, url: str) -> None:
+    Store.open(url).close()
+    set_version(tmp_path / "books.db", "0000")
+    with pytest.raises(SetupError, match="run: tollway migrate --config FILE"):
+        Store.open(url)
+
+
+def test_a_newer_store_asks_for_a_newer_tollway(tmp_path: Path, url: str) -> None:
+    Store.open(url).close()
+    set_version(tmp_path / "books.db", "9999")
+    for opening in (Store.open, migrate):
+        with pytest.raises(SetupError, match="upgrade Tollway"):
+            opening(url)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path, url: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(SetupError, match="not Tollway's"):
+        Store.open(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "is not a URL"),
+        ("postgresql://host/books", "not supported yet"),
+        ("sqlite://", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
+        ("sqlite:////dev/null/books.db", "cannot be opened"),
+    ],
+)
+def test_a_url_that_names_no_store_is_refused(url: str, says: str) -> None:
+    with pytest.raises(SetupError, match=says):
+        Store.open(url)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None:
+    (tmp_path / "books.db").write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(SetupError, match="cannot be opened"):
+        Store.open(url)
+
+
+def test_a_number_belongs_to_one_until_it_is_released(tmp_path: Path) -> None:
+    numbers = Numbers(tmp_path / "locks")
+    first, second = numbers.claim(), numbers.claim()
+    assert (first.number, second.number) == (0, 1)
+    assert numbers.try_claim(0) is None
+    first.release()
+    first.release()
+    again = numbers.claim()
+    assert again.number == 0
+    again.release()
+    second.release()
+
+
+def test_when_all_numbers_are_taken_a_worker_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollway.store.numbers.WORKER_NUMBER_MAX", 1)
+    numbers = Numbers(tmp_path / "locks")
+    claims = [numbers.claim(), numbers.claim()]
+    with pytest.raises(SetupError, match="in use"):
+        numbers.claim()
+    for claim in claims:
+        claim.release()
