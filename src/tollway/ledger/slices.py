@@ -29,8 +29,6 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """Zero when the purse cannot cover the need."""
     available_nanos: int
     """What the purse could still lend, after this grant."""
-    elsewhere_nanos: int = 0
-    """What other workers have borrowed of it and may give back."""
     scarce: bool
     """The end is near: give back at once what is not held."""
 

@@ -175,7 +175,9 @@ class GroupCommit:
         self.accepting = False
         if self._ageing is not None:
             self._ageing.cancel()
-        if self._flying is not None or self._next:
+        if self._thread is None:
+            self.step()
+        elif self._flying is not None or self._next:
             self._idle = self._loop.create_future()
             done, _ = await asyncio.wait((self._idle,), timeout=STOP_WAIT_S)
             if not done:

@@ -23,8 +23,8 @@ Durability = Literal["full", "normal"]
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a command or a reader waits for the lock."""
-WRITER_BUSY_TIMEOUT_MS = 1_000
-"""The same for the writer of charges, which tries again anyway and says meanwhile that it is not ready."""
+NO_BUSY_TIMEOUT_MS = 0
+"""For the writer of charges, which waits for its turn in steps of its own."""
 STATEMENTS_CACHED = 512
 """Inserts exist in seven widths; none of them is to be prepared twice."""
 JOURNAL_BYTES_MAX = 64 * 1024 * 1024

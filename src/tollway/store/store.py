@@ -40,7 +40,7 @@ from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.ledger_writer import LedgerWriter
 from tollway.store.numbers import NumberClaim, Numbers, SharedIds
-from tollway.store.sqlite import WRITER_BUSY_TIMEOUT_MS, Durability, connect, database_path, open_engine
+from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, open_engine
 from tollway.store.tables import price_cards
 from tollway.store.workers import Worker
 
@@ -121,7 +121,7 @@ class Store:
 
     def group_commit(self, worker: Worker, *, lines_waiting_max: int = LINES_WAITING_MAX) -> GroupCommit:
         """Return the writer of a worker's lines, for the running loop; call its `start`."""
-        connection = connect(self._path, durability=self._durability, busy_timeout_ms=WRITER_BUSY_TIMEOUT_MS)
+        connection = connect(self._path, durability=self._durability, busy_timeout_ms=NO_BUSY_TIMEOUT_MS)
         return GroupCommit(
             LedgerWriter(connection, worker.id),
             loop=asyncio.get_running_loop(),

@@ -322,3 +322,14 @@ async def test_a_line_that_fits_no_row_stops_no_other(store: Store, accounts: Ac
     assert accounts.balance(account.id).balance_nanos == 9_993
     store.retire(desk.worker)
     assert store.check().problems == ()
+
+
+async def test_a_worker_that_never_started_stops_cleanly_too(
+    store: Store, accounts: Accounts, account: Account
+) -> None:
+    desk = Desk(store)
+    hold = await desk.stepped(account, 10)
+    _, durable = desk.books.close(desk.line(hold, 4))
+    await desk.commits.stop()
+    assert durable.done()
+    assert accounts.balance(account.id).balance_nanos == 9_996
