@@ -50,7 +50,7 @@ class DataPlane:
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted.
 
-        A stranger's body is not read: the key is checked before a byte of it is kept.
+        A stranger's body is not read: the key is checked before a byte of it is kept, and pages take none.
         """
         inbound.exchange_id = exchange_id = self._next_id()
         inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
@@ -61,7 +61,7 @@ class DataPlane:
             inbound.problem = problem
             if isinstance(problem, Refusal) and problem.code == "request_too_large":
                 inbound.keep_alive = False
-        return inbound.problem is None
+        return inbound.problem is None and inbound.route is not None and inbound.route.dialect is not None
 
     def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
         route = inbound.route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))

@@ -143,6 +143,7 @@ class Inbound:
 
     def _complete(self) -> None:
         self.response_complete = True
+        self.body = b""  # the connection keeps its last request until the next one comes
         if self.keep_alive:
             self._connection.on_response_complete()
         elif self.more_body:

@@ -7,14 +7,19 @@ them system calls (docs/decisions/0005). What lies below the admin API's path st
 import asyncio
 from typing import Any, Protocol
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tollway.http.inbound import Inbound
+from tollway.http.inbound import LINGER_S, Inbound
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 IDLE_S = 75.0
 """nginx's default for kept connections, and longer than the 60 s after which common SDK pools drop theirs."""
+
+
+HEAD_BYTES_MAX = 64 * 1024
+"""What may come without a request's head, or its body, getting on: the parser keeps a header until its last byte."""
 
 
 class Plane(Protocol):
@@ -51,11 +56,13 @@ class ServerProtocol(HttpToolsProtocol):
         """Begin a connection."""
         super().connection_made(transport)
         self._arriving: Inbound | None = None
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._answering: Any = None
-        self._completed = 0
-        self._completed_at_check = -1
+        self._continue_due = False
+        self._ended = False
+        self._barren_bytes = 0
+        self._steps = 0
+        self._mark = (-1, 0)
         self._check = self.loop.call_later(IDLE_S, self._check_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,10 +72,50 @@ class ServerProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         answering = self._answering
         if isinstance(answering, Inbound):
-            self.cycle = None  # type: ignore[assignment]
             if not answering.response_complete:
                 answering.lost()
+            answering = None
+        # uvicorn tells the cycle, which must be the one of its own that is being answered, and not what came after it.
+        self.cycle = answering  # type: ignore[assignment]
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; after what is not HTTP, and behind the last request to be answered, nothing is read."""
+        if self._ended:
+            return
+        self._barren_bytes += len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._end("Invalid HTTP request received.", linger_s=0.0)
+            return
+        if self._barren_bytes > HEAD_BYTES_MAX:
+            self._end(f"The headers of a request are larger than {HEAD_BYTES_MAX} bytes.", linger_s=LINGER_S)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse, and stay with this protocol when a client offers another: its request is then an ordinary one.
+
+        The parser takes what follows such a head for the other protocol's, so the head is parsed again without the offer.
+        """
+        while True:
+            parser = self.parser
+            try:
+                parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                method = parser.get_method()
+                if method == b"CONNECT":
+                    raise httptools.HttpParserError("this is not a proxy") from None
+                lines = [b"%b %b HTTP/%b" % (method, self.url, parser.get_http_version().encode("ascii"))]
+                lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+                data = b"\r\n".join([*lines, b"", data[upgrade.args[0] :]])
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def resume_writing(self) -> None:
+        """Go on writing: the client reads."""
+        self._steps += 1
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """Close the connection, or let it end with the request that is being answered."""
@@ -79,51 +126,67 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request: refuse it by its head, or collect its body."""
+        parser = self.parser
+        if parser.should_upgrade():
+            return
+        self._barren_bytes = 0
+        self._steps += 1
+        self._arriving = None
+        self._continue_due = False
+        if self._answering is not None and not self._answering.keep_alive:
+            # The answer before this request is the connection's last.
+            self._ended = True
+            return
         if self.url.startswith(self.asgi_below):
-            self._arriving = None
             super().on_headers_complete()
             return
-        parser = self.parser
-        assert parser is not None, "a lost connection parses nothing"
         inbound = Inbound(connection=self, keep_alive=parser.should_keep_alive(), version=parser.get_http_version())
         inbound.method = parser.get_method()
         inbound.url = self.url
         inbound.headers = self.headers
         self.cycle = inbound  # type: ignore[assignment]
-        self._size = 0
-        self._pieces.clear()
+        self._body = b""
         if self.plane.begin(inbound):
             self._arriving = inbound
             if self.expect_100_continue:
-                self.transport.write(CONTINUE)
+                if self._busy():
+                    self._continue_due = True
+                else:
+                    self.transport.write(CONTINUE)
         else:
-            self._arriving = None
             self._ready(inbound)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; one that nobody wants is thrown away as it comes."""
+        self._barren_bytes = 0
         arriving = self._arriving
         if arriving is not None:
-            self._size += len(body)
-            if self._size > self.plane.body_bytes_max:
+            if len(self._body) + len(body) > self.plane.body_bytes_max:
                 self.plane.refuse_too_large(arriving)
                 self._arriving = None
-                self._pieces.clear()
+                self._body = b""
                 self._ready(arriving)
+            elif not self._body:
+                self._body = body
             else:
-                self._pieces.append(body)
-        elif not isinstance(self.cycle, Inbound):
+                # Joined as they come: a client that sends tiny chunks must not cost an object for each.
+                if isinstance(self._body, bytes):
+                    self._body = bytearray(self._body)
+                self._body += body
+        elif not self._ended and not isinstance(self.cycle, Inbound):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request's body, and have it answered."""
+        if self._ended or self.parser.should_upgrade():
+            return
+        self._barren_bytes = 0
         arriving = self._arriving
         if arriving is not None:
             self._arriving = None
-            pieces = self._pieces
-            arriving.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            arriving.body = bytes(self._body)
             arriving.more_body = False
-            pieces.clear()
+            self._body = b""
             self._ready(arriving)
         elif isinstance(self.cycle, Inbound):
             self.cycle.end_body()
@@ -133,12 +196,15 @@ class ServerProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on to the next request that waits on this connection, if any."""
         self.server_state.total_requests += 1
-        self._completed += 1
+        self._steps += 1
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif self._continue_due and self._arriving is not None:
+            self._continue_due = False
+            self.transport.write(CONTINUE)
 
     def _ready(self, inbound: Inbound) -> None:
         if self._busy():
@@ -155,17 +221,33 @@ class ServerProtocol(HttpToolsProtocol):
         return self._answering is not None and not self._answering.response_complete
 
     def _check_idle(self) -> None:
-        """Close a connection on which nothing is answered and no request was completed since the last check.
+        """Close a connection on which nothing is answered and nothing has moved since the last check.
 
-        One lazy timer for idle connections, endless heads and stalled bodies alike: a timer for each request costs 2 µs.
+        One that is answered, but whose client has not read a byte since then, is broken: it would keep its hold and its
+        memory for as long as it likes. One lazy timer for idle connections, endless heads, stalled bodies and stalled
+        readers alike: a timer for each request costs 2 µs.
         """
-        if self._completed == self._completed_at_check and not self._busy():
+        unsent = self.transport.get_write_buffer_size()
+        mark = (self._steps, unsent)
+        if mark == self._mark and unsent:
+            self.transport.abort()
+        elif mark == self._mark and not self._busy():
             self.transport.close()
-            return
-        self._completed_at_check = self._completed
-        self._check = self.loop.call_later(IDLE_S, self._check_idle)
+        else:
+            self._mark = mark
+            self._check = self.loop.call_later(IDLE_S, self._check_idle)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, with a request id like everything else."""
-        self.transport.write(self.plane.bad_request(msg))
-        self.transport.close()
+    def _end(self, words: str, *, linger_s: float) -> None:
+        """Answer what cannot be read on, with a request id like everything else, and nothing behind it.
+
+        What is being answered is answered first, and is then the last: the client could not tell two answers apart.
+        """
+        self._ended = True
+        self._arriving = None
+        self._body = b""
+        answering = self._answering
+        if self._busy() and (isinstance(answering, Inbound) or answering.response_started or not answering.more_body):
+            answering.keep_alive = False
+            return
+        self.transport.write(self.plane.bad_request(words))
+        self.loop.call_later(linger_s, self.transport.close)
