@@ -44,7 +44,9 @@ async def one_stream(client: httpx.AsyncClient) -> tuple[str | None, Decimal | N
 
 
 @pytest.mark.parametrize("after_s", [0.15, 0.3, 0.45, 0.6])
-def test_kill_9_loses_no_charge_doubles_none_and_leaves_nothing_held(tmp_path: Path, after_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_9_loses_no_charge_doubles_none_and_leaves_nothing_held(
+    tmp_path: Path, after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEST_PROVIDER_KEY", "sk-test")
     provider = Provider().start()
     provider.scripts["slow"] = slowly
@@ -89,7 +91,9 @@ def test_kill_9_loses_no_charge_doubles_none_and_leaves_nothing_held(tmp_path: P
         provider.stop()
 
 
-def test_a_polite_stop_lets_running_streams_end_and_writes_every_charge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_polite_stop_lets_running_streams_end_and_writes_every_charge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEST_PROVIDER_KEY", "sk-test")
     provider = Provider().start()
     provider.scripts["slow"] = slowly
@@ -98,7 +102,9 @@ def test_a_polite_stop_lets_running_streams_end_and_writes_every_charge(tmp_path
     key = tollway.key(account)
 
     async def run() -> list[tuple[str | None, Decimal | None, bool]]:
-        async with httpx.AsyncClient(base_url=tollway.url, headers={"authorization": f"Bearer {key}"}, timeout=20) as client:
+        async with httpx.AsyncClient(
+            base_url=tollway.url, headers={"authorization": f"Bearer {key}"}, timeout=20
+        ) as client:
             tasks = [asyncio.create_task(one_stream(client)) for _ in range(20)]
             await asyncio.to_thread(provider.wait_for_requests, 20)
             await asyncio.to_thread(tollway.stop)
@@ -114,7 +120,9 @@ def test_a_polite_stop_lets_running_streams_end_and_writes_every_charge(tmp_path
         provider.stop()
 
 
-def test_streams_that_outlast_the_grace_end_honestly_and_pay_what_was_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_that_outlast_the_grace_end_honestly_and_pay_what_was_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEST_PROVIDER_KEY", "sk-test")
     provider = Provider().start()
 

@@ -116,7 +116,9 @@ def test_streams_arrive_event_by_event_and_the_official_client_reads_them(
         assert done == "[DONE]", recording
         read = [ChatCompletionChunk.construct(**json.loads(chunk)) for chunk in chunks]
         texts = [choice.delta.content for chunk in read for choice in chunk.choices if choice.delta.content]
-        recorded = [json.loads(data) for data in sse_data(recording.answer.decode().replace("\r\n", "\n")) if data != "[DONE]"]
+        recorded = [
+            json.loads(data) for data in sse_data(recording.answer.decode().replace("\r\n", "\n")) if data != "[DONE]"
+        ]
         expected = [
             choice["delta"]["content"]
             for chunk in recorded

@@ -32,8 +32,8 @@ class Books(Protocol):
         """Borrow and set aside; raises Refusal `insufficient_quota` or `not_ready`."""
         ...
 
-    def announce(self, exchange_id: int) -> None:
-        """Say that bytes of the answer are about to leave: the hold belongs into the next commit."""
+    def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
+        """Put the hold's line into the next commit; return what is done when it is durable, None when it is already."""
         ...
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:

@@ -18,12 +18,13 @@ KEEPALIVE_COMMENT = b": keep-alive\n\n"
 class Outlet:
     """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
 
-    __slots__ = ("_client", "_comment", "_head", "_silent", "_timer", "started")
+    __slots__ = ("_client", "_comment", "_head", "_recorded", "_silent", "_timer", "started")
 
-    def __init__(self, client: Client, head: bytes) -> None:
+    def __init__(self, client: Client, head: bytes, *, recorded: asyncio.Future[None] | None) -> None:
         """Start with nothing sent; call `open` before the first attempt."""
         self._client = client
         self._head = head
+        self._recorded = recorded
         self._silent = True
         self._timer: asyncio.Handle | None = None
         self._comment: asyncio.Future[None] | None = None
@@ -43,16 +44,21 @@ class Outlet:
         """Send bytes, behind the head when it is not out yet."""
         self._silent = False
         if not self.started:
-            self.started = True
-            await self._client.start(self._head)
+            await self._start()
         await self._client.write(data)
 
     async def finish(self, data: bytes) -> None:
         """Send the last bytes and end the answer."""
         if not self.started:
-            self.started = True
-            await self._client.start(self._head)
+            await self._start()
         await self._client.finish(data)
+
+    async def _start(self) -> None:
+        """Let the head go, once the exchange has a line in the store: a crash must not leave nothing behind."""
+        if self._recorded is not None and not self._recorded.done():
+            await asyncio.shield(self._recorded)
+        self.started = True
+        await self._client.start(self._head)
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)

@@ -1,6 +1,5 @@
 """The upstream client: sends a request to an origin and returns its answer. Knows no dialect, no key and no provider."""
 
-import asyncio
 import ssl
 
 from tollway.catalog.records import Origin, Scheme, Timeouts

@@ -77,7 +77,7 @@ class Said(NamedTuple):
     err: str
 
     @property
-    def document(self) -> Any:  # noqa: ANN401 it is whatever the command's JSON is
+    def document(self) -> Any:
         """The one JSON document on standard output."""
         assert self.status == 0, self.err
         return json.loads(self.out)

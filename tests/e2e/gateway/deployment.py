@@ -44,7 +44,13 @@ class Deployment:
         """Run a command as a user types it."""
         arguments = [*TOLLWAY, *words, "--config", str(self.config)]
         return subprocess.run(
-            arguments, capture_output=True, text=True, timeout=60, check=False, cwd=self.folder, env={**os.environ, **(env or {})}
+            arguments,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
         )
 
     def start(self, env: Mapping[str, str] | None = None) -> "Deployment":

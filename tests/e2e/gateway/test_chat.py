@@ -3,6 +3,7 @@
 import asyncio
 import json
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import openai
@@ -12,8 +13,8 @@ from tests.e2e.gateway.conftest import PROVIDER_KEY
 from tests.e2e.gateway.deployment import COST, Deployment, sse_data
 from tests.e2e.gateway.provider import CONTENT, USAGE, Line, Provider, Seen, answer, event
 
-MESSAGES = [{"role": "user", "content": "Hello"}]
-ASK = {"model": "m", "messages": MESSAGES}
+MESSAGES: list[Any] = [{"role": "user", "content": "Hello"}]
+ASK: dict[str, Any] = {"model": "m", "messages": MESSAGES}
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,12 @@ def key(tollway: Deployment, account: str) -> str:
     return tollway.key(account)
 
 
-def exact(text: str) -> dict[str, object]:
+def exact(text: str) -> dict[str, Any]:
     """Read JSON with exact numbers."""
     return json.loads(text, parse_float=Decimal)
 
 
-def line_of(tollway: Deployment, response: httpx.Response) -> dict[str, object]:
+def line_of(tollway: Deployment, response: httpx.Response) -> dict[str, Any]:
     """Return the ledger's line of a response."""
     return tollway.command("requests", "show", response.headers["x-request-id"])
 
@@ -57,8 +58,9 @@ def test_a_whole_answer_carries_its_exact_cost_and_the_ledger_says_the_same(toll
 
 
 def test_everything_but_the_cost_comes_back_byte_for_byte(tollway: Deployment, provider: Provider, key: str) -> None:
-    odd = b'{ "x" : [1.0, 1e5,"\\u00e9"], "choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}],' \
-          b'\n "usage" : {"prompt_tokens": 1,"completion_tokens":2 ,"total_tokens":3} , "z":null}\n'
+    choices = b'"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]'
+    usage = b'"usage" : {"prompt_tokens": 1,"completion_tokens":2 ,"total_tokens":3}'
+    odd = b'{ "x" : [1.0, 1e5,"\\u00e9"], %b,\n %b , "z":null}\n' % (choices, usage)
 
     async def script(_: Seen, line: Line) -> None:
         await line.whole(odd)
@@ -69,7 +71,9 @@ def test_everything_but_the_cost_comes_back_byte_for_byte(tollway: Deployment, p
     assert response.content == odd.replace(b'"total_tokens":3', b'"total_tokens":3' + costs)
 
 
-def test_a_request_that_needs_no_change_arrives_byte_for_byte(tollway: Deployment, provider: Provider, key: str) -> None:
+def test_a_request_that_needs_no_change_arrives_byte_for_byte(
+    tollway: Deployment, provider: Provider, key: str
+) -> None:
     raw = b'{\n  "messages": [ {"content": "caf\\u00e9 \xc3\xa9", "role": "user"} ], "model":"m-2026","x":1.50 }'
     seen = len(provider.seen)
     tollway.command("models")
@@ -171,10 +175,10 @@ def test_the_official_client_reads_answers_and_streams(tollway: Deployment, key:
         whole = client.chat.completions.create(model="m", messages=MESSAGES)
         assert whole.choices[0].message.content == "".join(CONTENT)
         assert whole.usage is not None
-        assert whole.usage.total_cost_usd == float(COST)
+        assert whole.usage.model_dump()["total_cost_usd"] == float(COST)
         text = ""
         for chunk in client.chat.completions.create(model="m", messages=MESSAGES, stream=True):
-            text += chunk.choices[0].delta.content  # unguarded, as the services' own pages print it
+            text += chunk.choices[0].delta.content  # type: ignore[operator]  # unguarded, as the services' own pages print it
         assert text == "".join(CONTENT)
         assert [model.id for model in client.models.list()] == ["m"]
         assert client.models.retrieve("p/x").id == "p/x"
@@ -187,7 +191,8 @@ async def test_the_official_async_client_runs_many_requests_with_one_key(tollway
         )
         assert {answer.choices[0].message.content for answer in answers} == {"".join(CONTENT)}
         stream = await client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
-        assert "".join([chunk.choices[0].delta.content async for chunk in stream]) == "".join(CONTENT)
+        pieces: list[Any] = [chunk.choices[0].delta.content async for chunk in stream]
+        assert "".join(pieces) == "".join(CONTENT)
 
 
 def test_balance_is_credit_less_the_sum_of_all_costs(tollway: Deployment, key: str) -> None:

@@ -48,7 +48,9 @@ def read_answer(file: socket.SocketIO) -> tuple[int, dict[str, str], bytes]:
     return status, headers, file.read(int(headers["content-length"]))
 
 
-def test_requests_on_one_connection_are_answered_in_their_order(tollway: Deployment, provider: Provider, key: str) -> None:
+def test_requests_on_one_connection_are_answered_in_their_order(
+    tollway: Deployment, provider: Provider, key: str
+) -> None:
     bodies = [BODY.replace(b'"m"', b'"p/number-%d"' % number) for number in range(5)]
     with connect(tollway) as sock:
         sock.sendall(b"".join(post(key, body) for body in bodies) + b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -111,7 +113,9 @@ def test_a_query_behind_the_path_changes_nothing(tollway: Deployment, key: str) 
     assert tollway.client(key).post("/v1/chat%2Fcompletions", content=BODY).status_code == 200
 
 
-def test_the_stream_arrives_piece_by_piece_and_not_at_its_end(tollway: Deployment, provider: Provider, key: str) -> None:
+def test_the_stream_arrives_piece_by_piece_and_not_at_its_end(
+    tollway: Deployment, provider: Provider, key: str
+) -> None:
     gates = [asyncio.Event() for _ in range(3)]
 
     async def script(seen: Seen, to: Line) -> None:
@@ -132,7 +136,9 @@ def test_the_stream_arrives_piece_by_piece_and_not_at_its_end(tollway: Deploymen
         assert b"[DONE]" in b"".join(pieces)
 
 
-def test_a_client_that_does_not_read_slows_only_its_own_provider(tollway: Deployment, provider: Provider, key: str) -> None:
+def test_a_client_that_does_not_read_slows_only_its_own_provider(
+    tollway: Deployment, provider: Provider, key: str
+) -> None:
     sent = 0
 
     async def flood(seen: Seen, to: Line) -> None:
@@ -194,7 +200,9 @@ def test_many_clients_that_vanish_leave_nothing_held(tollway: Deployment, provid
     tollway.check()
 
 
-def test_while_the_ledger_cannot_be_written_nothing_is_served_and_then_it_goes_on(deploy: Deploy, provider: Provider) -> None:
+def test_while_the_ledger_cannot_be_written_nothing_is_served_and_then_it_goes_on(
+    deploy: Deploy, provider: Provider
+) -> None:
     tollway = deploy()
     account = tollway.account("5.00")
     client = tollway.client(tollway.key(account))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.gateway.conftest import Deploy
 from tests.e2e.gateway.deployment import Deployment
-from tests.e2e.gateway.provider import Line, Provider, Seen, well
+from tests.e2e.gateway.provider import Line, Provider, Seen, event, events, well
 
 CHAT = "/v1/chat/completions"
 
@@ -71,8 +71,6 @@ def test_money_is_held_while_a_request_runs_and_given_back_after_it(tollway: Dep
 
     async def wait(seen: Seen, to: Line) -> None:
         await to.start_stream()
-        from tests.e2e.gateway.provider import event, events
-
         await to.piece(event("x", {"role": "assistant", "content": "a"}))
         await opened.wait()
         for piece in events("x"):

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import socket
+from collections.abc import Iterator
 from decimal import Decimal
 
 import httpx
 import pytest
 
 from tests.e2e.gateway.conftest import PROVIDER_KEY, Deploy
-from tests.e2e.gateway.deployment import Deployment, sse_data
+from tests.e2e.gateway.deployment import Deployment, settings_for, sse_data
 from tests.e2e.gateway.provider import CONTENT, USAGE, Line, Provider, Script, Seen, answer, event, events
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -23,10 +24,8 @@ def ask(model: str, **more: object) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Deployment:  # type: ignore[misc]
+def quick(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Deployment]:
     """A Tollway with short timeouts."""
-    from tests.e2e.gateway.deployment import settings_for
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
         deployment = Deployment(tmp_path_factory.mktemp("quick"), settings_for(provider.port, more=QUICK)).start()
@@ -99,9 +98,16 @@ FAILURES: list[tuple[str, Script, int, str]] = [
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(("name", "script", "expected", "code"), FAILURES, ids=[name for name, *_ in FAILURES])
-def test_a_failure_before_the_first_byte_is_an_error_and_free(  # noqa: PLR0913, PLR0917
-    quick: Deployment, provider: Provider, account: str, client: httpx.Client,
-    name: str, script: Script, expected: int, code: str, streamed: bool,
+def test_a_failure_before_the_first_byte_is_an_error_and_free(
+    quick: Deployment,
+    provider: Provider,
+    account: str,
+    client: httpx.Client,
+    name: str,
+    script: Script,
+    expected: int,
+    code: str,
+    streamed: bool,
 ) -> None:
     provider.scripts[name] = script
     response = client.post(CHAT, json=ask(name, stream=streamed))
@@ -179,7 +185,7 @@ def test_a_stream_that_breaks_ends_with_an_error_and_charges_what_was_delivered(
     assert response.status_code == 200
     *chunks, last = [json.loads(data, parse_float=Decimal) for data in sse_data(response.text)]
     assert "[DONE]" not in response.text
-    assert "finish_reason\":\"" not in response.text
+    assert 'finish_reason":"' not in response.text
     assert [chunk["choices"][0]["delta"]["content"] for chunk in chunks] == list(CONTENT[:3])
     assert last["error"]["code"] in {"upstream_error", "upstream_timeout"}
     line = quick.command("requests", "show", response.headers["x-request-id"])

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ def key(tollway: Deployment) -> str:
     return tollway.key(tollway.account("5.00"))
 
 
-def error_of(response: httpx.Response, status: int, code: str) -> dict[str, object]:
+def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """Return the error object of a refusal, checked."""
     assert response.status_code == status, response.text
     error = response.json()["error"]
@@ -66,7 +67,9 @@ DEEP = b'{"model":"m","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         (b" " * 5_000_000, None),
     ],
 )
-def test_a_bad_body_is_a_400_that_names_the_field(tollway: Deployment, provider: Provider, key: str, body: bytes, param: str | None) -> None:
+def test_a_bad_body_is_a_400_that_names_the_field(
+    tollway: Deployment, provider: Provider, key: str, body: bytes, param: str | None
+) -> None:
     before, seen = time.monotonic(), len(provider.seen)
     error = error_of(tollway.client(key).post(CHAT, content=body), 400, "invalid_request")
     assert time.monotonic() - before < 1
@@ -156,7 +159,9 @@ def test_a_model_without_a_price_is_refused_and_says_what_to_configure(deploy: D
 
 
 @pytest.mark.parametrize("credit", [None, "0.0005"])
-def test_too_small_a_balance_is_a_429_that_says_how_much_is_missing(tollway: Deployment, provider: Provider, credit: str | None) -> None:
+def test_too_small_a_balance_is_a_429_that_says_how_much_is_missing(
+    tollway: Deployment, provider: Provider, credit: str | None
+) -> None:
     account = tollway.account(credit)
     seen = len(provider.seen)
     response = tollway.client(tollway.key(account)).post(CHAT, json=ASK)

@@ -29,7 +29,9 @@ def test_without_a_key_each_guarded_route_is_a_401_and_the_provider_hears_nothin
 ) -> None:
     seen = len(provider.seen)
     route = ROUTES[path]
-    response = tollway.client().request(route.method.decode(), path, content=json.dumps({"model": "m", "messages": [{}]}))
+    response = tollway.client().request(
+        route.method.decode(), path, content=json.dumps({"model": "m", "messages": [{}]})
+    )
     assert response.status_code == 401
     assert response.json()["error"]["code"] == "invalid_api_key"
     assert response.headers["x-request-id"].startswith("req_")

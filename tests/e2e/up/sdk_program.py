@@ -6,6 +6,7 @@ Prints one JSON object: the version, and for each way the text, the cost in the 
 import asyncio
 import json
 import os
+from typing import Any
 
 import openai
 
@@ -19,14 +20,19 @@ ASK = {
 WAYS: dict[str, object] = {"version": openai.__version__}
 
 
-def whole(raw: object) -> dict[str, object]:
+def whole(raw: Any) -> dict[str, object]:
     """Return what a whole answer says."""
-    answer = raw.parse()  # type: ignore[attr-defined]
+    answer = raw.parse()
     return {
         "text": answer.choices[0].message.content,
         "cost": str(answer.usage.total_cost_usd),
-        "id": raw.headers["x-request-id"],  # type: ignore[attr-defined]
+        "id": raw.headers["x-request-id"],
     }
+
+
+def cost_of(chunk: Any) -> str:
+    """Return the cost on the last chunk of a stream."""
+    return str(chunk.usage.total_cost_usd)
 
 
 def sync() -> None:
@@ -37,7 +43,7 @@ def sync() -> None:
         for chunk in client.chat.completions.create(**ASK, stream=True):
             text += chunk.choices[0].delta.content or ""
             last = chunk
-        WAYS["sync stream"] = {"text": text, "cost": str(last.usage.total_cost_usd)}
+        WAYS["sync stream"] = {"text": text, "cost": cost_of(last)}
 
 
 async def asynchronous() -> None:
@@ -50,7 +56,7 @@ async def asynchronous() -> None:
         ):
             text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
             last = chunk
-        WAYS["async stream"] = {"text": text, "cost": str(last.usage.total_cost_usd)}
+        WAYS["async stream"] = {"text": text, "cost": cost_of(last)}
 
 
 sync()

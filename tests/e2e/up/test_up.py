@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -47,7 +48,9 @@ def up(folder: Path, *words: str) -> Iterator[tuple[dict[str, Any], subprocess.P
 
 def command(folder: Path, *words: str) -> Any:
     """Run a command on the folder's deployment, as a user beside it does."""
-    done = subprocess.run([*TOLLWAY, *words, "--json"], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [*TOLLWAY, *words, "--json"], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -67,7 +70,9 @@ def test_the_official_client_gets_billed_answers_that_the_ledger_confirms(
     env = os.environ | {"TOLLWAY_URL": said["url"], "TOLLWAY_KEY": said["api_key"]}
     if generation == "1.x":
         env["PYTHONPATH"] = str(openai_1)
-    done = subprocess.run([sys.executable, str(PROGRAM)], env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM)], env=env, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr
     ways = json.loads(done.stdout)
     assert ways.pop("version").startswith("1." if generation == "1.x" else "3.")
@@ -140,8 +145,6 @@ def test_kill_9_takes_the_model_along_and_the_next_start_serves_again(tmp_path: 
         watched = os.pidfd_open(int(children[0]))
         process.send_signal(signal.SIGKILL)
         process.wait(20)
-        import select
-
         assert select.select([watched], [], [], 20)[0], "the model's process ended with its parent"
         os.close(watched)
     with up(tmp_path) as (again, _):
