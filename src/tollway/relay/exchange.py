@@ -89,7 +89,9 @@ class Exchange:
         self._task = asyncio.current_task(self._relay.loop)
         client.watch(self._on_gone)
         if self._admitted.peek.streamed:
-            self._outlet = Outlet(client, self._relay.reply_heads.stream(request_id=self._arrival.request_id))
+            head = self._relay.reply_heads.stream(request_id=self._arrival.request_id)
+            # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
+            self._outlet = Outlet(client, head, recorded=self._relay.books.announce(self._arrival.exchange_id))
             self._outlet.open()
         try:
             if client.gone:  # while its money was being borrowed
@@ -202,7 +204,6 @@ class Exchange:
 
     async def _relay_stream(self, answer: Answer, target: Target, outlet: Outlet) -> Setback | None:
         pipe = self._pipe = self._arrival.dialect.open_stream(self._admitted.peek)
-        self._relay.books.announce(self._arrival.exchange_id)
         try:
             await pump(answer, pipe, outlet)
         except UpstreamFailure as broken:
