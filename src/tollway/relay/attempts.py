@@ -32,13 +32,13 @@ def attempts(targets: tuple[Target, ...]) -> Generator[Target, Setback, Refusal]
 
     Used only while no byte of an answer has reached the client. A request that is itself wrong is not tried again.
     """
-    refusal = Refusal("upstream_unavailable", "No provider is configured for this model.")
+    refusal = None
     for target in targets:
         setback = yield target
         refusal = explain(setback, provider=target.provider.name)
         if isinstance(setback, ProviderRefusal) and setback.status in REQUEST_STATUSES:
             break
-    return refusal
+    return refusal or Refusal("upstream_unavailable", "No provider is configured for this model.")
 
 
 FAILURE_CODES = {

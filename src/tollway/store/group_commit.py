@@ -18,6 +18,11 @@ from tollway.store.ledger_writer import Batch, LedgerWriter, Written
 
 HOLD_AGE_S = 0.02
 """A hold younger than this is not written: most exchanges against a fast provider end before, with one row in all."""
+CROWD_LINES = 8
+"""A commit of so many lines means that many exchanges run: the next one waits a moment for company."""
+COMPANY_S = 0.001
+"""That moment. It costs nothing where replies take longer than it anyway, and saved 4 of 89 µs of CPU a request at 64
+connections; with one connection nobody ever waits."""
 RETRY_FIRST_S = 0.01
 RETRY_LAST_S = 1.0
 PROBE_WAIT_S = 2.0
@@ -252,7 +257,11 @@ class GroupCommit:
 
     def _finish(self, load: _Load, written: Written | None) -> None:
         self._flying = None
-        self._hand_over()
+        if len(load.closed) >= CROWD_LINES and not self._stopping:
+            self._due = True
+            self._loop.call_later(COMPANY_S, self._hand_over)
+        else:
+            self._hand_over()
         self.lines_waiting -= len(load.closed)
         if written is None:
             for opened in load.opened:
