@@ -105,7 +105,7 @@ class Office:
             model = MODEL_ID if local else next(iter(deployment.catalog.models), None)
             announce(
                 Welcome(
-                    url=f"{now.url}/v1",
+                    url=now.url,
                     api_key=keys.api_key,
                     admin_key=keys.admin_key,
                     console_url=None,

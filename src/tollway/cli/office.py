@@ -33,7 +33,7 @@ class Welcome(NamedTuple):
     """What `up` says when it serves."""
 
     url: str
-    """The base URL for clients, with `/v1`."""
+    """Scheme, host and port. An OpenAI client's base URL is this and `/v1`; every other path stands beside that."""
     api_key: str
     admin_key: str
     console_url: str | None

@@ -83,7 +83,7 @@ def add_worker_command(app: typer.Typer, office: Office) -> None:
 
 
 def _announce_url(brand: str, url: str, *, json: bool) -> None:
-    announce(Shown(document={"url": f"{url}/v1"}, text=f"{brand} serves at {url}/v1"), json=json)
+    announce(Shown(document={"url": url}, text=f"{brand} serves at {url}/v1"), json=json)
 
 
 def _announce_ready(*, json: bool) -> None:
@@ -116,11 +116,12 @@ def _settings_findings(deployment: Deployment) -> tuple[Finding, ...]:
 
 def _announce(brand: str, welcome: Welcome, *, json: bool) -> None:
     """Say where Tollway serves: in one JSON line, or so that a first request can be pasted."""
-    lines = [f"{brand} serves at {welcome.url}", f"  API key:   {welcome.api_key}", f"  Admin key: {welcome.admin_key}"]
+    base_url = f"{welcome.url}/v1"
+    lines = [f"{brand} serves at {base_url}", f"  API key:   {welcome.api_key}", f"  Admin key: {welcome.admin_key}"]
     if welcome.console_url is not None:
         lines.append(f"  Console:   {welcome.console_url}")
     lines += welcome.notes
     if welcome.model is not None:
-        lines += ["", "A first request:", "", CURL.format(url=welcome.url, key=welcome.api_key, model=welcome.model)]
+        lines += ["", "A first request:", "", CURL.format(url=base_url, key=welcome.api_key, model=welcome.model)]
     document = {name: getattr(welcome, name) for name in ("url", "api_key", "admin_key", "console_url")}
     announce(Shown(document=document, text="\n".join(lines)), json=json)

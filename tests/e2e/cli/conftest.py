@@ -59,7 +59,7 @@ class BackOffice:
         self.served.append(deployment)
         announce(
             Welcome(
-                url="http://127.0.0.1:1234/v1",
+                url="http://127.0.0.1:1234",
                 api_key="tw-secret",
                 admin_key="tw-admin-secret",
                 console_url=None,

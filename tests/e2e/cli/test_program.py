@@ -107,7 +107,7 @@ def test_up_prints_one_json_line_and_starts_with_what_was_asked(
     monkeypatch.delenv("TOLLWAY_CONFIG")
     said = shell("up", "--json", "--port", "0", "--data", "d", "--no-local-model")
     assert said.document == {
-        "url": "http://127.0.0.1:1234/v1",
+        "url": "http://127.0.0.1:1234",
         "api_key": "tw-secret",
         "admin_key": "tw-admin-secret",
         "console_url": None,
@@ -154,7 +154,7 @@ def test_a_worker_serves_on_the_socket_it_was_handed_with_the_model_beside_it(
 def test_serve_says_in_one_line_where_it_serves(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_KEY_THAT_NOBODY_SET", "k")
     assert shell("serve").out == "Tollway serves at http://127.0.0.1:1234/v1\n"
-    assert shell("serve", "--json").document == {"url": "http://127.0.0.1:1234/v1"}
+    assert shell("serve", "--json").document == {"url": "http://127.0.0.1:1234"}
 
 
 def test_check_is_status_1_when_something_is_to_be_mended(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ class Deployment:
         first = self.process.stdout.readline()
         timer.cancel()
         assert first, f"it did not start:\n{self.log.read_text()}"
-        self.url = json.loads(first)["url"].removesuffix("/v1")
+        self.url = json.loads(first)["url"]
         return self
 
     def kill(self) -> None:

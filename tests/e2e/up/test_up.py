@@ -67,7 +67,7 @@ def test_the_official_client_gets_billed_answers_that_the_ledger_confirms(
     running: tuple[Path, dict[str, Any]], openai_1: Path, generation: str
 ) -> None:
     folder, said = running
-    env = os.environ | {"TOLLWAY_URL": said["url"], "TOLLWAY_KEY": said["api_key"]}
+    env = os.environ | {"TOLLWAY_URL": f"{said['url']}/v1", "TOLLWAY_KEY": said["api_key"]}
     if generation == "1.x":
         env["PYTHONPATH"] = str(openai_1)
     done = subprocess.run(
@@ -103,7 +103,7 @@ def test_a_json_schema_binds_the_answer_through_the_gateway(running: tuple[Path,
         "response_format": {"type": "json_schema", "json_schema": {"name": "colour", "schema": schema, "strict": True}},
     }
     headers = {"authorization": f"Bearer {said['api_key']}"}
-    response = httpx.post(f"{said['url']}/chat/completions", json=body, headers=headers, timeout=60)
+    response = httpx.post(f"{said['url']}/v1/chat/completions", json=body, headers=headers, timeout=60)
     assert json.loads(response.json()["choices"][0]["message"]["content"])["colour"] in {"red", "green"}
 
 
@@ -151,12 +151,14 @@ def test_kill_9_takes_the_model_along_and_the_next_start_serves_again(tmp_path: 
         assert again["api_key"] == said["api_key"]
         headers = {"authorization": f"Bearer {again['api_key']}"}
         body = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": "Hi"}]}
-        assert httpx.post(f"{again['url']}/chat/completions", json=body, headers=headers, timeout=60).status_code == 200
+        assert (
+            httpx.post(f"{again['url']}/v1/chat/completions", json=body, headers=headers, timeout=60).status_code == 200
+        )
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     with up(tmp_path, "--no-local-model") as (said, _):
-        port = said["url"].split(":")[2].split("/")[0]
+        port = said["url"].split(":")[2]
         words = ["up", "--port", port, "--no-local-model", "--data", str(tmp_path / "other")]
         done = subprocess.run([*TOLLWAY, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 1
