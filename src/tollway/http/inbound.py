@@ -112,10 +112,13 @@ class Inbound:
         self._head = b"%b%b%b\r\n" % (head, b"" if self.keep_alive else CLOSE, CHUNKED if self._chunked else b"")
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body; waits while the client reads slower than the provider writes."""
+        """Send a piece of the body; waits while the client reads slower than the provider writes.
+
+        A piece that is still waiting when the answer has ended, such as a comment, is dropped.
+        """
         if self._flow.write_paused and not self.gone:
             await self._flow.drain()
-        if not self.gone:
+        if not self.gone and not self.response_complete:
             self._begun = True
             self._transport.write(self._taken_head() + self._framed(data))
 

@@ -5,6 +5,9 @@ them system calls (docs/decisions/0005). What lies below the admin API's path st
 """
 
 import asyncio
+import fcntl
+import struct
+import termios
 from typing import Any, Protocol
 
 import httptools
@@ -227,7 +230,7 @@ class ServerProtocol(HttpToolsProtocol):
         memory for as long as it likes. One lazy timer for idle connections, endless heads, stalled bodies and stalled
         readers alike: a timer for each request costs 2 µs.
         """
-        unsent = self.transport.get_write_buffer_size()
+        unsent = self._unsent_bytes()
         mark = (self._steps, unsent)
         if mark == self._mark and unsent:
             self.transport.abort()
@@ -236,6 +239,14 @@ class ServerProtocol(HttpToolsProtocol):
         else:
             self._mark = mark
             self._check = self.loop.call_later(IDLE_S, self._check_idle)
+
+    def _unsent_bytes(self) -> int:
+        """Return what the client has not taken, the operating system's queue included: that one moves in small steps."""
+        waiting = self.transport.get_write_buffer_size()
+        if waiting:
+            queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            waiting += struct.unpack("i", queued)[0]
+        return waiting
 
     def _end(self, words: str, *, linger_s: float) -> None:
         """Answer what cannot be read on, with a request id like everything else, and nothing behind it.
