@@ -118,8 +118,14 @@ async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callab
     fleet = Fleet(sock=sock, words=words, size=deployment.settings.server.workers)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def signalled() -> None:
+        if stop.is_set():
+            fleet.hurry()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, signalled)
     try:
         await fleet.start()
         said()

@@ -45,11 +45,17 @@ class Fleet:
     async def stop(self) -> None:
         """Ask all workers to stop and wait until they have: each takes its own grace."""
         self._stopping = True
+        # The workers close theirs; with ours open, new clients would be let in and then wait for nobody.
+        self._sock.close()
+        self.hurry()
+        if self._keepers:
+            await asyncio.wait(self._keepers)
+
+    def hurry(self) -> None:
+        """Ask all workers again, which ends their grace."""
         for process in tuple(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-        if self._keepers:
-            await asyncio.wait(self._keepers)
 
     async def _launch(self) -> asyncio.subprocess.Process:
         """Start one worker and wait for its first line. Its standard input's end tells it that we are gone."""
@@ -66,6 +72,8 @@ class Fleet:
             pass_fds=(descriptor,),
         )
         self._processes.add(process)
+        if self._stopping:
+            process.terminate()
         assert process.stdout is not None, "its output is a pipe"
         try:
             async with asyncio.timeout(START_S):
@@ -88,15 +96,21 @@ class Fleet:
             if self._stopping:
                 return
             log.warning("a worker died and is started again", pid=process.pid, status=status)
-            while not self._stopping:
-                await asyncio.sleep(RESTART_PAUSE_S)
-                try:
-                    process = await self._launch()
-                    break
-                except FleetError:
-                    log.exception("a worker could not be started again")
-            if self._stopping and process.returncode is not None:
+            successor = await self._replace()
+            if successor is None:
                 return
+            process = successor
+
+    async def _replace(self) -> asyncio.subprocess.Process | None:
+        """Start a worker, trying until it is ready; None when the fleet is stopped meanwhile."""
+        while True:
+            await asyncio.sleep(RESTART_PAUSE_S)
+            if self._stopping:
+                return None
+            try:
+                return await self._launch()
+            except FleetError:
+                log.exception("a worker could not be started again")
 
 
 def end_with_parent(loop: asyncio.AbstractEventLoop) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -12,6 +13,9 @@ import uvicorn
 from tollway.http.server_protocol import Plane, ServerProtocol
 
 BACKLOG = 4096
+
+LAST_WORDS_S = 2.0
+"""How long requests that were cut short may take to settle and to tell their clients."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -45,6 +49,20 @@ class Server:
         """
         self._server.ready = ready
         await self._server.serve(sockets=[sock])
+        await self._see_off()
+
+    async def _see_off(self) -> None:
+        """See every request to its end: whoever closes the books next must not meet one that still has a line to write."""
+        state = self._server.server_state
+        if self._server.force_exit:
+            for task in state.tasks:
+                task.cancel()
+        if state.tasks:
+            await asyncio.wait(tuple(state.tasks), timeout=LAST_WORDS_S)
+        for connection in tuple(state.connections):
+            connection.transport.abort()  # its client does not read
+        if state.tasks:
+            await asyncio.wait(tuple(state.tasks), timeout=LAST_WORDS_S)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -58,6 +76,14 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at once when the same signal comes again.
+
+        The same: a terminal's Ctrl-C reaches a worker directly, and then once more as its fleet's SIGTERM.
+        """
+        self.force_exit = self.force_exit or sig in self._captured_signals
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
