@@ -23,7 +23,7 @@ from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
-from tollway.relay.wire import RequestHeads, strike
+from tollway.relay.wire import RequestHeads, strike, struck
 
 log = structlog.get_logger()
 
@@ -156,7 +156,7 @@ class Exchange:
                 return await self._provider_refusal(answer, target)
             if self._outlet is not None:
                 return await self._relay_stream(answer, target, self._outlet)
-            return await self._relay_whole(answer)
+            return await self._relay_whole(answer, target)
         finally:
             answer.release()
 
@@ -177,12 +177,12 @@ class Exchange:
 
     # -- the two ways to relay an answer
 
-    async def _relay_whole(self, answer: Answer) -> Setback | None:
+    async def _relay_whole(self, answer: Answer, target: Target) -> Setback | None:
         dialect = self._arrival.dialect
         try:
             read = dialect.read_answer(await answer.read())
         except UpstreamFailure as failure:
-            return failure
+            return struck(failure, target.provider)
         answer.release()
         usage, basis = self._known_or_estimated(read.usage, read.text_bytes, 0)
         gone = self._client.gone
@@ -207,7 +207,7 @@ class Exchange:
         try:
             await pump(answer, pipe, outlet)
         except UpstreamFailure as broken:
-            failure = UpstreamFailure(broken.kind, strike(broken.message, target.provider))
+            failure = struck(broken, target.provider)
             if not pipe.content_started:
                 self._pipe = None
                 return failure

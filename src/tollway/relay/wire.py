@@ -2,8 +2,14 @@
 
 from tollway import __version__
 from tollway.catalog.records import Provider, Scheme
+from tollway.errors import UpstreamFailure
 
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+
+STRUCK = "[secret]"
+
+TELLING_CHARACTERS_MIN = 6
+"""The start of a key that is struck where a text breaks off: fewer tell nothing (`sk-`), and occur in words."""
 
 
 class RequestHeads:
@@ -37,9 +43,23 @@ def get_request(provider: Provider, path: str) -> bytes:
 
 
 def strike(text: str, provider: Provider) -> str:
-    """Return what a provider said without its key: some repeat the key they were given, and no client may learn it."""
+    """Return what a provider said without its key: some repeat the key they were given, and no client may learn it.
+
+    What providers say is cut at some length, so the start of a key at the text's end is struck as well.
+    """
     secret = (provider.auth_value or "").rpartition(" ")[2]
-    return text.replace(secret, "[secret]") if secret else text
+    if not secret:
+        return text
+    text = text.replace(secret, STRUCK)
+    for length in range(len(secret) - 1, TELLING_CHARACTERS_MIN - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + STRUCK
+    return text
+
+
+def struck(failure: UpstreamFailure, provider: Provider) -> UpstreamFailure:
+    """Return a failure that may quote the provider, without the provider's key."""
+    return UpstreamFailure(failure.kind, strike(failure.message, provider))
 
 
 def _common_lines(method: str, provider: Provider, path: str) -> list[bytes]:
