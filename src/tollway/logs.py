@@ -6,7 +6,7 @@ Standard output belongs to what a command says.
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -21,7 +21,9 @@ class StrikeOut:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Take the texts that must never be logged."""
-        self._secrets = tuple(sorted((secret for secret in secrets if len(secret) >= SECRET_CHARACTERS_MIN), key=len))
+        known = (secret for secret in secrets if len(secret) >= SECRET_CHARACTERS_MIN)
+        # The longest first: one may be the start of another.
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Return the event without the secrets."""
@@ -38,6 +40,28 @@ class StrikeOut:
         return text
 
 
+class Lossy:
+    """A text file that drops what cannot be written: logs may be lost, and must not take a request with them."""
+
+    def __init__(self, file: TextIO) -> None:
+        """Take the file."""
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write a text, or lose it."""
+        try:
+            return self._file.write(text)
+        except (OSError, ValueError):  # a full disk, a reader that has gone, a closed file
+            return len(text)
+
+    def flush(self) -> None:
+        """Let go what was written, or lose it."""
+        try:
+            self._file.flush()
+        except (OSError, ValueError):
+            return
+
+
 def configure(*, secrets: Iterable[str]) -> None:
     """Send all logging of this process to standard error, with `secrets` struck out."""
     before = [
@@ -49,7 +73,7 @@ def configure(*, secrets: Iterable[str]) -> None:
     structlog.configure(
         processors=[*before, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     others = logging.StreamHandler(sys.stderr)
