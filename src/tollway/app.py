@@ -10,10 +10,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
-from tollway.billing.books import Books
+from tollway.billing.books import Books, not_ready
 from tollway.billing.desk import Desk
 from tollway.billing.keys import Keys
 from tollway.billing.statements import Statements
@@ -39,6 +41,8 @@ from tollway.upstream.client import Answer, UpstreamClient
 from tollway.upstream.limits import Limits
 from tollway.upstream.tls import client_context
 
+log = structlog.get_logger()
+
 HOLD_MARGIN_MS = 120_000
 """How much longer than the longest attempt a hold lives: expiry is a backstop, and must not meet a running exchange."""
 
@@ -60,11 +64,19 @@ class CardBook:
         self._store = store
         self._written: set[int] = set()
 
-    def record(self, card: PriceCard) -> None:
-        """Write a card once. One small transaction for each card in a worker's life."""
-        if card.id not in self._written:
-            self._store.record_cards((card,), clock.now_ms())
-            self._written.add(card.id)
+    def known(self, card: PriceCard) -> bool:
+        """Tell whether a card is in the store."""
+        return card.id in self._written
+
+    async def record(self, card: PriceCard) -> None:
+        """Write a card: one small transaction for each card in a worker's life. Raises Refusal `not_ready`."""
+        try:
+            # In a thread, because it waits for whoever writes: up to seconds.
+            await asyncio.to_thread(self._store.record_cards, (card,), clock.now_ms())
+        except Exception:  # whatever the store says: without the card nothing may be charged
+            log.exception("a price card cannot be written", card=card.id)
+            raise not_ready() from None
+        self._written.add(card.id)
 
 
 class TrustingUpstream:
@@ -126,11 +138,16 @@ class Worker:
         )
         heads = ReplyHeads(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
         relay = Relay(
-            admission=Admission(keys=self._keys, models=deployment.catalog, books=self._books, terms=terms),
+            admission=Admission(
+                keys=self._keys,
+                models=deployment.catalog,
+                cards=CardBook(self._store),
+                books=self._books,
+                terms=terms,
+            ),
             books=self._books,
             upstream=TrustingUpstream(self._default, others) if others else self._default,
             heads=heads,
-            cards=CardBook(self._store),
         )
         admin = AdminParts(
             desk=open_desk(self._store, deployment.brand),

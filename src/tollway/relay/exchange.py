@@ -20,7 +20,7 @@ from tollway.pricing.estimate import estimated_usage
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
-from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
+from tollway.relay.ports import Answer, Books, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
 from tollway.relay.wire import RequestHeads, strike, struck
@@ -46,9 +46,7 @@ class ReplyHeads(Protocol):
 class Relay:
     """Serves requests: one Exchange each."""
 
-    def __init__(
-        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, heads: ReplyHeads
-    ) -> None:
+    def __init__(self, *, admission: Admission, books: Books, upstream: Upstream, heads: ReplyHeads) -> None:
         """Take the neighbours. Belongs to the running event loop."""
         # Kept, because asking for the running one costs a system call (CPython 3.11 looks for forks).
         self.loop = asyncio.get_running_loop()
@@ -56,7 +54,6 @@ class Relay:
         self.books = books
         self.upstream = upstream
         self.reply_heads = heads
-        self.cards = cards
         self.request_heads = RequestHeads()
 
     async def serve(self, arrival: Arrival, client: Client) -> None:
@@ -326,6 +323,4 @@ class Exchange:
     def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
         assert not self._closed, "an exchange is settled exactly once"
         self._closed = True
-        if ending.basis is not Basis.UNKNOWN and ending.target is not None and ending.target.card is not None:
-            self._relay.cards.record(ending.target.card)
         return self._relay.books.close(line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm))

@@ -44,8 +44,12 @@ class Books(Protocol):
 class Cards(Protocol):
     """The price cards that lines name."""
 
-    def record(self, card: PriceCard) -> None:
-        """Make sure that a card is in the store before a line names it."""
+    def known(self, card: PriceCard) -> bool:
+        """Tell whether a card is in the store."""
+        ...
+
+    async def record(self, card: PriceCard) -> None:
+        """Write a card that a line is going to name; raises Refusal `not_ready` when it cannot be written."""
         ...
 
 
