@@ -122,6 +122,20 @@ class Inbound:
             self._begun = True
             self._transport.write(self._taken_head() + self._framed(data))
 
+    def push(self, data: bytes) -> bool:
+        """Send a piece at once; False when the client reads slower, so that `drain` should be awaited before more."""
+        if self.gone or self.response_complete:
+            return True
+        self._begun = True
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        self._transport.write(framed if self._head is None else self._taken_head() + framed)
+        return not self._flow.write_paused
+
+    async def drain(self) -> None:
+        """Wait until the client has read most of what was sent, or has left."""
+        if self._flow.write_paused and not self.gone:
+            await self._flow.drain()
+
     async def finish(self, data: bytes) -> None:
         """Send the last piece and end the answer."""
         if self._flow.write_paused and not self.gone:

@@ -79,6 +79,10 @@ class Answer(Protocol):
         """Return the next piece of the body, empty at its proven end; raises UpstreamFailure."""
         ...
 
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Give each piece to `sink` as it comes; True at the proven end, False once `sink` has; raises UpstreamFailure."""
+        ...
+
     def release(self) -> None:
         """Give the connection back if the answer is complete, else close it."""
         ...
@@ -110,6 +114,14 @@ class Client(Protocol):
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client reads slower than the provider writes."""
+        ...
+
+    def push(self, data: bytes) -> bool:
+        """Send a piece at once; False when the client reads slower, so that `drain` should be awaited before more."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the client has read most of what was sent, or has left."""
         ...
 
     async def finish(self, data: bytes) -> None:

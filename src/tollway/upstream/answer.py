@@ -1,6 +1,7 @@
 """One provider's answer, between the connection that fills it and the consumer that empties it. Knows no socket."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from tollway.errors import FailureKind, UpstreamFailure
@@ -34,6 +35,7 @@ class Answer:
         "headers",
         "pieces",
         "reused",
+        "sink",
         "source",
         "stale",
         "status",
@@ -60,6 +62,7 @@ class Answer:
         self.source: Source | None = source
         self.body_bytes_max = body_bytes_max
         self.waiter: asyncio.Future[None] | None = waiter
+        self.sink: Callable[[bytes], bool] | None = None
         self.pieces: list[bytes] = []
         self.buffered = 0
         self.complete = False
@@ -107,6 +110,29 @@ class Answer:
             self.source.resume()
         return taken
 
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Give everything that arrives to `sink` as it comes, without a turn of the event loop for each piece.
+
+        Returns True at the clean end, and False after `sink` returned False: what comes later waits for the next call.
+        Raises UpstreamFailure as `next()` does.
+        """
+        while True:
+            if self.pieces:
+                if not sink(self._take()):
+                    return False
+            elif self.failure is not None:
+                raise self.failure
+            elif self.complete:
+                return True
+            else:
+                if self.source is not None:
+                    self.source.resume()
+                self.sink = sink
+                await self._arrival()
+                if self.sink is None:
+                    return False
+                self.sink = None
+
     def release(self) -> None:
         """Say that the answer is done with: closes the connection when the answer is not complete. May be repeated."""
         if self.source is not None:
@@ -122,7 +148,15 @@ class Answer:
         self.wake()
 
     def wake(self) -> None:
-        """Let the consumer look again."""
+        """Let the consumer look again, or give its sink what has come."""
+        sink = self.sink
+        if sink is not None and self.pieces:
+            if not sink(self._take()):
+                self.sink = None
+            elif not self.complete and self.failure is None:
+                if self.source is not None:
+                    self.source.resume()
+                return
         waiter, self.waiter = self.waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
