@@ -49,6 +49,9 @@ HOLD_MARGIN_MS = 120_000
 GC_ALLOCATIONS = 50_000
 """Container objects that are allocated and not freed before the youngest are looked through: about 5 MB."""
 
+CARDS_KNOWN_MAX = 100_000
+"""A wildcard has a card for each name that somebody asked for; a few megabytes of them are remembered."""
+
 HOUSEKEEPING_S = 1.0
 """Idle loans go back and a missed change of keys is noticed within this time."""
 
@@ -76,6 +79,8 @@ class CardBook:
         except Exception:  # whatever the store says: without the card nothing may be charged
             log.exception("a price card cannot be written", card=card.id)
             raise not_ready() from None
+        if len(self._written) >= CARDS_KNOWN_MAX:
+            self._written.clear()
         self._written.add(card.id)
 
 
@@ -138,16 +143,11 @@ class Worker:
         )
         heads = ReplyHeads(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
         relay = Relay(
-            admission=Admission(
-                keys=self._keys,
-                models=deployment.catalog,
-                cards=CardBook(self._store),
-                books=self._books,
-                terms=terms,
-            ),
+            admission=Admission(keys=self._keys, models=deployment.catalog, books=self._books, terms=terms),
             books=self._books,
             upstream=TrustingUpstream(self._default, others) if others else self._default,
             heads=heads,
+            cards=CardBook(self._store),
         )
         admin = AdminParts(
             desk=open_desk(self._store, deployment.brand),

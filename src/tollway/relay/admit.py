@@ -16,7 +16,7 @@ from tollway.money import render_amount
 from tollway.neutral.peek import Peek
 from tollway.pricing.estimate import TokenLimits, worst_case_nanos
 from tollway.relay.arrival import Arrival
-from tollway.relay.ports import Books, Cards, KeyDirectory, Models
+from tollway.relay.ports import Books, KeyDirectory, Models
 from tollway.routing.plan import plan, priced_targets, refuse_unknown
 
 
@@ -42,11 +42,10 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 class Admission:
     """The one way to a provider."""
 
-    def __init__(self, *, keys: KeyDirectory, models: Models, cards: Cards, books: Books, terms: Terms) -> None:
+    def __init__(self, *, keys: KeyDirectory, models: Models, books: Books, terms: Terms) -> None:
         """Take the neighbours and the terms."""
         self._keys = keys
         self._models = models
-        self._cards = cards
         self._books = books
         self._terms = terms
         self.fee_ppm = terms.fee_ppm
@@ -65,10 +64,6 @@ class Admission:
             raise refuse_unknown(asked, self._models.suggest(asked))
         check_model(principal, asked)
         targets = priced_targets(plan(model, draw=random.random()))  # noqa: S311  it spreads load, it keeps no secret
-        for target in targets:
-            # Before anything is held or sent: a charge that cannot be recorded must not come to be.
-            if target.card is not None and not self._cards.known(target.card):
-                await self._cards.record(target.card)
         hold = self._hold(arrival, asked, self._worst_case_nanos(peek, model, targets))
         if not self._books.try_hold(hold):
             await self._borrow(hold, currency=principal.currency)

@@ -20,7 +20,7 @@ from tollway.pricing.estimate import estimated_usage
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
-from tollway.relay.ports import Answer, Books, Client, Upstream
+from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
 from tollway.relay.wire import RequestHeads, strike, struck
@@ -46,7 +46,9 @@ class ReplyHeads(Protocol):
 class Relay:
     """Serves requests: one Exchange each."""
 
-    def __init__(self, *, admission: Admission, books: Books, upstream: Upstream, heads: ReplyHeads) -> None:
+    def __init__(
+        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, heads: ReplyHeads
+    ) -> None:
         """Take the neighbours. Belongs to the running event loop."""
         # Kept, because asking for the running one costs a system call (CPython 3.11 looks for forks).
         self.loop = asyncio.get_running_loop()
@@ -54,6 +56,7 @@ class Relay:
         self.books = books
         self.upstream = upstream
         self.reply_heads = heads
+        self.cards = cards
         self.request_heads = RequestHeads()
 
     async def serve(self, arrival: Arrival, client: Client) -> None:
@@ -112,7 +115,10 @@ class Exchange:
         tries = attempts(self._admitted.targets)
         target = next(tries)
         while True:
-            setback = await self._attempt(target)
+            try:
+                setback = await self._attempt(target)
+            except Refusal as refusal:
+                return refusal
             if setback is None:
                 return None
             log.warning(
@@ -131,6 +137,10 @@ class Exchange:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
         provider, peek, dialect = target.provider, self._admitted.peek, self._arrival.dialect
         self._target = target
+        card = target.card
+        if card is not None and not self._relay.cards.known(card):
+            # Before anything is sent: what cannot be charged must not be bought.
+            await self._relay.cards.record(card)
         self._attempts += 1
         patched = dialect.patch_request(
             self._arrival.body,
