@@ -21,8 +21,8 @@ class Seen:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Its JSON."""
-        return json.loads(self.raw)
+        """Its JSON; empty for a request without a body."""
+        return json.loads(self.raw or b"{}")
 
 
 @dataclass
