@@ -8,11 +8,6 @@ from tests.e2e.gateway.deployment import Deployment, settings_for
 from tests.e2e.gateway.provider import Line, Provider, Seen
 
 
-def findings(tollway: Deployment, *words: str) -> dict[str, str]:
-    """Return what a check says of each subject."""
-    return {finding["subject"]: finding["health"] for finding in tollway.command(*words)}
-
-
 def test_providers_check_says_who_answers_and_who_takes_the_key(
     tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
