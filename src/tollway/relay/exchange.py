@@ -332,5 +332,7 @@ class Exchange:
 
     def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
         assert not self._closed, "an exchange is settled exactly once"
+        # Before it counts as closed: were this to fail, `run` closes the hold uncharged, and it is not left open.
+        line = line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm)
         self._closed = True
-        return self._relay.books.close(line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm))
+        return self._relay.books.close(line)
