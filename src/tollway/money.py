@@ -1,6 +1,6 @@
 """Amounts of money as whole nano-units: reading, writing, rounding. Knows no currency table, no price and no account."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
 NANOS_PER_UNIT = 1_000_000_000
 """Nano-units in one unit of a currency: 1 USD = 10^9 nano-dollars."""
@@ -22,11 +22,13 @@ def parse_amount(text: str) -> int:
     Raises AmountError for anything that is not a plain finite decimal, is finer than a nano-unit, or does not
     fit 64 bits: an amount is never rounded in silence.
     """
+    # As many digits as the text has: the default context rounds to 28 of them, and raises beyond its own exponents.
+    exact = Context(prec=max(1, len(text)), Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
     try:
-        nanos = Decimal(text.strip()).scaleb(9)
+        nanos = Decimal(text.strip()).scaleb(9, exact)
     except InvalidOperation:
         raise AmountError(f"{text!r} is not a decimal amount such as 5.00") from None
-    if not nanos.is_finite() or abs(nanos) > AMOUNT_NANOS_MAX:
+    if not nanos.is_finite() or nanos.copy_abs() > AMOUNT_NANOS_MAX:
         raise AmountError(f"{text!r} is too large to be kept exactly")
     whole = int(nanos)
     if whole != nanos:

@@ -43,6 +43,21 @@ def test_an_amount_is_never_rounded_or_guessed(text: str) -> None:
         parse_amount(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.0000000000000000000000000000000000001",
+        "1e999999",
+        "1e-9999999",
+        "-1e999999999999999999",
+        "1e9999999999999999999",
+    ],
+)
+def test_more_digits_or_a_larger_exponent_than_decimals_default_are_refused_like_any_other(text: str) -> None:
+    with pytest.raises(AmountError):
+        parse_amount(text)
+
+
 @pytest.mark.parametrize(("text", "ppm"), [("10%", 100_000), ("0%", 0), ("0.5%", 5_000), (" 0.0001% ", 1)])
 def test_a_rate_is_read_in_parts_per_million(text: str, ppm: int) -> None:
     assert parse_rate(text) == ppm
