@@ -10,6 +10,7 @@ from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Tran
 from tollway.money import AMOUNT_NANOS_MAX, render_amount
 
 NAME_CHARS_MAX = 200
+REASON_CHARS_MAX = 1000
 
 
 class Ids(Protocol):
@@ -157,8 +158,10 @@ def checked_amount(amount_nanos: int) -> int:
 
 
 def checked_reason(reason: str) -> str:
-    """Return a reason without outer blanks; raises CommandRefused when it is empty."""
+    """Return a reason without outer blanks; raises CommandRefused when it is empty, too long or not printable."""
     reason = reason.strip()
     if not reason:
         raise CommandRefused("say the reason: it stands on the transfer for good")
+    if len(reason) > REASON_CHARS_MAX or not reason.isprintable():
+        raise CommandRefused(f"a reason has 1 to {REASON_CHARS_MAX} printable characters, on one line")
     return reason

@@ -15,6 +15,8 @@ from tollway.ledger.records import Account
 SECRET_BYTES = 32
 """256 random bits: not to be guessed, so that one fast hash suffices."""
 HINT_CHARS = 4
+EXPIRES_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999 (UTC): a later time cannot be shown."""
 
 
 def new_secret(prefix: str) -> str:
@@ -67,6 +69,8 @@ class Keys:
             raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
         if expires_ms is not None and expires_ms <= now_ms:
             raise CommandRefused("a key must expire in the future")
+        if expires_ms is not None and expires_ms > EXPIRES_MS_MAX:
+            raise CommandRefused("a key must expire before the year 10000 (UTC): leave the expiry out")
         for model in models:
             if not model or "," in model or "*" in model[:-1] or not model.isprintable():
                 raise CommandRefused(f"{model!r} is not a model id, nor the beginning of one with a final *")

@@ -8,8 +8,9 @@ from tests.e2e.store.conftest import Desk
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
-from tollway.billing.keys import Keys
+from tollway.billing.keys import EXPIRES_MS_MAX, Keys
 from tollway.billing.statements import Statements
+from tollway.billing.views import view_key
 from tollway.errors import CommandRefused
 from tollway.ledger.lines import ExchangeLine
 from tollway.ledger.records import Account, AccountState, TransferKind
@@ -48,6 +49,21 @@ def test_money_comes_and_goes_by_transfers_that_say_why(store: Store, accounts: 
     )
     assert (older.kind, older.amount_nanos, first.reason) == (TransferKind.CREDIT, 500, "opening credit")
     assert store.check().problems == ()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "\ud800", "x" * 1001])
+def test_a_reason_can_be_shown(accounts: Accounts, account: Account, reason: str) -> None:
+    for move in (accounts.credit, accounts.debit):
+        with pytest.raises(CommandRefused):
+            move(account.id, 1, reason)
+    assert accounts.balance(account.id).balance_nanos == 10_000
+
+
+def test_a_key_expires_at_a_time_that_can_be_shown(keys: Keys, account: Account) -> None:
+    with pytest.raises(CommandRefused):
+        keys.create(account.id, "k", expires_ms=EXPIRES_MS_MAX + 1)
+    key, _ = keys.create(account.id, "k", expires_ms=EXPIRES_MS_MAX)
+    assert str(view_key(key)["expires"]).startswith("9999-12-31T23:59:59.")
 
 
 @pytest.mark.parametrize("amount", [0, -5, AMOUNT_NANOS_MAX + 1])
