@@ -52,6 +52,10 @@ def test_the_facts_of_an_answer() -> None:
         b'{"choices":[]',
         b'{"choices":[],"x":' + b"[" * 5000,
         b'{"choices":[],"model":"\xff"}',
+        b'{"choices":[],"\xff":1,"usage":{"prompt_tokens":1,"completion_tokens":1}}',
+        b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"\xff":1}}',
+        b'{"choices":[{"message":{"content":"\xff"}}]}',
+        b'{"choices":[{"message":{"content":[%b1%b]}}]}' % (b'{"content":' * 900, b"}" * 900),
         b'{"code":7,"msg":"no"}',
     ],
 )

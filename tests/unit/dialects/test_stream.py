@@ -443,6 +443,18 @@ def test_a_stream_that_breaks_before_its_first_text_still_ends_with_an_error() -
     assert pipe.break_off(ERROR, None, None) == ROLE + b"data: " + ERROR + b"\n\n"
 
 
+@pytest.mark.parametrize("place", [b'"choices"', b'"index"', b'"content"'])
+@pytest.mark.parametrize("usage_asked", [True, False])
+def test_a_name_that_is_not_utf8_is_junk_before_it_can_break_the_end(place: bytes, usage_asked: bool) -> None:
+    pipe = ChatStream(usage_asked=usage_asked)
+    pipe.feed(ROLE + HI)
+    pipe.feed(chunk({"content": "!"}, finish="stop").replace(place, b'"\xff":1,' + place))
+    assert pipe.failure is not None
+    broken = list(payloads(pipe.break_off(ERROR, COSTS, ESTIMATE)))[-1]
+    assert isinstance(broken, dict)
+    assert set(broken) == {"error", "usage"}
+
+
 # -- the door
 
 

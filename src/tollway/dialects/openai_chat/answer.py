@@ -37,17 +37,19 @@ def read_answer(body: bytes) -> ReadAnswer:
     Raises UpstreamFailure JUNK when it is not a JSON object with an array `choices`.
     """
     try:
+        if not body.isascii():
+            body.decode()  # msgspec does not check what it skips; the splice would stumble over it after the charge
         answer = _ANSWER.decode(body)
         model = None if answer.model is UNSET else _word(answer.model)
+        found = None if answer.usage is UNSET else bytes(answer.usage)
+        usage = None if found is None else read_usage(found)
+        text_bytes = 0
+        if usage is None or is_all_zero(usage):
+            text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
+            if text_bytes:
+                usage = None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise _junk(body) from None
-    found = None if answer.usage is UNSET else bytes(answer.usage)
-    usage = None if found is None else read_usage(found)
-    text_bytes = 0
-    if usage is None or is_all_zero(usage):
-        text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
-        if text_bytes:
-            usage = None
     return ReadAnswer(body=body, usage=usage, usage_found=found, model_answered=model, text_bytes=text_bytes)
 
 

@@ -53,6 +53,8 @@ _DEFAULTS = {"id": Raw(b'""'), "object": Raw(b'"chat.completion.chunk"'), "creat
 
 def read_chunk(payload: bytes) -> Chunk:
     """Return the facts of an event's data; raises msgspec.DecodeError or UnicodeDecodeError when it is not JSON."""
+    if not payload.isascii():
+        payload.decode()  # msgspec does not check what it skips; an edit of the stream's end would stumble over it
     try:
         chunk = _CHUNK.decode(payload)
     except msgspec.ValidationError:
