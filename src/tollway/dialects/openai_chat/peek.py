@@ -12,6 +12,7 @@ OpenAI's deepest schemas have ten levels.
 """
 
 import codecs
+from collections import Counter
 from typing import Annotated
 
 import msgspec
@@ -145,7 +146,7 @@ def _check_names(body: bytes) -> None:
             raise _refuse(f"the body has more than {KEYS_MAX} top-level keys") from None
     if len(names) == len(set(names)):
         return
-    twice = next(name for place, name in enumerate(names) if name in names[:place])[:PARAM_CHARS_MAX]
+    twice = next(name for name, times in Counter(names).items() if times > 1)[:PARAM_CHARS_MAX]
     raise _refuse(f"`{twice}` stands twice in the body: give it once", param=twice)
 
 
