@@ -126,6 +126,8 @@ class Catalog:
         model = self.models.get(model_asked)
         if model is not None:
             return model
+        if len(model_asked) > ASKED_CHARACTERS_MAX:  # nor worth remembering: a few thousand of them fill the memory
+            return None
         remembered = self._remembered
         if model_asked in remembered:
             return remembered[model_asked]
@@ -136,8 +138,6 @@ class Catalog:
         return model
 
     def _derive(self, model_asked: str) -> Model | None:
-        if len(model_asked) > ASKED_CHARACTERS_MAX:
-            return None
         for sketch in self._wildcards:
             if model_asked.startswith(sketch.id[:-1]) and len(model_asked) >= len(sketch.id):
                 return sketch.fill(model_asked, self._pricing)[0]

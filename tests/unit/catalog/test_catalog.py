@@ -133,6 +133,8 @@ def test_what_clients_make_up_is_remembered_within_a_bound(catalog: Catalog) -> 
     for number in range(REMEMBERED_MAX + 5):
         catalog.resolve(f"nobody-{number}")
     assert len(catalog._remembered) <= REMEMBERED_MAX
+    catalog.resolve("x" * (ASKED_CHARACTERS_MAX + 1))
+    assert max(map(len, catalog._remembered)) <= ASKED_CHARACTERS_MAX
 
 
 def test_close_names_are_suggested_and_the_same_name_at_a_provider_first(catalog: Catalog) -> None:
