@@ -24,12 +24,12 @@ from typing import Self
 import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tollway import clock
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
-from tollway.errors import SetupError
+from tollway.errors import Refusal, SetupError
 from tollway.ids import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
@@ -51,7 +51,10 @@ KEYS_CACHED_MAX = 100_000
 
 
 class Store:
-    """An open store. Its plain methods are transactions of their own and may be called from any thread."""
+    """An open store. Its plain methods are transactions of their own and may be called from any thread.
+
+    They raise Refusal `not_ready` when the database cannot be used.
+    """
 
     def __init__(self, path: Path, engine: Engine, durability: Durability) -> None:
         """Use `Store.open`."""
@@ -83,7 +86,8 @@ class Store:
         except BaseException as error:
             engine.dispose()
             if isinstance(error, OSError | DatabaseError):
-                raise SetupError((f"[store] url: {path} cannot be opened: {error}",)) from error
+                reason = error.orig if isinstance(error, DatabaseError) else error
+                raise SetupError((f"[store] url: {path} cannot be opened: {reason}",)) from error
             raise
 
     def close(self) -> None:
@@ -266,10 +270,21 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Generator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        with _refusing(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def _writing(self) -> Generator[Connection]:
-        with self._engine.execution_options(writes=True).begin() as connection:
+        with _refusing(), self._engine.execution_options(writes=True).begin() as connection:
             yield connection
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Say as a Refusal what is wrong with the database itself (locked, full, damaged); a defect of ours stays one."""
+    try:
+        yield
+    except DatabaseError as error:
+        if type(error) not in {OperationalError, DatabaseError}:
+            raise
+        raise Refusal("not_ready", f"The store cannot be used at the moment: {error.orig}.") from error

@@ -1,7 +1,9 @@
 """The admin API on a real store, over ASGI."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,30 @@ async def test_a_bad_body_is_400_and_names_the_field(admin: Admin, body: object,
     error = error_of(reply)
     assert (reply.status_code, error["code"], error["param"]) == (400, "invalid_request", param)
     assert (await admin.client.get("/accounts")).json()["data"] == []
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"name":"\xff"}', b"[" * 30_000, b'{"name":%b}' % (b"1" * 5_000)])
+async def test_a_body_that_cannot_be_read_is_400_and_names_no_field(admin: Admin, body: bytes) -> None:
+    reply = await admin.client.post("/accounts", content=body, headers={"content-type": "application/json"})
+    error = error_of(reply)
+    assert (reply.status_code, error["code"], error["param"]) == (400, "invalid_request", None)
+
+
+async def test_a_store_that_cannot_be_used_is_503_and_a_defect_500_in_the_form_of_every_error(
+    admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await admin.account()
+    transport = httpx.ASGITransport(app=build_admin(admin.parts), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, headers={"x-admin-key": admin.secret}) as client:
+        path = f"http://tollway/admin/v1/accounts/{account}"
+        with closing(sqlite3.connect(tmp_path / "tollway.db")) as connection:
+            connection.execute("DROP TABLE transfers")
+        refused = await client.post(f"{path}/credits", json={"amount": "1", "reason": "r"})
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "not_ready")
+        monkeypatch.delattr(Accounts, "show")
+        broken = await client.get(path)
+        assert (broken.status_code, error_of(broken)["code"]) == (500, "internal_error")
+        assert "show" not in broken.text
 
 
 async def test_a_bad_id_or_limit_is_400(admin: Admin) -> None:

@@ -154,3 +154,12 @@ def test_books_that_do_not_add_up_are_status_1_and_name_the_account(shell: Shell
     assert said.status == 1
     assert account in said.out
     assert shell("ledger", "check", "--json").status == 1
+
+
+def test_a_damaged_store_is_said_in_one_line(shell: Shell, tmp_path: Path) -> None:
+    shell.account()
+    with sqlite3.connect(tmp_path / "books" / "tollway.db") as connection:
+        connection.execute("DROP TABLE exchanges")
+    said = shell("account", "list")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == "tollway: The store cannot be used at the moment: no such table: exchanges.\n"

@@ -16,6 +16,8 @@ from tollway.http.admin.reading_routes import reading_routes
 from tollway.ids import IdError
 from tollway.money import AmountError
 
+BAD_REQUEST = 400
+
 
 def build_admin(parts: AdminParts) -> Gate:
     """Return the admin API as an ASGI application for everything below `/admin/v1`."""
@@ -41,25 +43,32 @@ def build_routes(parts: AdminParts) -> FastAPI:
         body = parts.render_error(refusal)
         return Response(body, status_code=refusal.facts.status, media_type="application/json")
 
-    for kind in (Refusal, CommandRefused, AmountError, IdError, RequestValidationError, HTTPException):
+    # The last is for defects: the caller gets the same form, and the server still logs the error.
+    for kind in (Refusal, CommandRefused, AmountError, IdError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
     return app
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """Return what a caller is told of an error that is theirs to mend."""
+    """Return what a caller is told of an error: how to mend what is theirs to mend, and nothing of a defect of ours."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RequestValidationError):
         return _refusal_of_body(error)
     if isinstance(error, HTTPException):
+        if error.status_code == BAD_REQUEST:  # FastAPI's word for a body that Python's JSON reader chokes on
+            return Refusal("invalid_request", "The body cannot be read: send JSON in UTF-8, without deep nesting.")
         return Refusal("not_found", "There is nothing at this path for this method: GET /admin/v1/openapi.json.")
-    return Refusal("invalid_request", str(error))
+    if isinstance(error, CommandRefused | AmountError | IdError):
+        return Refusal("invalid_request", str(error))
+    return Refusal("internal_error", "This gateway failed at it: the request id names the reason in its log.")
 
 
 def _refusal_of_body(error: RequestValidationError) -> Refusal:
     """Name every field at fault; the first is the `param`."""
     mistakes = cast("list[dict[str, Any]]", error.errors())
+    if mistakes[0]["type"] == "json_invalid":  # its place is an offset, not a field
+        return Refusal("invalid_request", f"The body is not JSON: {mistakes[0]['ctx']['error']}.")
     places = [".".join(str(part) for part in mistake["loc"][1:]) for mistake in mistakes]
     said = "; ".join(f"{place or 'body'}: {mistake['msg']}" for place, mistake in zip(places, mistakes, strict=True))
     return Refusal("invalid_request", said, param=places[0] or None)
