@@ -24,6 +24,7 @@ from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Brand, Origin, PriceCard, Timeouts
 from tollway.dialects.openai_chat import OPENAI_CHAT
+from tollway.errors import TollwayError
 from tollway.http.admin.parts import AdminParts
 from tollway.http.admin_door import BELOW, AdminDoor
 from tollway.http.data_plane import DataPlane
@@ -51,6 +52,9 @@ GC_ALLOCATIONS = 50_000
 
 CARDS_KNOWN_MAX = 100_000
 """A wildcard has a card for each name that somebody asked for; a few megabytes of them are remembered."""
+
+READY_HOLDS_S = 0.5
+"""How long a proof of readiness is good for: it costs a write to the disk, and anyone may ask without a key."""
 
 HOUSEKEEPING_S = 1.0
 """Idle loans go back and a missed change of keys is noticed within this time."""
@@ -105,10 +109,17 @@ class Vitals:
         self._commits = commits
         self._books = books
         self._local_model = local_model
+        self._loop = asyncio.get_running_loop()
+        self._proven_at = -READY_HOLDS_S
 
     async def ready(self) -> str | None:
-        """Return None when a ledger row can be written now."""
-        return None if await self._commits.probe() else "the ledger cannot be written"
+        """Return None when a ledger row can be written now, as a row just written shows."""
+        if self._commits.accepting and self._loop.time() - self._proven_at < READY_HOLDS_S:
+            return None
+        if not await self._commits.probe():
+            return "the ledger cannot be written"
+        self._proven_at = self._loop.time()
+        return None
 
     def state(self) -> dict[str, object]:
         """Return what /health shows."""
@@ -119,6 +130,14 @@ class Vitals:
             "estimate_defects": self._books.estimate_defects,
             "expired_holds": self._books.expired,
         }
+
+
+class LinesLost(TollwayError):
+    """A worker stopped while the store could not be written; its log says why."""
+
+    def __init__(self, count: int) -> None:
+        """Take how many."""
+        super().__init__(f"{count} lines could not be written before the stop: their charges are not in the books")
 
 
 class Worker:
@@ -188,6 +207,8 @@ class Worker:
                 await upstream.close()
             await self._commits.stop()
             self._store.close()
+        if self._commits.lines_lost:
+            raise LinesLost(self._commits.lines_lost)
 
     async def _housekeep(self) -> None:
         self._books.expire(clock.now_ms())

@@ -14,6 +14,10 @@ STATUS_CLIENT_GONE = 499
 """What the line of a client that left says: nginx's word for it; it never stands on the wire."""
 
 
+MODEL_CHARS_MAX = 200
+"""Of a provider's own word for the model: it says what it likes, and each character lies in the store for good."""
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How an exchange ended, and what it used."""
 
@@ -52,7 +56,7 @@ def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine
         model_asked=hold.model_asked,
         provider="" if target is None else target.provider.name,
         model_routed="" if target is None else target.model_routed,
-        model_answered=ending.model_answered,
+        model_answered=None if ending.model_answered is None else ending.model_answered[:MODEL_CHARS_MAX],
         attempts=ending.attempts,
         usage=ending.usage,
         basis=ending.basis,

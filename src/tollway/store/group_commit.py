@@ -87,6 +87,9 @@ class GroupCommit:
         self._give_up = threading.Event()
         self.lines_waiting = 0
         """Closing lines that are not durable yet."""
+        self._stopped = False
+        self.lines_lost = 0
+        """Lines that were not written when the worker stopped: their charges are not in the books."""
         self.lines_refused = 0
         """Lines that could not be written: each is a defect."""
         self.commits = 0
@@ -129,6 +132,10 @@ class GroupCommit:
         if unwritten is None:
             load.batch.ended_holds.append(exchange_id)
         durable: asyncio.Future[None] = self._loop.create_future()
+        if self._stopped:
+            self.lines_lost += 1
+            durable.set_exception(NotDurable("the worker has stopped: this line cannot be written any more"))
+            return durable
         load.batch.closes.append(line)
         load.closed.append(durable)
         self.lines_waiting += 1
@@ -188,6 +195,7 @@ class GroupCommit:
             if not done:
                 self._give_up.set()
                 await self._idle
+        self._stopped = True
         self._inbox.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -264,6 +272,7 @@ class GroupCommit:
             self._hand_over()
         self.lines_waiting -= len(load.closed)
         if written is None:
+            self.lines_lost += len(load.closed)
             for opened in load.opened:
                 opened.cancel()
             for future in load.waiting():

@@ -67,3 +67,37 @@ def test_a_log_that_cannot_be_written_costs_no_request(deploy: Deploy, provider:
     for _ in range(3):
         assert client.post(CHAT, json=json.loads(BODY) | {"model": "p/failing"}).status_code == 502
     assert client.post(CHAT, content=BODY).status_code == 200
+
+
+def test_a_stop_that_loses_a_charge_says_so_and_is_a_failure(deploy: Deploy, provider: Provider) -> None:
+    tollway = deploy()
+    account = tollway.account("5.00")
+    client = tollway.client(tollway.key(account))
+    assert client.post(CHAT, content=BODY).status_code == 200
+    other = sqlite3.connect(tollway.folder / "tollway-data" / "tollway.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    broken: list[bool] = []
+
+    def ask() -> None:
+        try:
+            client.post(CHAT, content=BODY)
+        except httpx.HTTPError:
+            broken.append(True)
+
+    seen = len(provider.seen)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    provider.wait_for_requests(seen + 1)
+    assert tollway.process is not None
+    tollway.process.terminate()
+    status = tollway.process.wait(60)
+    asking.join(20)
+    other.execute("ROLLBACK")
+    other.close()
+    assert status == 1
+    assert broken, "a reply whose charge is not on disk does not come to its end"
+    assert "could not be written" in tollway.log.read_text()
+    tollway.stop()
+    tollway.start()
+    assert [str(amount) for amount in tollway.balance(account)] == ["4.9988", "0.00"]
+    tollway.check()
