@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, LargeBinary, func, or_, select
 
 from tollway.catalog.records import PriceCard
 from tollway.ids import ACCOUNT, CARD, EXCHANGE, TRANSFER, render_id
 from tollway.ledger.lines import ExchangeLine, Outcome
-from tollway.ledger.records import LedgerReport, account_leg
+from tollway.ledger.records import FUNDING, AccountState, LedgerReport, TransferKind, account_leg
 from tollway.neutral.usage import Basis
 from tollway.pricing.charge import charge_for
 from tollway.store.rows import fields_of, read_line
-from tollway.store.tables import accounts, exchanges, holds, leases, price_cards, purses, transfers, workers
+from tollway.store.tables import accounts, exchanges, holds, keys, leases, price_cards, purses, transfers, workers
 
 PROBLEMS_MAX = 1000
 """Enough to see a pattern; a report of millions helps nobody."""
@@ -22,21 +22,20 @@ ROWS_AT_ONCE = 2000
 FREE = frozenset({Outcome.FAILED, Outcome.INTERRUPTED, Outcome.EXPIRED})
 """Outcomes that must not have cost anything."""
 
+READ = (accounts, purses, keys, transfers, price_cards, workers, leases, holds, exchanges)
+WORDS = {
+    accounts.c.state: tuple(AccountState),
+    transfers.c.kind: tuple(TransferKind),
+    exchanges.c.outcome: tuple(Outcome),
+    exchanges.c.basis: tuple(Basis),
+}
+"""Columns that hold one of a few words."""
+
 
 def check_books(connection: Connection, *, dead_numbers: tuple[int, ...]) -> LedgerReport:
     """Prove the books inside the read transaction of `connection`; `dead_numbers` are workers known to be dead."""
-    folds: defaultdict[int, int] = defaultdict(int)
-    problems: list[str] = []
-    for found in (
-        _transfer_problems(connection, folds),
-        _exchange_problems(connection, folds),
-        _purse_problems(connection, folds),
-        _lease_problems(connection),
-        _hold_problems(connection, dead_numbers),
-    ):
-        for problem in found:
-            if len(problems) < PROBLEMS_MAX:
-                problems.append(problem)
+    # Where a row holds what its column cannot mean, no sum means anything either.
+    problems = _bounded(_misfit_problems(connection)) or _bounded(_money_problems(connection, dead_numbers))
     tables = {
         "accounts": accounts,
         "transfers": transfers,
@@ -47,6 +46,42 @@ def check_books(connection: Connection, *, dead_numbers: tuple[int, ...]) -> Led
     }
     counts = {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}
     return LedgerReport(problems=tuple(problems), counts=counts)
+
+
+def _bounded(problems: Iterator[str]) -> list[str]:
+    """Run through all, because later ones build on what earlier ones summed; keep the first."""
+    return [problem for number, problem in enumerate(problems) if number < PROBLEMS_MAX]
+
+
+def _money_problems(connection: Connection, dead_numbers: tuple[int, ...]) -> Iterator[str]:
+    folds: defaultdict[int, int] = defaultdict(int)
+    yield from _transfer_problems(connection, folds)
+    yield from _exchange_problems(connection, folds)
+    yield from _purse_problems(connection, folds)
+    yield from _lease_problems(connection)
+    yield from _hold_problems(connection, dead_numbers)
+
+
+def _misfit_problems(connection: Connection) -> Iterator[str]:
+    """Yield what is not of its column's kind: SQLite keeps any value in any column."""
+    for table in READ:
+        columns = tuple(table.columns)
+        misfits = [_misfit(column) for column in columns]
+        found = select(*misfits, *table.primary_key).where(or_(*misfits)).limit(PROBLEMS_MAX)
+        for row in connection.execute(found):
+            name = "/".join(str(part) for part in row[len(columns) :])
+            for column, wrong in zip(columns, row, strict=False):
+                if wrong:
+                    yield f"row {name} of {table.name} has no proper {column.name}"
+
+
+def _misfit(column: Column[Any]) -> ColumnElement[bool]:
+    wanted = (
+        "integer" if isinstance(column.type, Integer) else "blob" if isinstance(column.type, LargeBinary) else "text"
+    )
+    kinds = (wanted, "null") if column.nullable else (wanted,)
+    wrong = func.typeof(column).not_in(kinds)
+    return or_(wrong, column.not_in(WORDS[column])) if column in WORDS else wrong
 
 
 def _transfer_problems(connection: Connection, folds: defaultdict[int, int]) -> Iterator[str]:
@@ -68,15 +103,21 @@ def _transfer_problems(connection: Connection, folds: defaultdict[int, int]) -> 
                     yield f"transfer {name} is in {row.currency}, its account {render_id(ACCOUNT, account_id)} in {currency}"
             elif leg.startswith("account:"):
                 yield f"transfer {name} names {leg}, which does not exist"
+        outside = row.debit_account if row.kind == TransferKind.CREDIT else row.credit_account
+        if outside != FUNDING:
+            yield f"transfer {name} is a {row.kind}, but the other side of it is {outside}"
 
 
 def _exchange_problems(connection: Connection, folds: defaultdict[int, int]) -> Iterator[str]:
     """Fold the exchanges into `folds`, by account; yield what is wrong with each."""
     cards = {row["id"]: _read_card(row) for row in connection.execute(select(price_cards)).mappings()}
+    owners = {row.id: row.account_id for row in connection.execute(select(keys.c.id, keys.c.account_id))}
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(exchanges)):
         line = read_line(tuple(row))
         folds[line.account_id] -= line.total_nanos
         yield from _line_problems(line, cards)
+        if owners.get(line.key_id, line.account_id) != line.account_id:
+            yield f"exchange {render_id(EXCHANGE, line.exchange_id)} was asked for with a key of another account"
 
 
 def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterator[str]:
@@ -93,17 +134,23 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
     elif line.card_id not in cards:
         yield f"exchange {name} was charged by price card {render_id(CARD, line.card_id)}, which does not exist"
     else:
-        due = charge_for(line.usage, cards[line.card_id], fee_ppm=0, basis=line.basis).base_nanos
+        card = cards[line.card_id]
+        if (card.provider, card.model) != (line.provider, line.model_routed):
+            yield f"exchange {name} was charged by the price card of another model"
+        due = charge_for(line.usage, card, fee_ppm=0, basis=line.basis).base_nanos
         if due != line.base_nanos:
             yield f"exchange {name} has a base of {line.base_nanos} nano-units, its usage and price card make {due}"
 
 
 def _purse_problems(connection: Connection, folds: Mapping[int, int]) -> Iterator[str]:
     balances = {row.account_id: row.balance_nanos for row in connection.execute(select(purses))}
-    for account_id in connection.scalars(select(accounts.c.id)):
+    known = set(connection.scalars(select(accounts.c.id)))
+    for account_id in known:
         if account_id not in balances:
             yield f"account {render_id(ACCOUNT, account_id)} has no purse"
     for account_id, balance in balances.items():
+        if account_id not in known:
+            yield f"account {render_id(ACCOUNT, account_id)} has a purse, but does not exist"
         fold = folds.get(account_id, 0)
         if fold != balance:
             yield (

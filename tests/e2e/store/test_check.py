@@ -2,9 +2,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.e2e.store.conftest import Desk
+from tollway.billing.keys import Keys
 from tollway.ledger.records import Account
 from tollway.store.store import Store
 
@@ -23,6 +25,20 @@ TAMPERINGS = {
     "UPDATE exchanges SET card_id = NULL WHERE base_nanos = 30": "without a price card",
     "UPDATE exchanges SET card_id = 9 WHERE base_nanos = 30": "price card card_0000000000000009",
     "UPDATE exchanges SET account_id = 7 WHERE base_nanos = 30": "was charged, but does not exist",
+    "UPDATE transfers SET debit_account = 'nowhere'": "the other side of it is nowhere",
+    "UPDATE transfers SET kind = 'debit'": "is a debit",
+    "UPDATE exchanges SET model_routed = 'n' WHERE base_nanos = 30": "price card of another model",
+    "UPDATE price_cards SET provider = 'q'": "price card of another model",
+    "UPDATE keys SET account_id = 7": "a key of another account",
+    "UPDATE purses SET balance_nanos = 'zz'": "no proper balance_nanos",
+    "UPDATE leases SET amount_nanos = 0.5": "no proper amount_nanos",
+    "UPDATE transfers SET amount_nanos = 'zz'": "no proper amount_nanos",
+    "UPDATE price_cards SET cached_input = 'zz'": "no proper cached_input",
+    "UPDATE exchanges SET outcome = 'zz'": "no proper outcome",
+    "UPDATE exchanges SET basis = 'zz'": "no proper basis",
+    "UPDATE exchanges SET input_tokens = x'00'": "no proper input_tokens",
+    "UPDATE exchanges SET started_ms = 'zz'": "no proper started_ms",
+    "DELETE FROM accounts": "has a purse, but does not exist",
     "DELETE FROM purses": "has no purse",
     "DELETE FROM workers": "which is gone",
     "DELETE FROM leases": "than it borrowed",
@@ -35,7 +51,9 @@ async def test_the_check_finds_what_was_tampered_with(
     store: Store, account: Account, tmp_path: Path, tampering: str, says: str
 ) -> None:
     desk = Desk(store)
-    desk.books.close(desk.line(await desk.stepped(account, 50), 30))
+    key = Keys(store, store.ids(), "tw-").create(account.id, "k")[0]
+    asked = msgspec.structs.replace(desk.line(await desk.stepped(account, 50), 30), key_id=key.id)
+    desk.books.close(asked)
     running = await desk.stepped(account, 4_000)
     desk.books.announce(running.exchange_id)
     desk.commits.step()
