@@ -61,7 +61,7 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal("not_found", "There is nothing at this path for this method: GET /admin/v1/openapi.json.")
     if isinstance(error, CommandRefused | AmountError | IdError):
         return Refusal("invalid_request", str(error))
-    return Refusal("internal_error", "This gateway failed at it: the request id names the reason in its log.")
+    return Refusal("internal_error", "This gateway failed at it; its log says why.")
 
 
 def _refusal_of_body(error: RequestValidationError) -> Refusal:
