@@ -7,6 +7,7 @@ rows is one step of the database, and so gives up and retakes the interpreter's 
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -122,6 +123,15 @@ _ADD_LEASE = compiled(
 _READ_LINE = compiled(select(exchanges).where(exchanges.c.exchange_id == bindparam("id")))
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _inserts(one_row: str) -> dict[int, str]:
     head, values = one_row.split(" VALUES ")
     return {rows: f"{head} VALUES {', '.join([values] * rows)}" for rows in (1, 2, 4, 8, 16, 32, CHUNK_ROWS)}
@@ -143,12 +153,14 @@ class LedgerWriter:
         self._connection = connection
         self._cursor = connection.cursor()
         self._worker_id = worker_id
+        self._file = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+        self._file_opened = _file_at(self._file)
 
     def write(self, batch: Batch, now_ms: int) -> Written:
         """Commit the whole batch; when it returns, all of it is durable.
 
-        Raises sqlite3.OperationalError when the database cannot be written now (locked, disk full): nothing of the
-        batch is in the books, and it can be written again.
+        Raises sqlite3.OperationalError when the database cannot be written now (locked, disk full, its file taken
+        away): nothing of the batch is in the books, and it can be written again.
         """
         try:
             return self._transaction(self._write_quickly, batch, now_ms)
@@ -177,6 +189,9 @@ class LedgerWriter:
 
     def _begin(self) -> None:
         """Wait for this process's turn to write; raises sqlite3.OperationalError when it does not come."""
+        # SQLite goes on writing into a file that was removed or replaced, and nobody would ever read it (2 µs to ask).
+        if _file_at(self._file) != self._file_opened:
+            raise sqlite3.OperationalError(f"{self._file} was moved, removed or replaced: put it back, or restart")
         give_up_at = time.monotonic() + TURN_WAIT_S
         while True:
             try:

@@ -193,6 +193,21 @@ async def test_a_locked_store_refuses_new_holds_and_keeps_every_charge(
     assert accounts.balance(account.id).balance_nanos == 9_993
 
 
+async def test_a_charge_is_not_written_into_a_file_that_was_taken_away(
+    desk: Desk, accounts: Accounts, account: Account, tmp_path: Path
+) -> None:
+    hold = await desk.held(account, 50)
+    (tmp_path / "books.db").rename(tmp_path / "aside.db")
+    _, durable = desk.books.close(desk.line(hold, 30))
+    while desk.commits.accepting:  # noqa: ASYNC110 -- as readyz would see it
+        await asyncio.sleep(0.005)
+    assert not durable.done()
+    (tmp_path / "aside.db").rename(tmp_path / "books.db")
+    await asyncio.wait_for(durable, 10)
+    assert desk.commits.accepting
+    assert accounts.balance(account.id).balance_nanos == 9_970
+
+
 async def test_too_many_waiting_lines_refuse_new_holds_until_they_are_written(store: Store, account: Account) -> None:
     desk = Desk(store, lines_waiting_max=2)
     desk.commits.start()
