@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +20,8 @@ from tollway.errors import SetupError
 
 Durability = Literal["full", "normal"]
 """`full` waits for the disk at every commit; `normal` survives a killed process, but not a power cut."""
+
+PREFIX = "sqlite:///"
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a command or a reader waits for the lock."""
@@ -34,7 +36,11 @@ _DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
 
 
 def database_path(url: str) -> Path:
-    """Return the file of a `sqlite:///PATH` URL; raises SetupError for any other."""
+    """Return the file of a `sqlite:///PATH` URL, with PATH taken as it stands; raises SetupError for any other."""
+    path = url.removeprefix(PREFIX)
+    if path != url and path and path != ":memory:":
+        # Not parsed: a folder may have a ? or a % in its name, and the books would be in another one.
+        return Path(path)
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -42,9 +48,7 @@ def database_path(url: str) -> Path:
     if parsed.get_backend_name() != "sqlite":
         backend = parsed.get_backend_name()
         raise SetupError((f"[store] url: {backend} is not supported yet; use sqlite:///tollway-data/tollway.db",))
-    if not parsed.database or parsed.database == ":memory:" or parsed.query:
-        raise SetupError(("[store] url: name a file, such as sqlite:///tollway-data/tollway.db",))
-    return Path(parsed.database)
+    raise SetupError(("[store] url: name a file, such as sqlite:///tollway-data/tollway.db",))
 
 
 def connect(path: Path, *, durability: Durability, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
@@ -58,7 +62,7 @@ def connect(path: Path, *, durability: Durability, busy_timeout_ms: int = BUSY_T
 
 def open_engine(path: Path, *, durability: Durability) -> Engine:
     """Return an engine whose transactions are deferred; with the execution option `writes` they begin IMMEDIATE."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False})
 
     def on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None

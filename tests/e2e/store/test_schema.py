@@ -92,6 +92,18 @@ def test_a_url_that_names_no_store_is_refused(url: str, says: str) -> None:
         Store.open(url)
 
 
+@pytest.mark.parametrize("folder", ["we?rd", "per%20cent", "a b", "hash#x", "at@x:y", "ümlaut"])
+def test_the_books_are_where_the_path_says_whatever_is_in_it(tmp_path: Path, folder: str) -> None:
+    url = f"sqlite:///{tmp_path / folder / 'books.db'}"
+    assert migrate(url)[0] is None
+    store = Store.open(url)
+    directory = store.key_directory()
+    assert directory.find(b"nobody") is None
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+    assert (tmp_path / folder / "books.db").stat().st_size > 0
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None:
     (tmp_path / "books.db").write_bytes(b"not a database, but long enough to be taken for one" * 100)
     with pytest.raises(SetupError, match="cannot be opened"):
