@@ -92,6 +92,12 @@ FAILURES: list[tuple[str, Script, int, str]] = [
     ("cut", cut_the_body, 502, "upstream_error"),
     ("html", status("200 OK", b"<html>Network connection lost</html>"), 502, "upstream_error"),
     ("list", status("200 OK", b"[1,2]"), 502, "upstream_error"),
+    (
+        "not_utf8",
+        status("200 OK", answer("x" * 20_000).replace(b'"usage"', b'"\xff":1,"usage"')),
+        502,
+        "upstream_error",
+    ),
     ("packed", status("200 OK", b"\x1f\x8b", content_encoding="gzip"), 502, "upstream_error"),
 ]
 
