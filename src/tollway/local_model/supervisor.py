@@ -102,7 +102,7 @@ class LocalModel:
         """Start the process and return the base URL once it answers; raises LocalModelError when it does not come up."""
         if self._reserved is not None:
             raise LocalModelError("the local model was started before")
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log.write_bytes(b"")
         self._reserved = reserve_port(self._port)
         self._state = ModelState.STARTING

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 
 from tollway.store.schema import require_current, schema_version
-from tollway.store.sqlite import database_path, open_engine
+from tollway.store.sqlite import database_path, make_private, open_engine
 from tollway.store.tables import SCHEMA_VERSION
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -18,7 +18,7 @@ def migrate(url: str) -> tuple[str | None, str]:
     The version before is None for a new store. Raises SetupError when the store is newer, or not Tollway's.
     """
     path = database_path(url)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path)
     engine = open_engine(path, durability="full")
     try:
         with engine.execution_options(writes=True).begin() as connection:

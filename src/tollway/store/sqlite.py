@@ -51,6 +51,16 @@ def database_path(url: str) -> Path:
     raise SetupError(("[store] url: name a file, such as sqlite:///tollway-data/tollway.db",))
 
 
+def make_private(path: Path) -> None:
+    """Make the file and its folder where they are missing, readable by their owner only; raises OSError.
+
+    SQLite would make the file readable for everybody, and gives its log and index the file's own mode.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+
+
 def connect(path: Path, *, durability: Durability, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
     """Open a plain connection that begins no transaction by itself; one thread at a time may use it."""
     connection = sqlite3.connect(

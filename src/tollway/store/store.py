@@ -40,7 +40,7 @@ from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.ledger_writer import LedgerWriter
 from tollway.store.numbers import NumberClaim, Numbers, SharedIds
-from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, open_engine
+from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, make_private, open_engine
 from tollway.store.tables import price_cards
 from tollway.store.workers import Worker
 
@@ -75,7 +75,7 @@ class Store:
         path = database_path(url)
         engine = open_engine(path, durability=durability)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path)
             with engine.execution_options(writes=True).begin() as connection:
                 version = schema.schema_version(connection)
                 if version is None:

@@ -1,4 +1,5 @@
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -102,6 +103,20 @@ def test_the_books_are_where_the_path_says_whatever_is_in_it(tmp_path: Path, fol
     store.close()
     assert [path.name for path in tmp_path.iterdir()] == [folder]
     assert (tmp_path / folder / "books.db").stat().st_size > 0
+
+
+@pytest.mark.parametrize("make", [lambda url: Store.open(url).close(), migrate])
+def test_the_books_are_for_their_owner_only_in_a_folder_that_others_can_read_too(
+    tmp_path: Path, url: str, make: Callable[[str], object]
+) -> None:
+    tmp_path.chmod(0o755)
+    make(url)
+    store = Store.open(url)
+    store.ids()
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert {"books.db", "books.db-wal", "books.db-shm"} <= modes.keys()
+    assert set(modes.values()) == {0}
+    store.close()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None:
