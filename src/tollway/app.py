@@ -152,6 +152,7 @@ class Worker:
         ids = IdSource(worker=registered.number, after=registered.last_id)
         self._commits = self._store.group_commit(registered)
         self._books = Books(self._commits)
+        self._deadlines = clock.SteadyClock()
         self._keys = self._store.key_directory()
         self._default, others = open_upstreams(deployment)
         self._upstreams = (self._default, *others.values())
@@ -211,7 +212,7 @@ class Worker:
             raise LinesLost(self._commits.lines_lost)
 
     async def _housekeep(self) -> None:
-        self._books.expire(clock.now_ms())
+        self._books.expire(self._deadlines.now_ms())
         self._books.give_back_idle()
         self._keys.poll()
 

@@ -68,6 +68,8 @@ class ExchangeLine(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     basis: Basis = Basis.UNKNOWN
     card_id: int | None = None
+    fee_ppm: int = 0
+    """The platform fee's rate at that moment, so that the fee can be recomputed."""
     hold_nanos: int
     base_nanos: int = 0
     fee_nanos: int = 0

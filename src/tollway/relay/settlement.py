@@ -61,6 +61,7 @@ def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine
         usage=ending.usage,
         basis=ending.basis,
         card_id=None if card is None else card.id,
+        fee_ppm=fee_ppm,
         hold_nanos=hold.amount_nanos,
         base_nanos=base,
         fee_nanos=fee,

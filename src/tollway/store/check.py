@@ -137,9 +137,14 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
         card = cards[line.card_id]
         if (card.provider, card.model) != (line.provider, line.model_routed):
             yield f"exchange {name} was charged by the price card of another model"
-        due = charge_for(line.usage, card, fee_ppm=0, basis=line.basis).base_nanos
-        if due != line.base_nanos:
-            yield f"exchange {name} has a base of {line.base_nanos} nano-units, its usage and price card make {due}"
+        due = charge_for(line.usage, card, fee_ppm=line.fee_ppm, basis=line.basis)
+        if due.base_nanos != line.base_nanos:
+            yield (
+                f"exchange {name} has a base of {line.base_nanos} nano-units, "
+                f"its usage and price card make {due.base_nanos}"
+            )
+        elif due.fee_nanos != line.fee_nanos:
+            yield f"exchange {name} has a fee of {line.fee_nanos} nano-units, its base and rate make {due.fee_nanos}"
 
 
 def _purse_problems(connection: Connection, folds: Mapping[int, int]) -> Iterator[str]:

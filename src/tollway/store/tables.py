@@ -172,6 +172,7 @@ exchanges = Table(
     Column("audio_output_tokens", BigInteger),
     Column("basis", String, nullable=False),
     Column("card_id", ID),
+    Column("fee_ppm", Integer, nullable=False),
     Column("hold_nanos", AMOUNT, nullable=False),
     Column("base_nanos", AMOUNT, nullable=False),
     Column("fee_nanos", AMOUNT, nullable=False),

@@ -19,6 +19,7 @@ TAMPERINGS = {
     "UPDATE purses SET leased_nanos = leased_nanos - 1": "its workers have",
     "DELETE FROM exchanges WHERE base_nanos = 30": "its transfers and exchanges make",
     "UPDATE exchanges SET base_nanos = 31 WHERE base_nanos = 30": "its usage and price card make 30",
+    "UPDATE exchanges SET fee_nanos = 1, written_off_nanos = 1 WHERE base_nanos = 30": "its base and rate make 0",
     "UPDATE exchanges SET written_off_nanos = 31 WHERE base_nanos = 30": "negative amount",
     "UPDATE exchanges SET outcome = 'failed' WHERE base_nanos = 30": "but was charged",
     "UPDATE exchanges SET basis = 'unknown' WHERE base_nanos = 30": "but was charged",

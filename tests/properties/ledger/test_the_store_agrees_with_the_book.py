@@ -19,6 +19,7 @@ from tollway.errors import CommandRefused
 from tollway.ids import IdSource
 from tollway.ledger.book import Book
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
+from tollway.money import PPM, divide_up
 from tollway.neutral.usage import Basis, Usage
 from tollway.store import group_commit
 from tollway.store.group_commit import GroupCommit
@@ -36,6 +37,7 @@ COSTS = st.one_of(
 PLACES = st.integers(0, 1)
 PICKS = st.integers(0, 7)
 TTL_MS = 1000
+FEE_PPM = 100_000
 
 T = TypeVar("T")
 Event = tuple[Any, ...]
@@ -162,7 +164,8 @@ class BooksMachine(RuleBasedStateMachine):
         how, amount = cost
         if how == "near the hold":
             amount = max(0, hold.amount_nanos + amount)
-        base, fee = amount - amount // 10, amount // 10
+        base = amount * 10 // 11
+        fee = divide_up(base * FEE_PPM, PPM)
         outcome = Outcome.FAILED if how == "free" else Outcome.COMPLETED
         line, durable = worker.books.close(closing(hold, base, fee, now_ms=self.now_ms, outcome=outcome))
         worker.undurable.append((line, durable))
@@ -316,6 +319,7 @@ def closing(hold: Hold, base: int, fee: int, *, now_ms: int, outcome: Outcome) -
         usage=Usage(input=base),
         basis=Basis.REPORTED,
         card_id=CARD.id,
+        fee_ppm=FEE_PPM,
         hold_nanos=hold.amount_nanos,
         base_nanos=base,
         fee_nanos=fee,

@@ -24,6 +24,7 @@ LINE = ExchangeLine(
     usage=Usage(input=7, output=0),
     basis=Basis.REPORTED,
     card_id=5,
+    fee_ppm=200_000,
     hold_nanos=100,
     base_nanos=10,
     fee_nanos=2,

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("audio_output_tokens", sa.BigInteger(), nullable=True),
         sa.Column("basis", sa.String(), nullable=False),
         sa.Column("card_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("fee_ppm", sa.Integer(), nullable=False),
         sa.Column("hold_nanos", sa.BigInteger(), nullable=False),
         sa.Column("base_nanos", sa.BigInteger(), nullable=False),
         sa.Column("fee_nanos", sa.BigInteger(), nullable=False),
