@@ -200,8 +200,12 @@ class Exchange:
             basis=basis,
             model_answered=read.model_answered,
         )
-        line, durable = self._close(ending)
-        body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
+        # The reply is made before the charge: an answer that we cannot write must not be paid for.
+        draft = self._line(ending)
+        body = dialect.splice_cost(read, costs_of(draft, currency=self._currency), usage)
+        line, durable = self._settle(draft)
+        if line.written_off_nanos:
+            body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
         head = self._relay.reply_heads.whole(
             200, "application/json", request_id=self._arrival.request_id, length=len(body)
         )
@@ -330,9 +334,13 @@ class Exchange:
             **used,  # type: ignore[arg-type]
         )
 
+    def _line(self, ending: Ending) -> ExchangeLine:
+        return line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm)
+
     def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
+        return self._settle(self._line(ending))
+
+    def _settle(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         assert not self._closed, "an exchange is settled exactly once"
-        # Before it counts as closed: were this to fail, `run` closes the hold uncharged, and it is not left open.
-        line = line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm)
         self._closed = True
         return self._relay.books.close(line)

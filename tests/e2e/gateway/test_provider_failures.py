@@ -270,3 +270,20 @@ def test_usage_on_events_and_the_streams_own_ending_do_not_confuse_the_books(
     response = client.post(CHAT, json=ask("nodone", stream=True))
     assert sse_data(response.text)[-1] == "[DONE]"
     assert quick.balance(account) == (Decimal("4.9988"), 0)
+
+
+def test_an_answer_is_charged_when_it_is_delivered_and_never_otherwise_however_deep_it_is(
+    quick: Deployment, provider: Provider, account: str, client: httpx.Client
+) -> None:
+    expected = Decimal(5)
+    for depth in (10, 900, *range(985, 1003), 5000):
+        odd = b"[" * depth + b"]" * depth
+
+        async def deep(seen: Seen, to: Line, odd: bytes = odd) -> None:
+            await to.whole(answer("x").replace(b'"object"', b'"odd":' + odd + b',"object"'))
+
+        provider.scripts["deep"] = deep
+        response = client.post(CHAT, json=ask("deep"))
+        if response.status_code == 200:
+            expected -= Decimal("0.0012")
+        assert quick.balance(account) == (expected, 0), f"depth {depth}: {response.status_code}"
