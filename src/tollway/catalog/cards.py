@@ -19,9 +19,6 @@ class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
     audio_output: int | None = None
 
 
-CONFIGURED = "config"
-
-
 def configured_prices(price: PriceSettings) -> UnitPrices:
     """Return the prices that the operator's file states."""
     return msgspec.convert(price, UnitPrices, from_attributes=True)

@@ -116,18 +116,15 @@ class Inbound:
 
         A piece that is still waiting when the answer has ended, such as a comment, is dropped.
         """
-        if self._flow.write_paused and not self.gone:
-            await self._flow.drain()
-        if not self.gone and not self.response_complete:
-            self._begun = True
-            self._transport.write(self._taken_head() + self._framed(data))
+        await self.drain()
+        self.push(data)
 
     def push(self, data: bytes) -> bool:
         """Send a piece at once; False when the client reads slower, so that `drain` should be awaited before more."""
         if self.gone or self.response_complete:
             return True
         self._begun = True
-        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        framed = self._framed(data)
         self._transport.write(framed if self._head is None else self._taken_head() + framed)
         return not self._flow.write_paused
 

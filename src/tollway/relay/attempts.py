@@ -7,9 +7,6 @@ import msgspec
 from tollway.catalog.records import Target
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 
-FALLBACK_STATUSES = frozenset({401, 403, 404, 408, 409, 429})
-"""Answers below 500 that say something about this provider rather than about the request: another may do better."""
-
 REQUEST_STATUSES = frozenset({400, 413, 415, 422})
 """Answers that say the request itself is wrong: every provider would say so, and the client must mend it."""
 
