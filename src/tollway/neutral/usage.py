@@ -6,16 +6,24 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of tokens, each in one unit only. None is "not reported", which is never the same as zero."""
+    """Counts, each thing in one unit only. None is "not reported", which is never the same as zero."""
 
     input: int | None = None
-    """Fresh input: neither read from a cache nor audio."""
+    """Fresh input: neither read from a cache, nor written to one, nor audio."""
     cached_input: int | None = None
     output: int | None = None
     """Visible output: neither reasoning nor audio."""
     reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
+    cache_write_5m: int | None = None
+    """Input that was written to a cache which keeps it for minutes; so too where nobody says for how long."""
+    cache_write_1h: int | None = None
+    """Input that was written to a cache which keeps it for an hour."""
+    images: int | None = None
+    """Pictures that were made, by piece."""
+    calls: int | None = None
+    """Requests that a provider charges by piece."""
 
 
 class Basis(StrEnum):

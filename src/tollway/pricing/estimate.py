@@ -8,6 +8,7 @@ from tollway.catalog.records import PriceCard
 from tollway.money import PPM, divide_up
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
+from tollway.pricing.charge import PriceTerms, base_nanos
 
 BYTES_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text: "1 token is about 4 characters" (help.openai.com, "What are tokens and how
@@ -60,21 +61,22 @@ def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
     return peek.body_bytes if context is None else min(peek.body_bytes, context)
 
 
-def worst_case_nanos(peek: Peek, cards: Iterable[PriceCard], limits: TokenLimits, *, fee_ppm: int) -> int:
-    """Return the most that the request can cost at any of `cards`, fee included, in whole nano-units.
+def worst_case_nanos(peek: Peek, cards: Iterable[tuple[PriceCard, PriceTerms]], limits: TokenLimits) -> int:
+    """Return the most that the request can cost at any of `cards` on its terms, fee included.
 
-    All input at the dearest price of any input unit, all output at the dearest of any output unit; rounded as
-    `charge_for` rounds, so that no charge within the bounds exceeds it. Without cards: 0.
+    In whole nano-units of the account's currency. All input at the dearest price of any input unit, all output at the
+    dearest of any output unit; rounded as `charge_for` rounds, so that no charge within the bounds exceeds it. Without
+    cards: 0.
     """
     tokens_in = input_tokens_bound(peek, limits)
     tokens_out = output_limit(peek, limits).tokens * peek.choices
     dearest = 0
-    for card in cards:
+    for card, terms in cards:
         price_in = max(card.input, card.cached_input or 0, card.audio_input or 0)
         price_out = max(card.output, card.reasoning or 0, card.audio_output or 0)
-        dearest = max(dearest, tokens_in * price_in + tokens_out * price_out)
-    base = divide_up(dearest, PPM)
-    return base + divide_up(base * fee_ppm, PPM)
+        base = base_nanos(tokens_in * price_in + tokens_out * price_out, terms)
+        dearest = max(dearest, base + divide_up(base * terms.fee_ppm, PPM))
+    return dearest
 
 
 def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:

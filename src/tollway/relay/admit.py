@@ -14,6 +14,7 @@ from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.money import render_amount
 from tollway.neutral.peek import Peek
+from tollway.pricing.charge import PriceTerms
 from tollway.pricing.estimate import TokenLimits, worst_case_nanos
 from tollway.relay.arrival import Arrival
 from tollway.relay.ports import Books, KeyDirectory, Models
@@ -71,8 +72,8 @@ class Admission:
 
     def _worst_case_nanos(self, peek: Peek, model: Model, targets: tuple[Target, ...]) -> int:
         limits = TokenLimits(context_tokens=model.context_tokens, output_tokens_max=model.output_tokens_max)
-        cards = [target.card for target in targets if target.card is not None]
-        return worst_case_nanos(peek, cards, limits, fee_ppm=self._terms.fee_ppm)
+        terms = PriceTerms(fee_ppm=self._terms.fee_ppm)
+        return worst_case_nanos(peek, [(target.card, terms) for target in targets if target.card is not None], limits)
 
     def _hold(self, arrival: Arrival, model_asked: str, amount_nanos: int) -> Hold:
         terms = self._terms

@@ -7,7 +7,7 @@ from tollway.catalog.records import Target
 from tollway.dialects.record import CostFields
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
-from tollway.pricing.charge import charge_for
+from tollway.pricing.charge import PriceTerms, charge_for
 from tollway.relay.admit import Admitted
 
 STATUS_CLIENT_GONE = 499
@@ -39,7 +39,7 @@ def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine
     card = None if target is None else target.card
     base = fee = 0
     if card is not None and ending.basis is not Basis.UNKNOWN:
-        charge = charge_for(ending.usage, card, fee_ppm=fee_ppm, basis=ending.basis)
+        charge = charge_for(ending.usage, card, terms=PriceTerms(fee_ppm=fee_ppm), basis=ending.basis)
         base, fee = charge.base_nanos, charge.fee_nanos
     return ExchangeLine(
         exchange_id=hold.exchange_id,

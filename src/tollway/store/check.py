@@ -11,7 +11,7 @@ from tollway.ids import ACCOUNT, CARD, EXCHANGE, TRANSFER, render_id
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.ledger.records import FUNDING, AccountState, LedgerReport, TransferKind, account_leg
 from tollway.neutral.usage import Basis
-from tollway.pricing.charge import charge_for
+from tollway.pricing.charge import PriceTerms, charge_for
 from tollway.store.rows import fields_of, read_line
 from tollway.store.tables import accounts, exchanges, holds, keys, leases, price_cards, purses, transfers, workers
 
@@ -137,7 +137,7 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
         card = cards[line.card_id]
         if (card.provider, card.model) != (line.provider, line.model_routed):
             yield f"exchange {name} was charged by the price card of another model"
-        due = charge_for(line.usage, card, fee_ppm=line.fee_ppm, basis=line.basis)
+        due = charge_for(line.usage, card, terms=PriceTerms(fee_ppm=line.fee_ppm), basis=line.basis)
         if due.base_nanos != line.base_nanos:
             yield (
                 f"exchange {name} has a base of {line.base_nanos} nano-units, "

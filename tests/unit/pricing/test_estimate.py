@@ -6,6 +6,7 @@ import pytest
 from tollway.catalog.records import PriceCard
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
+from tollway.pricing.charge import PriceTerms
 from tollway.pricing.estimate import (
     MEDIA_PART_TOKENS,
     OUTPUT_TOKENS_ASSUMED,
@@ -69,14 +70,23 @@ def test_the_worst_case_is_the_dearest_target_with_every_choice_and_the_fee() ->
     cheap = msgspec.structs.replace(CARD, id=2, input=1, output=1)
     asked = peek(output_tokens_max=100, choices=3)
     base = 1000 * 2 + 300 * 8
-    assert worst_case_nanos(asked, (CARD,), UNKNOWN, fee_ppm=0) == base
-    assert worst_case_nanos(asked, (cheap, CARD), UNKNOWN, fee_ppm=100_000) == base + base // 10
-    assert worst_case_nanos(asked, (), UNKNOWN, fee_ppm=100_000) == 0
+    fee = PriceTerms(fee_ppm=100_000)
+    assert worst_case_nanos(asked, [(CARD, PriceTerms())], UNKNOWN) == base
+    assert worst_case_nanos(asked, [(cheap, fee), (CARD, fee)], UNKNOWN) == base + base // 10
+    assert worst_case_nanos(asked, [], UNKNOWN) == 0
+
+
+def test_the_dearest_target_is_so_on_its_own_terms() -> None:
+    asked = peek(output_tokens_max=100)
+    foreign = (msgspec.structs.replace(CARD, id=2, currency="CNY"), PriceTerms(rate_nanos=140_000_000))
+    marked_up = (CARD, PriceTerms(price_ppm=1_500_000))
+    assert worst_case_nanos(asked, [foreign, marked_up], UNKNOWN) == (1000 * 2 + 100 * 8) * 3 // 2
+    assert worst_case_nanos(asked, [foreign], UNKNOWN) == (1000 * 2 + 100 * 8) * 14 // 100
 
 
 def test_the_dearest_unit_of_each_side_counts() -> None:
     dear = msgspec.structs.replace(CARD, audio_input=9_000_000, audio_output=20_000_000, reasoning=10_000_000)
-    assert worst_case_nanos(peek(output_tokens_max=100), (dear,), UNKNOWN, fee_ppm=0) == 1000 * 9 + 100 * 20
+    assert worst_case_nanos(peek(output_tokens_max=100), [(dear, PriceTerms())], UNKNOWN) == 1000 * 9 + 100 * 20
 
 
 def test_an_estimate_follows_from_bytes_and_events() -> None:
