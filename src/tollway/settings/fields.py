@@ -1,10 +1,12 @@
 """The kinds of values that settings hold, each with the sentence said when one is wrong. Knows no setting by name."""
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NamedTuple, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from msgspec import Meta
 
@@ -110,6 +112,20 @@ def _read_secret(value: object, reading: Reading) -> object:
         raise FieldError(str(error)) from None
 
 
+def _read_timezone(value: object) -> str:
+    wanted = 'the name of a timezone such as "Asia/Shanghai"'
+    if not isinstance(value, str):
+        raise FieldError(f"must be {wanted}, not {_show(value)}")
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the last two: a name that is a path, or a folder
+        known = {name.lower(): name for name in available_timezones()}
+        close = difflib.get_close_matches(value.lower(), known, n=3)
+        hint = f"; did you mean {' or '.join(known[name] for name in close)}?" if close else ""
+        raise FieldError(f"must be {wanted}, not {_show(value)}{hint}") from None
+    return value
+
+
 def _read_networks(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {_show(value)}')
@@ -149,6 +165,8 @@ Price = Annotated[int, Rule(_read_price)]
 """Whole nano-units of currency per million tokens."""
 Fee = Annotated[int, Rule(_read_fee)]
 """Parts per million."""
+Timezone = Annotated[str, Rule(_read_timezone)]
+"""A name of the IANA time zone database."""
 SecretReference = FileRule(_read_secret)
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 PositiveInt = Annotated[int, Meta(ge=1, le=2**53)]

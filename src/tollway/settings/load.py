@@ -10,7 +10,6 @@ from tollway.errors import SetupError
 from tollway.settings.fields import Reading
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.records import (
-    BillingSettings,
     LocalModelSettings,
     ModelSettings,
     ProviderSettings,
@@ -136,8 +135,6 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
     billing = settings.billing
     if billing.currency not in CURRENCIES:
         mistakes.add("[billing]: currency", f"every currency but {', '.join(CURRENCIES)} {LATER}")
-    if billing.timezone != BillingSettings().timezone:
-        mistakes.add("[billing]: timezone", 'the daily and monthly caps that it is for come later; write "UTC"')
 
 
 def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistakes) -> None:

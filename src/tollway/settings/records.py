@@ -21,6 +21,7 @@ from tollway.settings.fields import (
     RoutedModel,
     Seconds,
     SecretReference,
+    Timezone,
 )
 from tollway.settings.secret import Secret
 
@@ -90,7 +91,8 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     platform_fee_ppm: Fee = msgspec.field(default=0, name="platform_fee")
     """Parts per million of the base cost; written as ``"10%"``."""
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
+    """In whose days and months caps are counted."""
 
 
 class LocalModelSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -197,7 +197,9 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
         ('[shared]\nredis_url = "redis://x"', "[shared]: redis_url: sharing between hosts comes with a later version"),
         ('[brand]\npreset = "other"', "[brand]: preset: "),
         ('[billing]\ncurrency = "EUR"', "[billing]: currency: every currency but USD"),
-        ('[billing]\ntimezone = "Europe/Paris"', "[billing]: timezone: "),
+        ("[billing]\ntimezone = 8", "[billing]: timezone: must be the name of a timezone such as"),
+        ('[billing]\ntimezone = "Europe"', "[billing]: timezone: must be the name of a timezone such as"),
+        ('[billing]\ntimezone = "/etc/localtime"', "[billing]: timezone: must be the name of a timezone such as"),
         ("[server]\nshutdown_grace_s = nan", "[server]: shutdown_grace_s: must be a number"),
         ("server = 5", "[server]: must be a table with host"),
         ("providers = 5", "[[providers]]: must be a list of tables"),
@@ -213,6 +215,17 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
 def test_one_mistake_is_one_line(write: Write, text: str, place: str) -> None:
     (said,) = mistakes(write(text))
     assert said.startswith(place)
+
+
+def test_caps_may_be_counted_in_any_timezone(write: Write) -> None:
+    assert load_settings(write('[billing]\ntimezone = "Asia/Shanghai"')).billing.timezone == "Asia/Shanghai"
+
+
+@pytest.mark.parametrize(("wrong", "close"), [("Asia/Shangai", "Asia/Shanghai"), ("utc", "UTC")])
+def test_a_timezone_that_does_not_exist_is_told_the_close_ones(write: Write, wrong: str, close: str) -> None:
+    (said,) = mistakes(write(f'[billing]\ntimezone = "{wrong}"'))
+    assert said.startswith("[billing]: timezone: must be the name of a timezone")
+    assert close in said.partition("did you mean ")[2]
 
 
 PROVIDER = '[[providers]]\nname = "a"\npreset = "p"\n'
