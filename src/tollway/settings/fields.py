@@ -90,6 +90,16 @@ def _read_price(value: object) -> int:
     return nanos
 
 
+def _read_money(value: object) -> int:
+    try:
+        nanos = parse_amount(_read_amount_text(value))
+    except AmountError as error:
+        raise FieldError(str(error)) from None
+    if nanos <= 0:
+        raise FieldError("must be above zero")
+    return nanos
+
+
 def _read_fee(value: object) -> int:
     if not isinstance(value, str):
         raise FieldError(f'must be a rate as text such as "10%", not {_show(value)}')
@@ -159,10 +169,14 @@ RoutedModel = Annotated[
 KeyPrefix = Annotated[
     str, text_rule(r"[A-Za-z][A-Za-z0-9_-]{0,15}", "1 to 16 letters, digits, dashes, starting with a letter")
 ]
+PageUrl = Annotated[str, text_rule(r"https?://[^\s/?#]+\S{0,2000}", "the whole URL of a page, with https://")]
+"""Where a browser is sent."""
 HeaderPrefix = Annotated[str, text_rule(r"x-[a-z0-9]+(-[a-z0-9]+)*", "a header name in lower case that starts with x-")]
 Networks = Annotated[tuple[str, ...], Rule(_read_networks)]
 Price = Annotated[int, Rule(_read_price)]
 """Whole nano-units of currency per million tokens."""
+Money = Annotated[int, Rule(_read_money)]
+"""Whole nano-units of the deployment's currency, above zero."""
 Fee = Annotated[int, Rule(_read_fee)]
 """Parts per million."""
 Timezone = Annotated[str, Rule(_read_timezone)]

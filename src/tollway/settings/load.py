@@ -2,7 +2,9 @@
 
 import tomllib
 from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,6 +14,7 @@ from tollway.settings.mistakes import Mistakes
 from tollway.settings.records import (
     LocalModelSettings,
     ModelSettings,
+    PaymentSettings,
     ProviderSettings,
     Settings,
     StoreSettings,
@@ -92,6 +95,7 @@ def _parse(path: Path) -> dict[str, object]:
 def _check(settings: Settings, reading: Reading) -> None:
     mistakes = reading.mistakes
     _check_not_yet(settings, mistakes)
+    _check_payments(settings.payments, mistakes)
     _check_unique("[[providers]]", "name", [provider.name for provider in settings.providers], mistakes)
     _check_unique("[[models]]", "id", [model.id for model in settings.models], mistakes)
     names = {provider.name for provider in settings.providers}
@@ -143,6 +147,47 @@ def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistake
         if value and first.setdefault(value, number) != number:
             where = entry_place(place, number, {key: value})
             mistakes.add(f"{where}: {key}", f"is already the {key} of {place} {first[value]}; each needs its own")
+
+
+def _check_payments(payments: PaymentSettings, mistakes: Mistakes) -> None:
+    key, signing = payments.stripe_secret_key, payments.stripe_webhook_secret
+    for place, secret, starts in (
+        ("stripe_secret_key", key, ("sk_", "rk_")),
+        ("stripe_webhook_secret", signing, ("whsec_",)),
+    ):
+        # An empty one was left unread. What a wrong one is, is not said: it may be another secret.
+        if secret is not None and secret.reveal() and not secret.reveal().startswith(starts):
+            mistakes.add(f"[payments]: {place}", f"is none of Stripe's: it begins with {' or '.join(starts)}")
+    if key is not None and signing is None:
+        mistakes.add(
+            "[payments]: stripe_webhook_secret",
+            "is missing: without it anyone could say that a payment was made; Stripe shows it beside the webhook endpoint",
+        )
+    if signing is not None and key is None:
+        mistakes.add("[payments]: stripe_secret_key", "is missing: the webhook secret alone can start no payment")
+    if key is not None and payments.success_url is None:
+        mistakes.add("[payments]: success_url", "is missing: the page that a browser is sent to after a payment")
+    if payments.api_base is not None and not _may_stand_in(payments.api_base):
+        mistakes.add("[payments]: api_base", "must begin with https://, or with http:// and a loopback address")
+    if payments.amount_min > payments.amount_max:
+        mistakes.add("[payments]: amount_min", "is more than amount_max")
+
+
+def _may_stand_in(api_base: str) -> bool:
+    """Tell whether the secret key may be sent there: encrypted, or not leaving this machine."""
+    try:
+        parts = urlsplit(api_base)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.query or parts.fragment:
+        return False
+    if parts.scheme == "https":
+        return True
+    try:
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
 
 
 def _check_provider(provider: ProviderSettings, place: str, folder: Path, mistakes: Mistakes) -> None:

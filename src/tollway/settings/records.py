@@ -9,13 +9,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from tollway.money import NANOS_PER_UNIT
 from tollway.settings.fields import (
     Fee,
     HeaderPrefix,
     KeyPrefix,
     ModelId,
+    Money,
     Name,
     Networks,
+    PageUrl,
     PositiveInt,
     Price,
     RoutedModel,
@@ -95,6 +98,23 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In whose days and months caps are counted."""
 
 
+class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[payments]`: how accounts top up by themselves, through Stripe; without a key, only the operator credits."""
+
+    stripe_secret_key: Annotated[Secret, SecretReference] | None = None
+    stripe_webhook_secret: Annotated[Secret, SecretReference] | None = None
+    """What Stripe signs its events with; required with the key, for an event that is not verified is a stranger's."""
+    success_url: PageUrl | None = None
+    """Where the browser goes after a payment; required with the key."""
+    cancel_url: PageUrl | None = None
+    """Where it goes when the person turns back; None takes the success URL."""
+    api_base: str | None = None
+    """Of a stand-in for Stripe: https, or http on loopback; None is Stripe."""
+    amount_min: Money = NANOS_PER_UNIT
+    amount_max: Money = 10_000 * NANOS_PER_UNIT
+    """Of one top-up: what people may be charged by a slip of the pen."""
+
+
 class LocalModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[local_model]`: the small model that needs no key."""
 
@@ -168,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shared: SharedSettings = SharedSettings()
     brand: BrandSettings = BrandSettings()
     billing: BillingSettings = BillingSettings()
+    payments: PaymentSettings = PaymentSettings()
     local_model: LocalModelSettings = LocalModelSettings()
     providers: tuple[ProviderSettings, ...] = ()
     models: tuple[ModelSettings, ...] = ()

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tollway.catalog.presets import LOCAL_PRESET, preset_names, read_preset
+from tollway.money import render_amount
 from tollway.settings import Settings
 from tollway.settings.tables import kinds_of
 
@@ -37,6 +38,8 @@ def test_every_setting_is_documented_with_its_default(table: str, key: str, fiel
         assert f'"{info.default}"' in default
     elif isinstance(info.default, bool):
         assert str(info.default).lower() in default
+    elif key in {"amount_min", "amount_max"}:
+        assert f'"{render_amount(info.default)}"' in default
     elif isinstance(info.default, int | float) and field != "platform_fee_ppm":
         assert f"`{info.default}`" in default
 
