@@ -104,12 +104,15 @@ class Stream(Protocol):
 
     @property
     def delivered_events(self) -> int:
-        """Events with text of the model in what `feed`, `close`, `end` and `break_off` returned."""
+        """Events in which the model wrote something, of what was fed. Cheap: it is asked after every piece."""
         ...
 
     @property
     def delivered_text_bytes(self) -> int:
-        """UTF-8 bytes of text of the model in what was returned, for the estimate of a stream without usage."""
+        """UTF-8 bytes of all that the model wrote, reasoning and tool calls included, of what was fed. Cheap as well.
+
+        What it counts and has not been returned yet is returned by `end`, `break_off` or `cut`.
+        """
         ...
 
     def feed(self, data: bytes) -> bytes:
@@ -126,6 +129,14 @@ class Stream(Protocol):
 
     def break_off(self, error: bytes, costs: CostFields | None, usage: Usage | None) -> bytes:
         """Return the end of a stream that broke, given the body of `render_error`."""
+        ...
+
+    def cut(self, error: bytes, costs: CostFields | None, estimate: Usage | None) -> bytes:
+        """Return the end of a stream that we stop because its money has run out, given the body of `render_error`.
+
+        Each choice that has not finished ends as at its output limit; usage and costs stand as in `end`; the error
+        comes last.
+        """
         ...
 
 

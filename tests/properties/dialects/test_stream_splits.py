@@ -1,12 +1,14 @@
 """However a stream is split, the client receives the same; and a stream that was cut off never looks finished."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.unit.dialects.chunks import COSTS, DONE, ERROR, ESTIMATE, chunk, event, payloads, usage_chunk
+from tollway.dialects.openai_chat.chunk import read_chunk
 from tollway.dialects.openai_chat.stream import ChatStream
 
 TEXTS = st.text(max_size=5)
@@ -80,6 +82,22 @@ def test_every_end_is_either_finished_or_says_that_it_is_not(stream: bytes, aske
         last = shown[-1]
         assert isinstance(last, dict)
         assert set(last) == {"error", "usage"}
+
+
+@given(STREAMS, st.booleans(), st.integers(1, 2))
+def test_a_stream_that_is_cut_loses_no_text_and_ends_every_choice(stream: bytes, asked: bool, choices: int) -> None:
+    pipe = ChatStream(usage_asked=asked, choices=choices)
+    out = pipe.feed(stream)
+    assume(pipe.failure is None and not pipe.finished)
+    *shown, error, done = payloads(out + pipe.cut(ERROR, COSTS, ESTIMATE))
+    assert done == "[DONE]"
+    assert isinstance(error, dict)
+    assert set(error) == {"error"}
+    assert "[DONE]" not in shown
+    read = [read_chunk(json.dumps(each).encode()) for each in shown]
+    assert sum(each.text_bytes for each in read) == pipe.delivered_text_bytes
+    assert {index for each in read for index in each.finished} >= set(range(choices))
+    assert len([each for each in shown if "total_cost_usd" in str(each)]) == 1
 
 
 @given(st.lists(ORDINARY, max_size=6), st.integers(0, 900))

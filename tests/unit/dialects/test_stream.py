@@ -1,5 +1,6 @@
 """The pipe of a streamed answer: what passes, what waits, how it ends."""
 
+import json
 from typing import Any
 
 import pytest
@@ -89,7 +90,14 @@ def test_what_waits_at_the_start_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         ({"reasoning_content": "ab"}, 2),
         ({"reasoning": "ab"}, 2),
         ({"refusal": "ab"}, 2),
-        ({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{"}}]}, 1),
+        ({"reasoning": "ab", "reasoning_content": "ab"}, 2),
+        ({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "find", "arguments": ""}}]}, 4),
+        ({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}, 2),
+        ({"tool_calls": [{"index": 0, "type": "custom", "custom": {"name": "f", "input": "ab"}}]}, 3),
+        ({"tool_calls": [{"index": "0", "function": {"name": "f", "arguments": {"text": "ab"}}}]}, 3),
+        ({"function_call": {"name": "f", "arguments": "{"}}, 2),
+        ({"audio": {"id": "a", "data": "UklGRg==", "transcript": "ab"}}, 2),
+        ({"audio": {"transcript": "ab"}, "content": {"text": "c"}}, 3),
         ({"content": [{"type": "text", "text": "abc"}]}, 3),
         ({"content": {"text": "abc"}}, 3),
     ],
@@ -453,6 +461,76 @@ def test_a_name_that_is_not_utf8_is_junk_before_it_can_break_the_end(place: byte
     broken = list(payloads(pipe.break_off(ERROR, COSTS, ESTIMATE)))[-1]
     assert isinstance(broken, dict)
     assert set(broken) == {"error", "usage"}
+
+
+# -- how it is cut for lack of money
+
+
+def length(index: int = 0, **more: object) -> dict[str, object]:
+    return {**ID, "choices": [{"index": index, "delta": {"content": ""}, "finish_reason": "length"}], **more}
+
+
+BROKEN = {"error": json.loads(ERROR)["error"]}
+
+
+def test_a_stream_whose_money_ran_out_ends_as_at_its_limit_and_then_says_why() -> None:
+    pipe = started()
+    pipe.feed(HI[:9])
+    out = pipe.cut(ERROR, COSTS, ESTIMATE)
+    assert list(payloads(out)) == [length(usage=ESTIMATED), BROKEN, "[DONE]"]
+
+
+def test_a_cut_stream_shows_usage_and_cost_as_the_client_asked_for_them() -> None:
+    pipe = started(usage_asked=True)
+    cut = list(payloads(pipe.cut(ERROR, COSTS, ESTIMATE)))
+    assert cut == [length(), {**ID, "choices": [], "usage": ESTIMATED}, BROKEN, "[DONE]"]
+
+
+@pytest.mark.parametrize("usage_asked", [True, False])
+def test_without_cost_fields_a_cut_stream_shows_no_usage_of_ours(usage_asked: bool) -> None:
+    pipe = started(usage_asked=usage_asked)
+    assert list(payloads(pipe.cut(ERROR, None, ESTIMATE))) == [length(), BROKEN, "[DONE]"]
+
+
+@pytest.mark.parametrize("usage_asked", [True, False])
+def test_a_cut_stream_shows_the_usage_that_was_reported_until_then_once(usage_asked: bool) -> None:
+    pipe = started(usage_asked=usage_asked)
+    pipe.feed(chunk({"content": "x"}, usage={"prompt_tokens": 3, "completion_tokens": 0}))
+    pipe.feed(usage_chunk())
+    shown = [each for each in payloads(pipe.cut(ERROR, COSTS, ESTIMATE)) if "usage" in str(each)]
+    assert [each["usage"] for each in shown if isinstance(each, dict)] == [{**USAGE, **COST_VALUES}]
+
+
+@pytest.mark.parametrize("usage_asked", [True, False])
+def test_of_several_choices_only_those_are_cut_that_have_not_finished(usage_asked: bool) -> None:
+    pipe = started(choices=3, usage_asked=usage_asked)
+    end = chunk({"content": "!"}, finish="stop", index=1)
+    assert pipe.feed(end) == b""
+    out = pipe.cut(ERROR, COSTS, ESTIMATE)
+    assert out.startswith(end)
+    first, second, *last = list(payloads(out))[1:-2]
+    if usage_asked:
+        assert [first, second, *last] == [length(0), length(2), {**ID, "choices": [], "usage": ESTIMATED}]
+    else:
+        assert [first, second] == [length(0), length(2, usage=ESTIMATED)]
+        assert not last
+
+
+def test_a_choice_that_finished_keeps_its_reason_when_its_stream_is_cut() -> None:
+    pipe = started()
+    pipe.feed(STOP + DONE)
+    last, *rest = payloads(pipe.cut(ERROR, COSTS, ESTIMATE))
+    assert isinstance(last, dict)
+    assert (last["choices"][0]["finish_reason"], last["usage"]) == ("stop", ESTIMATED)
+    assert rest == [BROKEN, "[DONE]"]
+
+
+def test_a_stream_that_is_cut_before_its_first_text_shows_what_was_withheld() -> None:
+    pipe = ChatStream(usage_asked=False)
+    pipe.feed(ROLE)
+    assert pipe.cut(ERROR, None, None).startswith(ROLE)
+    empty = list(payloads(ChatStream(usage_asked=False).cut(ERROR, COSTS, ESTIMATE)))
+    assert empty[0] == length(id="", created=0, model="", usage=ESTIMATED)
 
 
 # -- the door

@@ -152,8 +152,11 @@ def without_finish(payload: bytes) -> bytes | None:
     return _ENCODE(fields)
 
 
-def new_chunk(seen: bytes | None, choices: bytes, usage: bytes) -> bytes:
-    """Return a chunk of ours with these choices and this usage, otherwise like the chunk `seen` last."""
+def new_chunk(seen: bytes | None, choices: bytes, usage: bytes | None) -> bytes:
+    """Return a chunk of ours with these choices and this usage if any, otherwise like the chunk `seen` last."""
     like = {} if seen is None else _FIELDS.decode(seen)
     fields = {name: like.get(name, _DEFAULTS.get(name)) for name in _KEPT if name in like or name in _DEFAULTS}
-    return _ENCODE({**fields, "choices": Raw(choices), "usage": Raw(usage)})
+    fields["choices"] = Raw(choices)
+    if usage is not None:
+        fields["usage"] = Raw(usage)
+    return _ENCODE(fields)

@@ -39,6 +39,7 @@ DONE = b"[DONE]"
 DONE_EVENT = b"data: [DONE]\n\n"
 
 _LAST_CHOICE = b'[{"index":0,"delta":{"content":""},"finish_reason":null}]'
+_CUT_CHOICE = b'[{"index":%d,"delta":{"content":""},"finish_reason":"length"}]'
 
 _Kind = Literal["choice", "usage", "other", "done"]
 
@@ -153,6 +154,23 @@ class ChatStream:
         if not self._done:
             tail.append(DONE_EVENT)
         return lead + b"".join(tail)
+
+    def cut(self, error: bytes, costs: CostFields | None, estimate: Usage | None) -> bytes:
+        """Return the end of a stream that we stop for lack of money: as at an output limit, and then the error.
+
+        The end is the one that a provider sends whose limit was reached, so all that `end` does is done here. The
+        error stands before `[DONE]`, where every client still reads; it carries no usage, which was shown.
+        """
+        shown_anew = ("done",) if costs is None else ("done", "usage")
+        self._held = [held for held in self._held if held[0] not in shown_anew]
+        freed = [self._release_lead()]
+        for index in range(self._choices):
+            if not (self._done or index in self._finished_choices):
+                chunk = new_chunk(self._last_choice, _CUT_CHOICE % index, None)
+                freed.append(self._take_data(b"data: %b\n\n" % chunk, chunk))
+        self._done = True
+        freed += (self.end(costs, estimate), b"data: %b\n\n" % error, DONE_EVENT)
+        return b"".join(freed)
 
     def break_off(self, error: bytes, costs: CostFields | None, usage: Usage | None) -> bytes:
         """Return the honest end of a stream that broke: what text is withheld, then an error event, and no `[DONE]`.

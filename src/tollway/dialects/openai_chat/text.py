@@ -7,11 +7,20 @@ from msgspec import Raw, Struct
 
 
 class _Function(Struct, gc=False):
+    name: str | None = None
     arguments: str | None = None
+    input: str | None = None
+    """What a custom tool gets instead of arguments."""
 
 
 class _ToolCall(Struct, gc=False):
     function: _Function | None = None
+    custom: _Function | None = None
+
+
+class _Audio(Struct, gc=False):
+    transcript: str | None = None
+    """The sound itself is not counted: its bytes say nothing of its tokens."""
 
 
 class Written(Struct, gc=False):
@@ -24,15 +33,16 @@ class Written(Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
+    audio: _Audio | None = None
 
 
 _ANY = msgspec.json.Decoder()
-_TEXT_KEYS = ("content", "text", "thinking", "refusal", "arguments")
-_NESTED_KEYS = ("tool_calls", "function", "function_call")
+_TEXT_KEYS = ("content", "text", "thinking", "refusal", "name", "arguments", "input", "transcript")
+_NESTED_KEYS = ("tool_calls", "function", "custom", "function_call", "audio")
 
 
 def written_bytes(written: Written) -> int:
-    """Return the UTF-8 bytes of content, reasoning, refusal and arguments of tool calls."""
+    """Return the UTF-8 bytes of content, reasoning, refusal, spoken words, and names and arguments of tool calls."""
     content = written.content
     count = 0
     if content:
@@ -45,11 +55,16 @@ def written_bytes(written: Written) -> int:
         count += _utf8(written.refusal)
     if written.tool_calls:
         for call in written.tool_calls:
-            if call.function is not None and call.function.arguments:
-                count += _utf8(call.function.arguments)
-    if written.function_call is not None and written.function_call.arguments:
-        count += _utf8(written.function_call.arguments)
-    return count
+            count += _called_bytes(call.function) + _called_bytes(call.custom)
+    if written.audio is not None and written.audio.transcript:
+        count += _utf8(written.audio.transcript)
+    return count + _called_bytes(written.function_call)
+
+
+def _called_bytes(function: _Function | None) -> int:
+    if function is None:
+        return 0
+    return _utf8(function.name or "") + _utf8(function.arguments or "") + _utf8(function.input or "")
 
 
 def loose_bytes(value: object) -> int:
