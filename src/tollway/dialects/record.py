@@ -30,6 +30,11 @@ class RequestEdits(msgspec.Struct, frozen=True, kw_only=True):
     """The provider reports the usage of a stream only when asked."""
     renames: Mapping[str, str] = {}
     """Top-level fields that the provider calls by another name."""
+    output_tokens_max: int | None = None
+    """The limit on the output of one choice that the money covers; it takes the place of a higher one of the client's.
+    None leaves the client's own."""
+    output_tokens_name: str = "max_tokens"
+    """How the limit is called where the client gave none."""
 
 
 class PatchedRequest(msgspec.Struct, frozen=True):

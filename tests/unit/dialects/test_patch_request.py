@@ -98,3 +98,70 @@ def test_a_rename_never_makes_a_key_stand_twice() -> None:
     with pytest.raises(Refusal) as caught:
         patch(body, renames={"max_completion_tokens": "max_tokens"})
     assert caught.value.param == "max_completion_tokens"
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("given", [b"1000", b"null", b"513"])
+def test_the_limit_that_the_client_gave_is_lowered_in_its_place(name: str, given: bytes) -> None:
+    body = PLAIN.replace(b'"x": 1e2', b'"%b" : %b, "x":{"%b":9999}' % (name.encode(), given, name.encode()))
+    patched = patch(body, output_tokens_max=512)
+    assert patched.body == body.replace(b'" : %b,' % given, b'" : 512,')
+    assert patched.lane is Lane.PATCHED
+
+
+def test_a_limit_is_never_raised() -> None:
+    body = b'{"model":"m","messages":[{}],"max_tokens":512}'
+    assert patch(body, output_tokens_max=512).body is body
+    both = b'{"model":"m","messages":[{}],"max_tokens":5,"max_completion_tokens":900}'
+    assert patch(both, output_tokens_max=512).body == both.replace(b"900", b"512")
+    one_null = b'{"model":"m","messages":[{}],"max_tokens":null,"max_completion_tokens":5}'
+    assert patch(one_null, output_tokens_max=512).body is one_null
+
+
+@pytest.mark.parametrize("filler", [b"1", b'"' + b"x" * SMALL_BYTES_MAX + b'"'])
+def test_a_limit_is_added_where_the_client_gave_none(filler: bytes) -> None:
+    body = PLAIN.replace(b"1e2", filler)
+    patched = patch(body, output_tokens_max=512)
+    assert patched.body == body.replace(b" }\n", b',"max_tokens":512 }\n')
+    assert patched.lane is Lane.PATCHED
+    all_edits = patch(
+        body,
+        model_routed="o",
+        usage_wanted=True,
+        output_tokens_max=512,
+        output_tokens_name="max_completion_tokens",
+    )
+    assert all_edits.body == body.replace(b'"model" : "m"', b'"model" : "o"').replace(
+        b" }\n", b',"stream_options":{"include_usage":true},"max_completion_tokens":512 }\n'
+    )
+
+
+def test_a_lowered_limit_takes_the_name_that_the_provider_knows() -> None:
+    renames = {"max_completion_tokens": "max_tokens"}
+    body = b'{"max_completion_tokens":900,"model":"m","messages":[{}]}'
+    assert patch(body, renames=renames, output_tokens_max=512).body == (
+        b'{"max_tokens":512,"model":"m","messages":[{}]}'
+    )
+    absent = b'{"model":"m","messages":[{}]}'
+    named = patch(absent, renames=renames, output_tokens_max=512, output_tokens_name="max_completion_tokens")
+    assert named.body == b'{"model":"m","messages":[{}],"max_tokens":512}'
+
+
+def test_a_limit_that_is_added_never_makes_a_key_stand_twice() -> None:
+    body = b'{"model":"m","messages":[{}],"max_output":5}'
+    with pytest.raises(Refusal) as caught:
+        patch(body, renames={"max_tokens": "max_output"}, output_tokens_max=512)
+    assert caught.value.param == "max_tokens"
+
+
+def test_a_limit_spelled_twice_is_refused_before_it_could_be_lowered_once() -> None:
+    body = b'{"model":"m","messages":[{}],"max_tokens":5,"max\\u005ftokens":100000}'
+    with pytest.raises(Refusal) as caught:
+        patch(body, output_tokens_max=512)
+    assert (caught.value.code, caught.value.param) == ("invalid_request", "max_tokens")
+
+
+@pytest.mark.parametrize("filler", [b"1", b'"\\u00e4"'])
+def test_a_limit_spelled_with_an_escape_is_lowered(filler: bytes) -> None:
+    body = b'{"model":"m","messages":[{}],"x":%b,"max\\u005ftokens":100000}' % filler
+    assert patch(body, output_tokens_max=512).body == body.replace(b"100000", b"512")

@@ -3,6 +3,8 @@
 The body has been peeked at: it is a JSON object in which no key stands twice.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Raw
 
@@ -23,44 +25,87 @@ from tollway.neutral.peek import Peek
 
 _ENCODE = msgspec.json.Encoder().encode
 _OPTIONS = msgspec.json.Decoder(dict[str, Raw] | None)
+_LIMIT = msgspec.json.Decoder(int | None)
 _USAGE_WANTED = b'"include_usage":true'
 _OPTIONS_ADDED = b'"stream_options":{%b}' % _USAGE_WANTED
+_OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedRequest:
     """Return the body for the provider: the very bytes when nothing must change.
 
-    Raises Refusal when a rename meets a key that the body has already: one of the two would be lost.
+    Raises Refusal when a key of ours or a renamed one meets a key that the body has already: one of the two would be lost.
     """
     model_changes = edits.model_routed != peek.model_asked
     usage_added = edits.usage_wanted and peek.streamed and not peek.usage_asked
-    if not (model_changes or usage_added or edits.renames):
-        return PatchedRequest(body, Lane.VERBATIM)
-    if not edits.renames and len(body) <= SMALL_BYTES_MAX:
-        patched = _patch_small(body, peek.model_asked, edits.model_routed, usage_added=usage_added)
-        if patched is not None:
-            return PatchedRequest(patched, Lane.PATCHED)
+    limit = edits.output_tokens_max
+    if limit is None and not edits.renames:
+        if not (model_changes or usage_added):
+            return PatchedRequest(body, Lane.VERBATIM)
+        if len(body) <= SMALL_BYTES_MAX:
+            patched = _patch_small(body, peek.model_asked, edits.model_routed, usage_added=usage_added)
+            if patched is not None:
+                return PatchedRequest(patched, Lane.PATCHED)
     found = members(body)
-    spans: list[Span] = []
-    options: Member | None = None
-    for member in found:
-        if edits.renames and member.name in edits.renames:
-            new_name = edits.renames[member.name]
-            if any(other.name == new_name for other in found):
-                raise Refusal(
-                    "invalid_request",
-                    f"give `{member.name}` or `{new_name}`, not both: this provider knows only `{new_name}`",
-                    param=member.name,
-                )
-            spans.append((member.name_start, member.name_end, _ENCODE(new_name)))
-        if model_changes and member.name == "model":
-            spans.append((member.start, member.end, _ENCODE(edits.model_routed)))
-        elif usage_added and member.name == "stream_options":
-            options = member
-            spans.append((member.start, member.end, _with_usage(body[member.start : member.end])))
-    if usage_added and options is None:
-        spans.append(appended(body, _OPTIONS_ADDED))
+    by_name = {member.name: member for member in found}
+    spans = _renamed(found, edits.renames)
+    added: list[bytes] = []
+    if model_changes:
+        model = by_name["model"]
+        spans.append((model.start, model.end, _ENCODE(edits.model_routed)))
+    if usage_added:
+        options = by_name.get("stream_options")
+        if options is None:
+            added.append(_OPTIONS_ADDED)
+        else:
+            spans.append((options.start, options.end, _with_usage(body[options.start : options.end])))
+    if limit is not None:
+        given = [by_name[name] for name in _OUTPUT_LIMITS if name in by_name]
+        if given:
+            spans += _lowered(body, given, limit)
+        else:
+            added.append(b"%b:%d" % (_ENCODE(_name_of_limit(edits, by_name)), limit))
+    if added:
+        spans.append(appended(body, b",".join(added)))
+    spans.sort()
     return PatchedRequest(replace_spans(body, spans), Lane.PATCHED) if spans else PatchedRequest(body, Lane.VERBATIM)
+
+
+def _name_of_limit(edits: RequestEdits, by_name: Mapping[str, Member]) -> str:
+    name = edits.renames.get(edits.output_tokens_name, edits.output_tokens_name)
+    if name in by_name:
+        raise _both(edits.output_tokens_name, name)
+    return name
+
+
+def _renamed(found: list[Member], renames: Mapping[str, str]) -> list[Span]:
+    """Return the edits that give each key the name that the provider knows."""
+    spans: list[Span] = []
+    for member in found:
+        new_name = renames.get(member.name)
+        if new_name is None:
+            continue
+        if any(other.name == new_name for other in found):
+            raise _both(member.name, new_name)
+        spans.append((member.name_start, member.name_end, _ENCODE(new_name)))
+    return spans
+
+
+def _both(name: str, new_name: str) -> Refusal:
+    return Refusal(
+        "invalid_request",
+        f"give `{name}` or `{new_name}`, not both: this provider knows only `{new_name}`",
+        param=name,
+    )
+
+
+def _lowered(body: bytes, given: list[Member], limit: int) -> list[Span]:
+    """Return the edits that make every limit that the client gave `limit` at most; null is none, but holds the place."""
+    values = [(member, _LIMIT.decode(body[member.start : member.end])) for member in given]
+    numbers = [(member, value) for member, value in values if value is not None]
+    if not numbers:
+        return [(given[0].start, given[0].end, b"%d" % limit)]
+    return [(member.start, member.end, b"%d" % limit) for member, value in numbers if value > limit]
 
 
 def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_added: bool) -> bytes | None:
