@@ -59,6 +59,9 @@ READY_HOLDS_S = 0.5
 HOUSEKEEPING_S = 1.0
 """Idle loans go back and a missed change of keys is noticed within this time."""
 
+WANTED_S = 0.05
+"""How soon a worker sees that another one wants money that lies idle here. Looking is one read of shared memory."""
+
 RECLAIM_S = 5.0
 """A dead worker's loans come back within this time."""
 
@@ -152,6 +155,7 @@ class Worker:
         ids = IdSource(worker=registered.number, after=registered.last_id)
         self._commits = self._store.group_commit(registered)
         self._books = Books(self._commits)
+        self._commits.on_wanted(self._books.give_back_wanted)
         self._deadlines = clock.SteadyClock()
         self._keys = self._store.key_directory()
         self._default, others = open_upstreams(deployment)
@@ -191,6 +195,7 @@ class Worker:
         self._sweeps = (
             Sweep("housekeeping", self._housekeep, every_s=HOUSEKEEPING_S),
             Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
+            Sweep("wanted", self._look_wanted, every_s=WANTED_S),
         )
 
     async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
@@ -215,6 +220,9 @@ class Worker:
         self._books.expire(self._deadlines.now_ms())
         self._books.give_back_idle()
         self._keys.poll()
+
+    async def _look_wanted(self) -> None:
+        self._commits.look_wanted()
 
     async def _reclaim(self) -> None:
         await asyncio.to_thread(self._store.reclaim_dead_workers, clock.now_ms())

@@ -94,9 +94,10 @@ class UpstreamFailure(TollwayError):
 class Shortage(TollwayError):
     """A purse has less to spend than a hold needs; no part of it was set aside."""
 
-    def __init__(self, *, available_nanos: int) -> None:
-        """Take what could be spent at that moment."""
+    def __init__(self, *, purse_id: int, available_nanos: int) -> None:
+        """Take which purse, and what could be spent of it at that moment."""
         super().__init__(f"only {available_nanos} nano-units are available")
+        self.purse_id = purse_id
         self.available_nanos = available_nanos
 
 

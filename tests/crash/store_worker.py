@@ -23,6 +23,7 @@ async def spend(books: Books, ids: IdSource, worker_id: int, account_id: int) ->
         hold = Hold(
             exchange_id=ids.next(),
             account_id=account_id,
+            payer_id=account_id,
             key_id=1,
             worker_id=worker_id,
             amount_nanos=amount,

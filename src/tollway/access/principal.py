@@ -4,12 +4,16 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.access.terms import NO_TERMS, AccountTerms, CapRule, PackageTerms
+
 
 class BillingMode(StrEnum):
     """What a key spends."""
 
     PAYG = "payg"
     """The account's prepaid balance."""
+    PACKAGE = "package"
+    """One package of the account, and nothing else."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,9 +21,15 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
     key_id: int
     account_id: int
+    sub_account_id: int | None = None
     billing: BillingMode = BillingMode.PAYG
+    package: PackageTerms | None = None
+    """Of a key in package mode."""
     models: tuple[str, ...] = ()
     """Model ids this key may use, exact or ending in `*`; empty means all."""
     expires_ms: int | None = None
     account_suspended: bool = False
     currency: str = "USD"
+    caps: tuple[CapRule, ...] = ()
+    """Of the key itself and of its sub-account."""
+    terms: AccountTerms = NO_TERMS

@@ -7,13 +7,47 @@ import msgspec
 
 FUNDING = "funding:operator"
 """Where credited money comes from and debited money goes: the operator's side of a top-up."""
+FUNDING_STRIPE = "funding:stripe"
+"""The payment provider's side of a top-up, a refund or a dispute."""
+FUNDING_VOUCHER = "funding:voucher"
 REVENUE = "revenue"
 FEES = "fees"
+PACKAGES_SOLD = "packages:sold"
+"""Where the money goes that was paid for packages."""
+TOKENS = "TOKENS"
+"""The currency of transfers of tokens; their amounts are in micro-tokens."""
+
+
+def packages_issued(unit: str) -> str:
+    """Return the leg that what packages hold comes from: `tokens` or `money`."""
+    return f"packages:issued:{unit}"
+
+
+def breakage(unit: str) -> str:
+    """Return the leg that what expired packages still held goes to: `tokens` or `money`."""
+    return f"breakage:{unit}"
+
+
+_ACCOUNT = "account:"
+_PACKAGE = "package:"
 
 
 def account_leg(account_id: int) -> str:
     """Return the name of an account's purse as a leg of a transfer."""
-    return f"account:{account_id}"
+    return f"{_ACCOUNT}{account_id}"
+
+
+def package_leg(package_id: int) -> str:
+    """Return the name of a package's purse as a leg of a transfer."""
+    return f"{_PACKAGE}{package_id}"
+
+
+def purse_of_leg(leg: str) -> int | None:
+    """Return the purse behind a leg of a transfer; None when it is the world outside."""
+    for start in (_ACCOUNT, _PACKAGE):
+        if leg.startswith(start):
+            return int(leg.removeprefix(start))
+    return None
 
 
 class AccountState(StrEnum):
@@ -45,7 +79,23 @@ class TransferKind(StrEnum):
     """Why money moved, other than by an exchange."""
 
     CREDIT = "credit"
+    """By the operator, with a reason."""
     DEBIT = "debit"
+    """By the operator, with a reason."""
+    TOPUP = "topup"
+    """A payment."""
+    REFUND = "refund"
+    """A payment given back."""
+    DISPUTE = "dispute"
+    """A payment that the payer's bank took back."""
+    DISPUTE_WON = "dispute_won"
+    VOUCHER = "voucher"
+    PURCHASE = "purchase"
+    """A package bought from the balance."""
+    GRANT = "grant"
+    """What a package holds, when it begins."""
+    BREAKAGE = "breakage"
+    """What it still held when it expired."""
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +111,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     reason: str
     created_ms: int
+    reference: str | None = None
+    """What it belongs to: an order, a voucher, a package, a refund. One of a kind is posted once."""
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What the purse could still lend, after this grant."""
     scarce: bool
     """The end is near: give back at once what is not held."""
+    others_nanos: int = 0
+    """What other workers have borrowed of the purse: some of it may lie idle there, and come back when it is wanted."""
 
 
 class Slice:
@@ -62,16 +64,18 @@ class Slice:
         self.holds += 1
         return True
 
-    def settle(self, *, held_nanos: int, cost_nanos: int) -> int:
-        """End a hold of `held_nanos` with a cost; return what the account pays: all of it, or what there is.
+    def take_more(self, amount_nanos: int) -> None:
+        """Add to a hold what is free; the caller has looked that it is."""
+        assert 0 <= amount_nanos <= self.free_nanos, "nobody holds more than there is"
+        self.free_nanos -= amount_nanos
+        self.held_nanos += amount_nanos
 
-        What exceeds the hold is taken from what is free; the rest cannot be paid.
-        """
-        paid = min(cost_nanos, held_nanos + self.free_nanos)
+    def settle(self, *, held_nanos: int, paid_nanos: int) -> None:
+        """End a hold of `held_nanos` with a payment; what exceeds the hold is taken from what is free and covers it."""
+        assert 0 <= paid_nanos <= held_nanos + self.free_nanos, "nobody pays more than there is"
         self.held_nanos -= held_nanos
         self.holds -= 1
-        self.free_nanos += held_nanos - paid
-        return paid
+        self.free_nanos += held_nanos - paid_nanos
 
     def surrender(self) -> int:
         """Return all that is free, which is then no longer here."""

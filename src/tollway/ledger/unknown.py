@@ -24,4 +24,6 @@ def unknown_line(hold: Hold, *, outcome: Outcome, ended_ms: int) -> ExchangeLine
         model_routed="",
         attempts=0,
         hold_nanos=hold.amount_nanos,
+        attribution=hold.attribution,
+        package_id=None if hold.payer_id == hold.account_id else hold.payer_id,
     )

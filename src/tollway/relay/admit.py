@@ -83,6 +83,7 @@ class Admission:
             account_id=principal.account_id,
             key_id=principal.key_id,
             worker_id=terms.worker_id,
+            payer_id=principal.account_id,
             amount_nanos=amount_nanos,
             model_asked=model_asked,
             started_ms=arrival.received_ms,

@@ -5,12 +5,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from tollway.ledger.records import Account, AccountState, Transfer, account_leg
+from tollway.ledger.purses import PurseKind
+from tollway.ledger.records import Account, AccountState, Transfer, purse_of_leg
 from tollway.money import AMOUNT_NANOS_MAX
 from tollway.store.key_rows import move_access_version
 from tollway.store.tables import accounts, purses, transfers
-
-_ACCOUNT_LEG = account_leg(0).removesuffix("0")
 
 
 def add_account(connection: Connection, account: Account, credit: Transfer | None) -> None:
@@ -24,7 +23,11 @@ def add_account(connection: Connection, account: Account, credit: Transfer | Non
             created_ms=account.created_ms,
         )
     )
-    connection.execute(insert(purses).values(account_id=account.id, balance_nanos=0, leased_nanos=0))
+    connection.execute(
+        insert(purses).values(
+            id=account.id, kind=PurseKind.ACCOUNT.value, account_id=account.id, balance_nanos=0, leased_nanos=0
+        )
+    )
     if credit is not None:
         assert post(connection, credit), "an empty purse takes any amount"
 
@@ -59,8 +62,9 @@ def post(connection: Connection, transfer: Transfer) -> bool:
         (transfer.credit_account, amount, b <= AMOUNT_NANOS_MAX - amount),
     )
     for leg, change, possible in moves:
-        if leg.startswith(_ACCOUNT_LEG):
-            mine = purses.c.account_id == int(leg.removeprefix(_ACCOUNT_LEG))
+        purse_id = purse_of_leg(leg)
+        if purse_id is not None:
+            mine = purses.c.id == purse_id
             moved = connection.execute(update(purses).where(mine, possible).values(balance_nanos=b + change))
             if moved.rowcount != 1:
                 return False

@@ -18,12 +18,12 @@ def read_balance(connection: Connection, account_id: int) -> Balance | None:
     """Return what an account has, and what its running exchanges hold."""
     row = connection.execute(
         select(purses.c.balance_nanos, accounts.c.currency)
-        .join(accounts, accounts.c.id == purses.c.account_id)
-        .where(purses.c.account_id == account_id)
+        .join(accounts, accounts.c.id == purses.c.id)
+        .where(purses.c.id == account_id)
     ).first()
     if row is None:
         return None
-    held = connection.scalar(select(func.sum(holds.c.amount_nanos)).where(holds.c.account_id == account_id))
+    held = connection.scalar(select(func.sum(holds.c.amount_nanos)).where(holds.c.payer_id == account_id))
     return Balance(balance_nanos=row.balance_nanos, held_nanos=int(held or 0), currency=row.currency)
 
 
@@ -60,6 +60,7 @@ def read_transfers(connection: Connection, account_id: int | None, limit: int) -
             currency=row.currency,
             reason=row.reason,
             created_ms=row.created_ms,
+            reference=row.reference,
         )
         for row in connection.execute(query)
     )

@@ -9,11 +9,24 @@ from sqlalchemy import Column, ColumnElement, Connection, Integer, LargeBinary, 
 from tollway.catalog.records import PriceCard
 from tollway.ids import ACCOUNT, CARD, EXCHANGE, TRANSFER, render_id
 from tollway.ledger.lines import ExchangeLine, Outcome
-from tollway.ledger.records import FUNDING, AccountState, LedgerReport, TransferKind, account_leg
+from tollway.ledger.purses import PurseKind
+from tollway.ledger.records import FUNDING, TOKENS, AccountState, LedgerReport, TransferKind, purse_of_leg
 from tollway.neutral.usage import Basis
 from tollway.pricing.charge import PriceTerms, charge_for
-from tollway.store.rows import fields_of, read_line
-from tollway.store.tables import accounts, exchanges, holds, keys, leases, price_cards, purses, transfers, workers
+from tollway.store.card_rows import read_cards
+from tollway.store.rows import read_line
+from tollway.store.tables import (
+    accounts,
+    exchanges,
+    holds,
+    keys,
+    leases,
+    packages,
+    price_cards,
+    purses,
+    transfers,
+    workers,
+)
 
 PROBLEMS_MAX = 1000
 """Enough to see a pattern; a report of millions helps nobody."""
@@ -86,35 +99,37 @@ def _misfit(column: Column[Any]) -> ColumnElement[bool]:
 
 def _transfer_problems(connection: Connection, folds: defaultdict[int, int]) -> Iterator[str]:
     """Fold the transfers into `folds`, by account; yield what is wrong with each."""
-    known = {
-        account_leg(row.id): (row.id, row.currency)
-        for row in connection.execute(select(accounts.c.id, accounts.c.currency))
-    }
+    known = {row.id: row.currency for row in connection.execute(select(accounts.c.id, accounts.c.currency))}
+    units = {row.id: (row.unit, row.currency) for row in connection.execute(select(packages))}
+    known |= {purse: TOKENS if unit == "tokens" else currency for purse, (unit, currency) in units.items()}
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(transfers)):
         name = render_id(TRANSFER, row.id)
-        legs = [(row.debit_account, -row.amount_nanos), (row.credit_account, row.amount_nanos)]
         if row.amount_nanos <= 0 or row.debit_account == row.credit_account:
             yield f"transfer {name} does not move money from one leg to another"
-        for leg, amount in legs:
-            if leg in known:
-                account_id, currency = known[leg]
-                folds[account_id] += amount
-                if currency != row.currency:
-                    yield f"transfer {name} is in {row.currency}, its account {render_id(ACCOUNT, account_id)} in {currency}"
-            elif leg.startswith("account:"):
+        for leg, amount in ((row.debit_account, -row.amount_nanos), (row.credit_account, row.amount_nanos)):
+            purse_id = purse_of_leg(leg)
+            if purse_id is None:
+                continue
+            if purse_id not in known:
                 yield f"transfer {name} names {leg}, which does not exist"
+                continue
+            folds[purse_id] += amount
+            if known[purse_id] != row.currency:
+                yield f"transfer {name} is in {row.currency}, {leg} in {known[purse_id]}"
         outside = row.debit_account if row.kind == TransferKind.CREDIT else row.credit_account
-        if outside != FUNDING:
+        if row.kind in {TransferKind.CREDIT, TransferKind.DEBIT} and outside != FUNDING:
             yield f"transfer {name} is a {row.kind}, but the other side of it is {outside}"
 
 
 def _exchange_problems(connection: Connection, folds: defaultdict[int, int]) -> Iterator[str]:
     """Fold the exchanges into `folds`, by account; yield what is wrong with each."""
-    cards = {row["id"]: _read_card(row) for row in connection.execute(select(price_cards)).mappings()}
+    cards = read_cards(connection)
     owners = {row.id: row.account_id for row in connection.execute(select(keys.c.id, keys.c.account_id))}
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(exchanges)):
         line = read_line(tuple(row))
-        folds[line.account_id] -= line.total_nanos
+        folds[line.payer_id] -= line.paid
+        for cap in line.caps:
+            folds[cap] -= line.paid
         yield from _line_problems(line, cards)
         if owners.get(line.key_id, line.account_id) != line.account_id:
             yield f"exchange {render_id(EXCHANGE, line.exchange_id)} was asked for with a key of another account"
@@ -137,7 +152,8 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
         card = cards[line.card_id]
         if (card.provider, card.model) != (line.provider, line.model_routed):
             yield f"exchange {name} was charged by the price card of another model"
-        due = charge_for(line.usage, card, terms=PriceTerms(fee_ppm=line.fee_ppm), basis=line.basis)
+        terms = PriceTerms(fee_ppm=line.fee_ppm, price_ppm=line.price_ppm, rate_nanos=line.rate_nanos)
+        due = charge_for(line.usage, card, terms=terms, basis=line.basis)
         if due.base_nanos != line.base_nanos:
             yield (
                 f"exchange {name} has a base of {line.base_nanos} nano-units, "
@@ -148,60 +164,57 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
 
 
 def _purse_problems(connection: Connection, folds: Mapping[int, int]) -> Iterator[str]:
-    balances = {row.account_id: row.balance_nanos for row in connection.execute(select(purses))}
+    found = {row.id: row for row in connection.execute(select(purses))}
     known = set(connection.scalars(select(accounts.c.id)))
-    for account_id in known:
-        if account_id not in balances:
-            yield f"account {render_id(ACCOUNT, account_id)} has no purse"
-    for account_id, balance in balances.items():
-        if account_id not in known:
-            yield f"account {render_id(ACCOUNT, account_id)} has a purse, but does not exist"
-        fold = folds.get(account_id, 0)
-        if fold != balance:
-            yield (
-                f"account {render_id(ACCOUNT, account_id)} has a balance of {balance} nano-units, "
-                f"its transfers and exchanges make {fold}"
-            )
-    for account_id in folds.keys() - balances.keys():
-        if folds[account_id]:
-            yield f"account {render_id(ACCOUNT, account_id)} was charged, but does not exist"
+    for account_id in known - found.keys():
+        yield f"account {render_id(ACCOUNT, account_id)} has no purse"
+    for purse_id, row in found.items():
+        name = _purse_name(row)
+        if row.kind == PurseKind.ACCOUNT and purse_id not in known:
+            yield f"{name} has a purse, but does not exist"
+        fold = folds.get(purse_id, 0) + (row.limit_nanos if row.kind == PurseKind.CAP else 0)
+        if fold != row.balance_nanos:
+            yield f"{name} has a balance of {row.balance_nanos}, its transfers and exchanges make {fold}"
+    for purse_id in folds.keys() - found.keys():
+        if folds[purse_id]:
+            yield f"purse {purse_id:016x} was charged, but does not exist"
+
+
+def _purse_name(row: Any) -> str:  # noqa: ANN401  a row of purses
+    if row.kind == PurseKind.ACCOUNT:
+        return f"account {render_id(ACCOUNT, row.id)}"
+    return f"{row.kind} {row.id:016x} of account {render_id(ACCOUNT, row.account_id)}"
 
 
 def _lease_problems(connection: Connection) -> Iterator[str]:
     lent: defaultdict[int, int] = defaultdict(int)
     alive = set(connection.scalars(select(workers.c.id)))
     for row in connection.execute(select(leases)):
-        lent[row.account_id] += row.amount_nanos
+        lent[row.purse_id] += row.amount_nanos
         if row.worker_id not in alive:
-            yield f"worker {row.worker_id} is gone, but has borrowed from account {render_id(ACCOUNT, row.account_id)}"
+            yield f"worker {row.worker_id} is gone, but has borrowed from purse {row.purse_id:016x}"
     for row in connection.execute(select(purses)):
-        name = render_id(ACCOUNT, row.account_id)
-        if row.leased_nanos != lent[row.account_id]:
-            yield f"account {name} has lent {row.leased_nanos} nano-units, its workers have {lent[row.account_id]}"
+        name = _purse_name(row)
+        if row.leased_nanos != lent[row.id]:
+            yield f"{name} has lent {row.leased_nanos} nano-units, its workers have {lent[row.id]}"
         if not 0 <= row.leased_nanos <= row.balance_nanos:
-            yield f"account {name} has lent {row.leased_nanos} nano-units of a balance of {row.balance_nanos}"
+            yield f"{name} has lent {row.leased_nanos} nano-units of a balance of {row.balance_nanos}"
 
 
 def _hold_problems(connection: Connection, dead_numbers: tuple[int, ...]) -> Iterator[str]:
     alive = {row.id: row.number for row in connection.execute(select(workers.c.id, workers.c.number))}
-    lent = {(row.worker_id, row.account_id): row.amount_nanos for row in connection.execute(select(leases))}
+    lent = {(row.worker_id, row.purse_id): row.amount_nanos for row in connection.execute(select(leases))}
     held: defaultdict[tuple[int, int], int] = defaultdict(int)
     for row in connection.execute(select(holds)):
         name = render_id(EXCHANGE, row.exchange_id)
-        held[row.worker_id, row.account_id] += row.amount_nanos
+        held[row.worker_id, row.payer_id] += row.amount_nanos
         if row.worker_id not in alive:
             yield f"exchange {name} is held by worker {row.worker_id}, which is gone"
         elif alive[row.worker_id] in dead_numbers:
             yield f"exchange {name} is held by a worker that died; a running Tollway closes it within seconds"
-    for (worker_id, account_id), amount in held.items():
-        if amount > lent.get((worker_id, account_id), 0):
-            yield f"worker {worker_id} holds more of account {render_id(ACCOUNT, account_id)} than it borrowed"
+    for (worker_id, purse_id), amount in held.items():
+        if amount > lent.get((worker_id, purse_id), 0):
+            yield f"worker {worker_id} holds more of purse {purse_id:016x} than it borrowed"
     both = select(holds.c.exchange_id).join(exchanges, exchanges.c.exchange_id == holds.c.exchange_id)
     for exchange_id in connection.scalars(both):
         yield f"exchange {render_id(EXCHANGE, exchange_id)} is open and closed at once"
-
-
-def _read_card(row: Mapping[Any, Any]) -> PriceCard:
-    fields = fields_of(row)
-    del fields["created_ms"]
-    return PriceCard(**fields)

@@ -9,12 +9,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from tollway import clock
 from tollway.errors import TollwayError
 from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.ledger.purses import CapWindow
 from tollway.ledger.slices import Grant
-from tollway.store.ledger_writer import Batch, LedgerWriter, Written
+from tollway.store.ledger_writer import Batch, Borrow, Written
 
 HOLD_AGE_S = 0.02
 """A hold younger than this is not written: most exchanges against a fast provider end before, with one row in all."""
@@ -29,6 +31,30 @@ PROBE_WAIT_S = 2.0
 STOP_WAIT_S = 10.0
 
 log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """What writes a batch in one transaction; used by one thread at a time."""
+
+    def write(self, batch: Batch, now_ms: int) -> Written:
+        """Commit the whole batch; raises whatever the database says when nothing of it could be written."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class Signal(Protocol):
+    """A counter that all workers of the store see."""
+
+    def read(self) -> int:
+        """Return the counter."""
+        ...
+
+    def bump(self) -> None:
+        """Move it."""
+        ...
 
 
 class NotDurable(TollwayError):
@@ -49,7 +75,15 @@ class _Load:
 
     def __bool__(self) -> bool:
         batch = self.batch
-        return bool(batch.closes or batch.holds or batch.borrows or batch.returns or batch.probes)
+        return bool(
+            batch.closes
+            or batch.holds
+            or batch.borrows
+            or batch.returns
+            or batch.probes
+            or batch.extended
+            or batch.look_wanted
+        )
 
     def waiting(self) -> list[asyncio.Future[None] | asyncio.Future[Grant]]:
         probed = () if self.probed is None else (self.probed,)
@@ -61,17 +95,24 @@ class GroupCommit:
 
     def __init__(
         self,
-        writer: LedgerWriter,
+        writer: Writer,
         *,
         loop: asyncio.AbstractEventLoop,
         lines_waiting_max: int,
         retire: Callable[[], None],
+        wanted: Signal,
     ) -> None:
-        """Write with `writer`; refuse new holds beyond `lines_waiting_max`; `retire` ends the worker in the store."""
+        """Write with `writer`; refuse new holds beyond `lines_waiting_max`; `retire` ends the worker in the store.
+
+        `wanted` moves when a worker was refused a loan of a purse that others have borrowed from.
+        """
         self._writer = writer
         self._loop = loop
         self._lines_waiting_max = lines_waiting_max
         self._retire = retire
+        self._wanted = wanted
+        self._wanted_seen = wanted.read()
+        self._on_wanted: Callable[[int], None] | None = None
         self._next = _Load()
         self._young: dict[int, Hold] = {}
         self._grown: dict[int, Hold] = {}
@@ -144,19 +185,42 @@ class GroupCommit:
         self._wake()
         return durable
 
-    def borrow(self, account_id: int, needed_nanos: int) -> asyncio.Future[Grant]:
-        """Ask the purse for a loan of at least what is needed."""
+    def extended(self, hold: Hold) -> None:
+        """Take a hold that was extended, for its line to say so in one of the next commits."""
+        exchange_id = hold.exchange_id
+        for waiting in (self._young, self._grown, self._next.batch.holds):
+            if exchange_id in waiting:
+                waiting[exchange_id] = hold
+                return
+        self._next.batch.extended[exchange_id] = hold.amount_nanos
+        self._wake()
+
+    def borrow(self, purse: int | CapWindow, needed_nanos: int) -> asyncio.Future[Grant]:
+        """Ask a purse for a loan of at least what is needed; the purse of a cap is made when it is not there yet."""
         lent: asyncio.Future[Grant] = self._loop.create_future()
-        self._next.batch.borrows.append((account_id, needed_nanos))
+        asked = Borrow(purse, needed_nanos) if isinstance(purse, int) else Borrow(purse.purse_id, needed_nanos, purse)
+        self._next.batch.borrows.append(asked)
         self._next.lent.append(lent)
         self._wake()
         return lent
 
-    def give_back(self, account_id: int, amount_nanos: int) -> None:
-        """Return borrowed money to the purse."""
+    def give_back(self, purse_id: int, amount_nanos: int) -> None:
+        """Return borrowed money to its purse."""
         returns = self._next.batch.returns
-        returns[account_id] = returns.get(account_id, 0) + amount_nanos
+        returns[purse_id] = returns.get(purse_id, 0) + amount_nanos
         self._wake()
+
+    def on_wanted(self, give_back: Callable[[int], None]) -> None:
+        """Say what to call with each purse that other workers want something back of."""
+        self._on_wanted = give_back
+
+    def look_wanted(self) -> None:
+        """Find out what other workers want, if anything since the last call: to be called every 50 ms."""
+        moved = self._wanted.read()
+        if moved != self._wanted_seen:
+            self._wanted_seen = moved
+            self._next.batch.look_wanted = True
+            self._wake()
 
     # -- for the process
 
@@ -282,6 +346,15 @@ class GroupCommit:
         self._healthy = True
         self._fenced = self._fenced or written.fenced
         self.accepting = not self._stopping and not self._fenced and self.lines_waiting < self._lines_waiting_max
+        self._release(load, written)
+        if written.refused_loans:
+            self._wanted.bump()
+        if self._on_wanted is not None:
+            for purse_id in written.wanted:
+                self._on_wanted(purse_id)
+
+    def _release(self, load: _Load, written: Written) -> None:
+        """Wake whoever waits for a batch that is durable now."""
         for position, refusal in written.refused.items():
             self.lines_refused += 1
             log.error("a line was refused: %s", refusal)

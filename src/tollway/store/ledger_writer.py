@@ -11,21 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tollway.errors import TollwayError
 from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.ledger.purses import ALERT_KINDS, CapWindow, EventKind, PurseKind
 from tollway.ledger.slices import Grant, lend_nanos
+from tollway.store.event_rows import event_values
 from tollway.store.rows import Values, hold_values, line_values
 from tollway.store.sqlite import compiled
-from tollway.store.tables import exchanges, holds, leases, meta, purses, workers
+from tollway.store.tables import events, exchanges, holds, leases, meta, purses, workers
+from tollway.store.usage_rollup import add_up, summed
 
 PRIMARY_CODE = 0xFF
 """The part of SQLite's error codes that says what; the rest says why."""
 
 CHUNK_ROWS = 64
-"""Rows of one insert at most: 64 x 28 values are far below SQLite's bound, and wider gains nothing."""
+"""Rows of one insert at most: 64 x 44 values are far below SQLite's bound, and wider gains nothing."""
+
+WANTED_MS = 2_000
+"""How long a refused loan is remembered: the workers that could help look every 50 ms."""
 
 PROBE_KEY = "probe"
 
@@ -40,10 +47,19 @@ class LineRefused(TollwayError):
     """A line cannot be written: its exchange was closed by another hand, or its values do not fit a row."""
 
 
+class Borrow(msgspec.Struct, frozen=True):
+    """A loan that is asked for."""
+
+    purse_id: int
+    needed_nanos: int
+    cap: CapWindow | None = None
+    """Of a cap's purse: what makes it when it is not there yet."""
+
+
 class Batch:
     """What is to be written in one transaction."""
 
-    __slots__ = ("borrows", "closes", "ended_holds", "holds", "probes", "returns")
+    __slots__ = ("borrows", "closes", "ended_holds", "extended", "holds", "look_wanted", "probes", "returns")
 
     def __init__(self) -> None:
         """Start with nothing to write."""
@@ -51,10 +67,13 @@ class Batch:
         self.closes: list[ExchangeLine] = []
         self.ended_holds: list[int] = []
         """Exchanges that close and whose hold line may have been written."""
+        self.extended: dict[int, int] = {}
+        """What running exchanges hold now, whose hold line may have been written."""
         self.returns: dict[int, int] = {}
-        """Nano-units given back, by account."""
-        self.borrows: list[tuple[int, int]] = []
-        """Account and need in nano-units."""
+        """What is given back, by purse."""
+        self.borrows: list[Borrow] = []
+        self.look_wanted = False
+        """Look which purses that this worker has borrowed from are wanted by others."""
         self.probes = 0
 
 
@@ -67,6 +86,10 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     """By position in `closes`: the lines that are not in the books."""
     fenced: bool = False
     """The worker was taken for dead and its loans were reclaimed: it must hold no more."""
+    refused_loans: bool = False
+    """A loan was refused while other workers have borrowed of that purse: they should look what is wanted."""
+    wanted: Sequence[int] = ()
+    """Purses of which this worker should give back what it does not hold."""
 
 
 class _Unexpected(Exception):
@@ -78,7 +101,7 @@ _WORKER_LIVES = compiled(select(workers.c.id).where(workers.c.id == bindparam("w
 _SPEND_LEASE = compiled(
     update(leases)
     .values(amount_nanos=leases.c.amount_nanos - bindparam("x"))
-    .where(leases.c.worker_id == bindparam("w"), leases.c.account_id == bindparam("a"))
+    .where(leases.c.worker_id == bindparam("w"), leases.c.purse_id == bindparam("p"))
     .where(leases.c.amount_nanos >= bindparam("x2"))
 )
 _SPEND_PURSE = compiled(
@@ -87,39 +110,53 @@ _SPEND_PURSE = compiled(
         balance_nanos=purses.c.balance_nanos - bindparam("x"),
         leased_nanos=purses.c.leased_nanos - bindparam("y"),
     )
-    .where(purses.c.account_id == bindparam("a"))
+    .where(purses.c.id == bindparam("p"))
+    .returning(
+        and_(
+            purses.c.balance_nanos <= purses.c.alert_nanos,
+            purses.c.balance_nanos + bindparam("x2") > purses.c.alert_nanos,
+        )
+    )
 )
 _RETURN = compiled(
-    update(purses)
-    .values(leased_nanos=purses.c.leased_nanos - bindparam("x"))
-    .where(purses.c.account_id == bindparam("a"))
+    update(purses).values(leased_nanos=purses.c.leased_nanos - bindparam("x")).where(purses.c.id == bindparam("p"))
 )
 _DROP_EMPTY_LEASE = compiled(
     delete(leases).where(
         leases.c.worker_id == bindparam("w"),
-        leases.c.account_id == bindparam("a"),
+        leases.c.purse_id == bindparam("p"),
         leases.c.amount_nanos == bindparam("zero"),
     )
 )
-_READ_PURSE = compiled(
-    select(purses.c.balance_nanos, purses.c.leased_nanos).where(purses.c.account_id == bindparam("a"))
-)
+_READ_PURSE = compiled(select(purses.c.balance_nanos, purses.c.leased_nanos).where(purses.c.id == bindparam("p")))
+_READ_WHOLE_PURSE = compiled(select(purses).where(purses.c.id == bindparam("p")))
 _READ_LEASE = compiled(
-    select(leases.c.amount_nanos).where(leases.c.worker_id == bindparam("w"), leases.c.account_id == bindparam("a"))
+    select(leases.c.amount_nanos).where(leases.c.worker_id == bindparam("w"), leases.c.purse_id == bindparam("p"))
 )
 _LEND = compiled(
     update(purses)
     .values(leased_nanos=purses.c.leased_nanos + bindparam("x"))
-    .where(purses.c.account_id == bindparam("a"))
+    .where(purses.c.id == bindparam("p"))
     .where(purses.c.balance_nanos - purses.c.leased_nanos >= bindparam("x2"))
+)
+_WANT = compiled(update(purses).values(wanted_ms=bindparam("now")).where(purses.c.id == bindparam("p")))
+_WANTED = compiled(
+    select(leases.c.purse_id)
+    .join(purses, purses.c.id == leases.c.purse_id)
+    .where(leases.c.worker_id == bindparam("w"), leases.c.amount_nanos > bindparam("zero"))
+    .where(purses.c.wanted_ms > bindparam("since"))
 )
 _upsert_lease = upsert(leases)
 _ADD_LEASE = compiled(
     _upsert_lease.on_conflict_do_update(
-        index_elements=["worker_id", "account_id"],
+        index_elements=["worker_id", "purse_id"],
         set_={"amount_nanos": leases.c.amount_nanos + _upsert_lease.excluded.amount_nanos},
     )
 )
+_ADD_PURSE = compiled(upsert(purses).on_conflict_do_nothing())
+_ADD_EVENT = compiled(upsert(events).on_conflict_do_nothing())
+_ADD_USAGE = compiled(add_up(sqlite_dialect.dialect()))
+_EXTEND_HOLD = compiled(update(holds).values(amount_nanos=bindparam("x")).where(holds.c.exchange_id == bindparam("id")))
 _READ_LINE = compiled(select(exchanges).where(exchanges.c.exchange_id == bindparam("id")))
 
 
@@ -148,11 +185,14 @@ _DELETE_HOLDS = {
 class LedgerWriter:
     """Writes for one worker on one connection. Used by one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, worker_id: int) -> None:
-        """Write on `connection`, which begins no transaction by itself."""
+    def __init__(self, connection: sqlite3.Connection, worker_id: int, *, hour_shift_ms: int = 0) -> None:
+        """Write on `connection`, which begins no transaction by itself; hours of usage begin at `hour_shift_ms`."""
         self._connection = connection
         self._cursor = connection.cursor()
         self._worker_id = worker_id
+        self._hour_shift_ms = hour_shift_ms
+        self._now_ms = 0
+        self._refused_loans = False
         self._file = Path(connection.execute("PRAGMA database_list").fetchone()[2])
         self._file_opened = _file_at(self._file)
 
@@ -162,24 +202,26 @@ class LedgerWriter:
         Raises sqlite3.OperationalError when the database cannot be written now (locked, disk full, its file taken
         away): nothing of the batch is in the books, and it can be written again.
         """
+        self._now_ms = now_ms
         try:
-            return self._transaction(self._write_quickly, batch, now_ms)
+            return self._transaction(self._write_quickly, batch)
         except sqlite3.OperationalError:
             raise
         except (_Unexpected, sqlite3.Error, ValueError, OverflowError):
-            return self._transaction(self._write_carefully, batch, now_ms)
+            return self._transaction(self._write_carefully, batch)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _transaction(self, write: Callable[[Batch], Written], batch: Batch, now_ms: int) -> Written:
+    def _transaction(self, write: Callable[[Batch], Written], batch: Batch) -> Written:
         execute = self._cursor.execute
+        self._refused_loans = False
         self._begin()
         try:
             written = write(batch)
             if batch.probes:
-                execute(_PROBE, (str(now_ms), PROBE_KEY))
+                execute(_PROBE, (str(self._now_ms), PROBE_KEY))
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -212,31 +254,41 @@ class LedgerWriter:
             self._in_chunks(_INSERT_HOLDS, [hold_values(hold) for hold in batch.holds.values()])
         if batch.closes:
             self._in_chunks(_INSERT_LINES, [line_values(line) for line in batch.closes])
+            self._add_usage(batch.closes)
             spent: dict[int, int] = {}
             for line in batch.closes:
-                total = line.base_nanos + line.fee_nanos - line.written_off_nanos
-                if total:
-                    spent[line.account_id] = spent.get(line.account_id, 0) + total
-            for account_id, total in spent.items():
-                self._spend_lease(account_id, total)
-                self._exactly_one(_SPEND_PURSE, (total, total, account_id))
+                paid = line.paid
+                if paid:
+                    payer = line.payer_id
+                    spent[payer] = spent.get(payer, 0) + paid
+                    for cap in line.caps:
+                        spent[cap] = spent.get(cap, 0) + paid
+            for purse_id, paid in spent.items():
+                self._spend_lease(purse_id, paid)
+                self._spend_purse(purse_id, paid, from_lease=paid)
         if batch.ended_holds:
             self._in_chunks(_DELETE_HOLDS, [(exchange_id,) for exchange_id in batch.ended_holds])
-        for account_id, amount in batch.returns.items():
-            self._give_back(account_id, amount)
-        return Written(grants=[self._borrow(*borrow) for borrow in batch.borrows])
+        for exchange_id, amount in batch.extended.items():
+            self._cursor.execute(_EXTEND_HOLD, (amount, exchange_id))
+        for purse_id, amount in batch.returns.items():
+            self._give_back(purse_id, amount)
+        grants = [self._borrow(borrow) for borrow in batch.borrows]
+        wanted = self._wanted() if batch.look_wanted else ()
+        return Written(grants=grants, refused_loans=self._refused_loans, wanted=wanted)
 
     def _write_carefully(self, batch: Batch) -> Written:
         """Write line by line what can be written: after a retry, or when this worker was taken for dead.
 
         What is in the books already is not written again. A charge is paid from the lease, then from what the purse
-        has not lent; what neither covers is written off: the balance never goes below zero.
+        has not lent; what the payer or a cap has no room for is written off: no purse ever goes below zero.
         """
         alive = self._lives()
         if alive:
             for hold in batch.holds.values():
                 if not self._cursor.execute(_READ_LINE, (hold.exchange_id,)).fetchone():
                     self._cursor.execute(_INSERT_HOLDS[1].replace("INSERT", "INSERT OR IGNORE", 1), hold_values(hold))
+            for exchange_id, amount in batch.extended.items():
+                self._cursor.execute(_EXTEND_HOLD, (amount, exchange_id))
         refused: dict[int, LineRefused] = {}
         for position, line in enumerate(batch.closes):
             self._cursor.execute("SAVEPOINT line")
@@ -246,13 +298,16 @@ class LedgerWriter:
                 self._cursor.execute("ROLLBACK TO line")
                 refused[position] = error if isinstance(error, LineRefused) else LineRefused(str(error))
             self._cursor.execute("RELEASE line")
-        for account_id, amount in batch.returns.items():
-            lent = self._lease(account_id)
+        for purse_id, amount in batch.returns.items():
+            lent = self._lease(purse_id)
             if lent:
-                self._give_back(account_id, min(amount, lent))
+                self._give_back(purse_id, min(amount, lent))
         nothing = Grant(granted_nanos=0, available_nanos=0, scarce=True)
-        grants = [self._borrow(*borrow) if alive else nothing for borrow in batch.borrows]
-        return Written(grants=grants, refused=refused, fenced=not alive)
+        grants = [self._borrow(borrow) if alive else nothing for borrow in batch.borrows]
+        wanted = self._wanted() if alive and batch.look_wanted else ()
+        return Written(
+            grants=grants, refused=refused, fenced=not alive, refused_loans=self._refused_loans, wanted=wanted
+        )
 
     def _close_carefully(self, line: ExchangeLine) -> None:
         found = self._cursor.execute(_READ_LINE, (line.exchange_id,)).fetchone()
@@ -260,50 +315,115 @@ class LedgerWriter:
             if found == line_values(line):
                 return
             raise LineRefused(f"exchange {line.exchange_id} is closed already, as {found[4]}")
-        total = line.total_nanos
-        from_lease = min(total, self._lease(line.account_id))
-        balance, leased = self._purse(line.account_id)
-        from_purse = min(total - from_lease, balance - leased)
-        missing = total - from_lease - from_purse
-        if missing:
-            line = msgspec.structs.replace(line, written_off_nanos=line.written_off_nanos + missing)
+        purses_charged = [line.payer_id, *(cap for cap in line.caps if self._exists(cap))]
+        room = min(self._room(purse_id) for purse_id in purses_charged)
+        line = line.with_paid(min(line.paid, room))
         self._cursor.execute(_INSERT_LINES[1], line_values(line))
+        self._add_usage((line,))
         self._cursor.execute(_DELETE_HOLD, (line.exchange_id,))
-        if from_lease:
-            self._spend_lease(line.account_id, from_lease)
-        if from_lease + from_purse:
-            self._exactly_one(_SPEND_PURSE, (from_lease + from_purse, from_lease, line.account_id))
+        paid = line.paid
+        if paid:
+            for purse_id in purses_charged:
+                from_lease = min(paid, self._lease(purse_id))
+                if from_lease:
+                    self._spend_lease(purse_id, from_lease)
+                self._spend_purse(purse_id, paid, from_lease=from_lease)
 
-    def _borrow(self, account_id: int, needed_nanos: int) -> Grant:
-        balance, leased = self._purse(account_id)
+    def _borrow(self, borrow: Borrow) -> Grant:
+        purse_id, needed = borrow.purse_id, borrow.needed_nanos
+        if borrow.cap is not None:
+            self._make_cap_purse(borrow.cap)
+        balance, leased = self._purse(purse_id)
         available = balance - leased
-        granted = lend_nanos(needed_nanos=needed_nanos, available_nanos=available)
+        granted = lend_nanos(needed_nanos=needed, available_nanos=available)
+        others = 0
         if granted:
-            self._exactly_one(_LEND, (granted, account_id, granted))
-            self._cursor.execute(_ADD_LEASE, (self._worker_id, account_id, granted))
+            self._exactly_one(_LEND, (granted, purse_id, granted))
+            self._cursor.execute(_ADD_LEASE, (self._worker_id, purse_id, granted))
+        else:
+            others = leased - self._lease(purse_id)
+            if others > 0:
+                self._cursor.execute(_WANT, (self._now_ms, purse_id))
+                self._refused_loans = True
+            if borrow.cap is not None:
+                self._tell(EventKind.CAP_REACHED, purse_id, str(purse_id))
         return Grant(
             granted_nanos=granted,
             available_nanos=available - granted,
-            scarce=granted <= needed_nanos,
+            scarce=granted <= needed,
+            others_nanos=others,
         )
 
-    def _give_back(self, account_id: int, amount_nanos: int) -> None:
-        self._spend_lease(account_id, amount_nanos)
-        self._exactly_one(_RETURN, (amount_nanos, account_id))
-        self._cursor.execute(_DROP_EMPTY_LEASE, (self._worker_id, account_id, 0))
+    def _make_cap_purse(self, cap: CapWindow) -> None:
+        """Insert the purse of a cap's window unless it is there; raises LineRefused when its id is another's."""
+        whole = (cap.limit_nanos, 0, cap.alert_nanos, 0)
+        window = (cap.cap_id, cap.subject, cap.start_ms, cap.end_ms, cap.limit_nanos)
+        self._cursor.execute(_ADD_PURSE, (cap.purse_id, PurseKind.CAP.value, cap.account_id, *whole, *window))
 
-    def _spend_lease(self, account_id: int, amount_nanos: int) -> None:
-        self._exactly_one(_SPEND_LEASE, (amount_nanos, self._worker_id, account_id, amount_nanos))
+    def _give_back(self, purse_id: int, amount_nanos: int) -> None:
+        self._spend_lease(purse_id, amount_nanos)
+        self._exactly_one(_RETURN, (amount_nanos, purse_id))
+        self._cursor.execute(_DROP_EMPTY_LEASE, (self._worker_id, purse_id, 0))
+
+    def _spend_lease(self, purse_id: int, amount_nanos: int) -> None:
+        self._exactly_one(_SPEND_LEASE, (amount_nanos, self._worker_id, purse_id, amount_nanos))
+
+    def _spend_purse(self, purse_id: int, paid: int, *, from_lease: int) -> None:
+        found = self._cursor.execute(_SPEND_PURSE, (paid, from_lease, purse_id, paid)).fetchall()
+        if len(found) != 1:
+            raise _Unexpected
+        if found[0][0]:
+            self._tell(None, purse_id, f"{purse_id}:{self._now_ms}")
+
+    def _tell(self, kind: EventKind | None, purse_id: int, subject: str) -> None:
+        """Write an event about a purse: of the given kind, or that its balance fell to its alert."""
+        row = self._cursor.execute(_READ_WHOLE_PURSE, (purse_id,)).fetchone()
+        purse = dict(zip(purses.columns.keys(), row, strict=True))
+        purse_kind = PurseKind(purse["kind"])
+        data = {
+            "purse": purse_kind.value,
+            "left_nanos": purse["balance_nanos"],
+            "alert_nanos": purse["alert_nanos"],
+            "limit_nanos": purse["limit_nanos"],
+            "cap_id": purse["cap_id"],
+            "subject": purse["subject"],
+            "window_start_ms": purse["window_start_ms"],
+            "window_end_ms": purse["window_end_ms"],
+        }
+        values = event_values(
+            ALERT_KINDS[purse_kind] if kind is None else kind,
+            subject if purse_kind is not PurseKind.CAP else str(purse_id),
+            account_id=purse["account_id"],
+            created_ms=self._now_ms,
+            data={name: value for name, value in data.items() if value is not None},
+        )
+        self._cursor.execute(_ADD_EVENT, values)
+
+    def _add_usage(self, lines: Iterable[ExchangeLine]) -> None:
+        for row in summed(lines, hour_shift_ms=self._hour_shift_ms):
+            self._cursor.execute(_ADD_USAGE, row)
+
+    def _wanted(self) -> tuple[int, ...]:
+        rows = self._cursor.execute(_WANTED, (self._worker_id, 0, self._now_ms - WANTED_MS)).fetchall()
+        return tuple(row[0] for row in rows)
 
     def _lives(self) -> bool:
         return self._cursor.execute(_WORKER_LIVES, (self._worker_id,)).fetchone() is not None
 
-    def _lease(self, account_id: int) -> int:
-        row = self._cursor.execute(_READ_LEASE, (self._worker_id, account_id)).fetchone()
+    def _exists(self, purse_id: int) -> bool:
+        return self._cursor.execute(_READ_PURSE, (purse_id,)).fetchone() is not None
+
+    def _room(self, purse_id: int) -> int:
+        """Return what a purse can pay: what this worker has borrowed of it, and what it has not lent."""
+        balance, leased = self._purse(purse_id)
+        return self._lease(purse_id) + balance - leased
+
+    def _lease(self, purse_id: int) -> int:
+        row = self._cursor.execute(_READ_LEASE, (self._worker_id, purse_id)).fetchone()
         return 0 if row is None else row[0]
 
-    def _purse(self, account_id: int) -> tuple[int, int]:
-        row = self._cursor.execute(_READ_PURSE, (account_id,)).fetchone()
+    def _purse(self, purse_id: int) -> tuple[int, int]:
+        row = self._cursor.execute(_READ_PURSE, (purse_id,)).fetchone()
         return (0, 0) if row is None else row
 
     def _exactly_one(self, statement: str, values: Values) -> None:

@@ -6,15 +6,29 @@ from typing import Any
 
 import msgspec
 
-from tollway.ledger.lines import ExchangeLine, Hold, Outcome
+from tollway.ledger.lines import NOBODY, Attribution, ExchangeLine, Hold, Outcome
 from tollway.neutral.usage import Basis, Usage
 
 Values = tuple[Any, ...]
 
-hold_values = msgspec.structs.astuple
+hold_values = attrgetter(
+    "exchange_id",
+    "account_id",
+    "key_id",
+    "worker_id",
+    "payer_id",
+    "amount_nanos",
+    "model_asked",
+    "started_ms",
+    "expires_ms",
+    "attribution.sub_account_id",
+    "attribution.tag",
+    "attribution.end_user",
+    "attribution.session",
+)
 """Return a hold as the values of a row of `holds`."""
 
-# One call into C for all 29 columns; spelling them out in Python costs a microsecond more a line.
+# One call into C for all columns; spelling them out in Python costs a microsecond more a line.
 _line_attributes = attrgetter(
     "exchange_id",
     "account_id",
@@ -45,12 +59,36 @@ _line_attributes = attrgetter(
     "base_nanos",
     "fee_nanos",
     "written_off_nanos",
+    "attribution.sub_account_id",
+    "attribution.tag",
+    "attribution.end_user",
+    "attribution.session",
+    "package_id",
+    "package_micros",
+    "ratio_ppm",
+)
+_line_rest = attrgetter(
+    "price_ppm",
+    "rate_nanos",
+    "provider_cost_nanos",
+    "usage.cache_write_5m",
+    "usage.cache_write_1h",
+    "usage.images",
+    "usage.calls",
 )
 
 
 def line_values(line: ExchangeLine) -> Values:
     """Return a line as the values of a row of `exchanges`."""
-    return _line_attributes(line)
+    return (*_line_attributes(line), caps_text(line.caps), *_line_rest(line))
+
+
+def caps_text(caps: tuple[int, ...]) -> str | None:
+    """Return the cap windows of a line as their column holds them: a JSON list, NULL for none."""
+    return f"[{','.join(map(str, caps))}]" if caps else None
+
+
+ATTRIBUTION = Attribution.__struct_fields__
 
 
 def fields_of(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -60,7 +98,9 @@ def fields_of(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def read_hold(row: Mapping[Any, Any]) -> Hold:
     """Return the hold of a row of `holds`."""
-    return Hold(**fields_of(row))
+    fields = fields_of(row)
+    attribution = Attribution(**{name: fields.pop(name) for name in ATTRIBUTION})
+    return Hold(**fields, attribution=NOBODY if attribution == NOBODY else attribution)
 
 
 def read_line(row: Sequence[Any]) -> ExchangeLine:
@@ -82,7 +122,12 @@ def read_line(row: Sequence[Any]) -> ExchangeLine:
         model_routed,
         model_answered,
         attempts,
-        *counts,
+        fresh,
+        cached,
+        output,
+        reasoning,
+        audio_input,
+        audio_output,
         basis,
         card_id,
         fee_ppm,
@@ -90,6 +135,21 @@ def read_line(row: Sequence[Any]) -> ExchangeLine:
         base_nanos,
         fee_nanos,
         written_off_nanos,
+        sub_account_id,
+        tag,
+        end_user,
+        session,
+        package_id,
+        package_micros,
+        ratio_ppm,
+        caps,
+        price_ppm,
+        rate_nanos,
+        provider_cost_nanos,
+        cache_write_5m,
+        cache_write_1h,
+        images,
+        calls,
     ) = row
     return ExchangeLine(
         exchange_id=exchange_id,
@@ -108,7 +168,18 @@ def read_line(row: Sequence[Any]) -> ExchangeLine:
         model_routed=model_routed,
         model_answered=model_answered,
         attempts=attempts,
-        usage=read_usage(counts),
+        usage=Usage(
+            input=fresh,
+            cached_input=cached,
+            output=output,
+            reasoning=reasoning,
+            audio_input=audio_input,
+            audio_output=audio_output,
+            cache_write_5m=cache_write_5m,
+            cache_write_1h=cache_write_1h,
+            images=images,
+            calls=calls,
+        ),
         basis=Basis(basis),
         card_id=card_id,
         fee_ppm=fee_ppm,
@@ -116,17 +187,12 @@ def read_line(row: Sequence[Any]) -> ExchangeLine:
         base_nanos=base_nanos,
         fee_nanos=fee_nanos,
         written_off_nanos=written_off_nanos,
-    )
-
-
-def read_usage(counts: Sequence[int | None]) -> Usage:
-    """Return the usage of the six count columns, in their order."""
-    fresh, cached, output, reasoning, audio_in, audio_out = counts
-    return Usage(
-        input=fresh,
-        cached_input=cached,
-        output=output,
-        reasoning=reasoning,
-        audio_input=audio_in,
-        audio_output=audio_out,
+        attribution=Attribution(sub_account_id=sub_account_id, tag=tag, end_user=end_user, session=session),
+        package_id=package_id,
+        package_micros=package_micros,
+        ratio_ppm=ratio_ppm,
+        caps=() if caps is None else tuple(msgspec.json.decode(caps)),
+        price_ppm=price_ppm,
+        rate_nanos=rate_nanos,
+        provider_cost_nanos=provider_cost_nanos,
     )

@@ -21,9 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import msgspec
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tollway import clock
@@ -33,7 +31,7 @@ from tollway.errors import Refusal, SetupError
 from tollway.ids import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
-from tollway.store import account_rows, books_reader, key_rows, schema, workers
+from tollway.store import account_rows, books_reader, card_rows, key_rows, schema, workers
 from tollway.store.change_signal import ChangeSignal
 from tollway.store.check import check_books
 from tollway.store.group_commit import GroupCommit
@@ -41,7 +39,6 @@ from tollway.store.key_directory import KeyDirectory
 from tollway.store.ledger_writer import LedgerWriter
 from tollway.store.numbers import NumberClaim, Numbers, SharedIds
 from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, make_private, open_engine
-from tollway.store.tables import price_cards
 from tollway.store.workers import Worker
 
 LINES_WAITING_MAX = 20_000
@@ -62,6 +59,7 @@ class Store:
         self._engine = engine
         self._durability: Durability = durability
         self._signal = ChangeSignal(path.with_name(f"{path.name}.signal"))
+        self._wanted = ChangeSignal(path.with_name(f"{path.name}.wanted"))
         self._numbers = Numbers(path.with_name(f"{path.name}.locks"))
         self._claims: dict[int, NumberClaim] = {}
         self._directories: list[KeyDirectory] = []
@@ -96,6 +94,7 @@ class Store:
             directory.close()
         self._engine.dispose()
         self._signal.close()
+        self._wanted.close()
         for claim in self._claims.values():
             claim.release()
 
@@ -131,6 +130,7 @@ class Store:
             loop=asyncio.get_running_loop(),
             lines_waiting_max=lines_waiting_max,
             retire=partial(self.retire, worker),
+            wanted=self._wanted,
         )
 
     def retire(self, worker: Worker) -> None:
@@ -256,10 +256,8 @@ class Store:
 
     def record_cards(self, cards: Iterable[PriceCard], now_ms: int) -> None:
         """Keep the price cards that charges will name; a card that is there already stays as it is."""
-        rows = [{**msgspec.structs.asdict(card), "created_ms": now_ms} for card in cards]
-        if rows:
-            with self._writing() as connection:
-                connection.execute(upsert(price_cards).on_conflict_do_nothing(), rows)
+        with self._writing() as connection:
+            card_rows.add_cards(connection, cards, now_ms)
 
     # -- inside
 

@@ -13,9 +13,10 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; four digits, so that versions compare as texts."""
 
 metadata = MetaData()
@@ -40,16 +41,105 @@ accounts = Table(
     Column("currency", String, nullable=False),
     Column("state", String, nullable=False),
     Column("created_ms", TIME, nullable=False),
+    Column("fee_ppm", Integer),
+    Column("price_ppm", Integer, nullable=False, server_default="1000000"),
+)
+"""`fee_ppm`: the account's own platform fee, NULL for the deployment's. `price_ppm`: its discount or markup."""
+
+sub_accounts = Table(
+    "sub_accounts",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+    Index("sub_accounts_account", "account_id"),
 )
 
 purses = Table(
     "purses",
     metadata,
-    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("account_id", ID, nullable=False),
     Column("balance_nanos", AMOUNT, nullable=False),
     Column("leased_nanos", AMOUNT, nullable=False),
+    Column("alert_nanos", AMOUNT, nullable=False, server_default="0"),
+    Column("wanted_ms", TIME, nullable=False, server_default="0"),
+    Column("cap_id", ID),
+    Column("subject", String),
+    Column("window_start_ms", TIME),
+    Column("window_end_ms", TIME),
+    Column("limit_nanos", AMOUNT),
     CheckConstraint("balance_nanos >= 0", name="balance_never_negative"),
     CheckConstraint("leased_nanos >= 0 AND leased_nanos <= balance_nanos", name="leased_within_balance"),
+    Index("purses_account", "account_id"),
+    Index("purses_cap", "cap_id"),
+)
+"""What workers borrow from: an account's balance (its id is the account's), a package (its id is the package's), or what
+is left of a cap in one window. The last five columns are a cap window's. An event is written when the balance falls to
+`alert_nanos`; `wanted_ms` is when a worker was last refused a loan while others had some."""
+
+caps = Table(
+    "caps",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("scope", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("window", String, nullable=False),
+    Column("limit_nanos", AMOUNT, nullable=False),
+    Column("alert_ppm", Integer, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+    Column("removed_ms", TIME),
+    CheckConstraint("limit_nanos > 0", name="cap_above_zero"),
+    Index("caps_account", "account_id"),
+    Index(
+        "caps_one_of_each",
+        "account_id",
+        "scope",
+        "subject",
+        "window",
+        unique=True,
+        sqlite_where=text("removed_ms IS NULL"),
+        postgresql_where=text("removed_ms IS NULL"),
+    ),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("amount", AMOUNT, nullable=False),
+    Column("models", String, nullable=False),
+    Column("price_nanos", AMOUNT, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("validity_days", Integer),
+    Column("state", String, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+    CheckConstraint("amount > 0 AND price_nanos >= 0", name="product_is_worth_something"),
+)
+"""`amount` is in micro-tokens for unit `tokens`, in nano-units for unit `money`."""
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("id", ID, ForeignKey("purses.id"), primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("product_id", ID, ForeignKey("products.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("amount", AMOUNT, nullable=False),
+    Column("models", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("bought_ms", TIME, nullable=False),
+    Column("expires_ms", TIME),
+    Column("state", String, nullable=False),
+    Column("reference", String),
+    Index("packages_account", "account_id"),
 )
 
 keys = Table(
@@ -64,6 +154,9 @@ keys = Table(
     Column("expires_ms", TIME),
     Column("revoked_ms", TIME),
     Column("created_ms", TIME, nullable=False),
+    Column("sub_account_id", ID),
+    Column("billing", String, nullable=False, server_default="payg"),
+    Column("package_id", ID),
     UniqueConstraint("digest", name="keys_digest"),
     Index("keys_account", "account_id"),
 )
@@ -90,8 +183,13 @@ transfers = Table(
     Column("currency", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("created_ms", TIME, nullable=False),
+    Column("reference", String),
     CheckConstraint("amount_nanos > 0", name="amount_above_zero"),
+    Index("transfers_debit_account", "debit_account"),
+    Index("transfers_credit_account", "credit_account"),
+    Index("transfers_once", "kind", "reference", unique=True),
 )
+"""`reference` is what a transfer belongs to (an order, a voucher, a package, a refund): the same one is posted once."""
 
 price_cards = Table(
     "price_cards",
@@ -108,6 +206,13 @@ price_cards = Table(
     Column("audio_output", AMOUNT),
     Column("source", String, nullable=False),
     Column("created_ms", TIME, nullable=False),
+    Column("cache_write_5m", AMOUNT),
+    Column("cache_write_1h", AMOUNT),
+    Column("image", AMOUNT),
+    Column("call", AMOUNT),
+    Column("tiers", String),
+    Column("batch_ppm", Integer),
+    Column("valid_from_ms", TIME),
 )
 
 workers = Table(
@@ -124,7 +229,7 @@ leases = Table(
     "leases",
     metadata,
     Column("worker_id", ID, ForeignKey("workers.id"), primary_key=True, autoincrement=False),
-    Column("account_id", ID, primary_key=True, autoincrement=False),
+    Column("purse_id", ID, primary_key=True, autoincrement=False),
     Column("amount_nanos", AMOUNT, nullable=False),
     CheckConstraint("amount_nanos >= 0", name="lease_never_negative"),
     sqlite_with_rowid=False,
@@ -137,12 +242,17 @@ holds = Table(
     Column("account_id", ID, nullable=False),
     Column("key_id", ID, nullable=False),
     Column("worker_id", ID, nullable=False),
+    Column("payer_id", ID, nullable=False),
     Column("amount_nanos", AMOUNT, nullable=False),
     Column("model_asked", String, nullable=False),
     Column("started_ms", TIME, nullable=False),
     Column("expires_ms", TIME, nullable=False),
+    Column("sub_account_id", ID),
+    Column("tag", String),
+    Column("end_user", String),
+    Column("session", String),
 )
-"""In the order of ledger.lines.Hold."""
+"""In the order of rows.hold_values. `payer_id` is the purse that pays: the account's or a package's."""
 
 # No secondary index: each costs every charge over a microsecond, and what people read, they read seldom.
 exchanges = Table(
@@ -177,5 +287,180 @@ exchanges = Table(
     Column("base_nanos", AMOUNT, nullable=False),
     Column("fee_nanos", AMOUNT, nullable=False),
     Column("written_off_nanos", AMOUNT, nullable=False),
+    Column("sub_account_id", ID),
+    Column("tag", String),
+    Column("end_user", String),
+    Column("session", String),
+    Column("package_id", ID),
+    Column("package_micros", AMOUNT, nullable=False, server_default="0"),
+    Column("ratio_ppm", Integer),
+    Column("caps", String),
+    Column("price_ppm", Integer, nullable=False, server_default="1000000"),
+    Column("rate_nanos", AMOUNT),
+    Column("provider_cost_nanos", AMOUNT),
+    Column("cache_write_5m_tokens", BigInteger),
+    Column("cache_write_1h_tokens", BigInteger),
+    Column("images", BigInteger),
+    Column("calls", BigInteger),
 )
-"""In the order of ledger.lines.ExchangeLine, with the usage spread out. A row is itself the transfer."""
+"""In the order of rows.line_values. A row is itself the transfer: the account pays base + fee - written off, or, with
+`package_id`, the package does (`package_micros` micro-tokens where it holds tokens). `caps` are the cap windows that
+the same amount was counted in, as a JSON list."""
+
+ROLLUP_KEY = (
+    "hour_ms",
+    "account_id",
+    "key_id",
+    "sub_account_id",
+    "provider",
+    "model_routed",
+    "tag",
+    "end_user",
+    "session",
+)
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("hour_ms", TIME, primary_key=True, autoincrement=False),
+    Column("account_id", ID, primary_key=True, autoincrement=False),
+    Column("key_id", ID, primary_key=True, autoincrement=False),
+    Column("sub_account_id", ID, primary_key=True, autoincrement=False),
+    Column("provider", String, primary_key=True),
+    Column("model_routed", String, primary_key=True),
+    Column("tag", String, primary_key=True),
+    Column("end_user", String, primary_key=True),
+    Column("session", String, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_input_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("audio_tokens", BigInteger, nullable=False),
+    Column("images", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("base_nanos", AMOUNT, nullable=False),
+    Column("fee_nanos", AMOUNT, nullable=False),
+    Column("written_off_nanos", AMOUNT, nullable=False),
+    Column("package_paid_nanos", AMOUNT, nullable=False),
+    Column("package_micros", AMOUNT, nullable=False),
+    Index("usage_hours_account", "account_id", "hour_ms"),
+    sqlite_with_rowid=False,
+)
+"""What was used in an hour, written with the lines it sums. The hour is that of the line's end; zero and empty text stand
+for "none". `package_paid_nanos` is the part of the totals that money packages paid instead of the balance."""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("product_id", ID),
+    Column("amount_nanos", AMOUNT, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("provider_ref", String),
+    Column("payment_ref", String),
+    Column("created_ms", TIME, nullable=False),
+    Column("paid_ms", TIME),
+    CheckConstraint("amount_nanos > 0", name="order_above_zero"),
+    UniqueConstraint("provider_ref", name="orders_provider_ref"),
+    Index("orders_account", "account_id"),
+    Index("orders_payment_ref", "payment_ref"),
+)
+
+payment_events = Table(
+    "payment_events",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("order_id", ID),
+    Column("received_ms", TIME, nullable=False),
+)
+
+vouchers = Table(
+    "vouchers",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("batch", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", String, nullable=False),
+    Column("amount_nanos", AMOUNT, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("expires_ms", TIME),
+    Column("created_ms", TIME, nullable=False),
+    Column("revoked_ms", TIME),
+    Column("redeemed_ms", TIME),
+    Column("account_id", ID),
+    Column("transfer_id", ID),
+    CheckConstraint("amount_nanos > 0", name="voucher_above_zero"),
+    UniqueConstraint("digest", name="vouchers_digest"),
+    Index("vouchers_batch", "batch"),
+)
+
+auto_topups = Table(
+    "auto_topups",
+    metadata,
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("threshold_nanos", AMOUNT, nullable=False),
+    Column("amount_nanos", AMOUNT, nullable=False),
+    Column("daily_max_nanos", AMOUNT),
+    Column("customer_ref", String),
+    Column("method_ref", String),
+    Column("state", String, nullable=False),
+    Column("order_id", ID),
+    Column("tried_ms", TIME),
+    Column("failures", Integer, nullable=False, server_default="0"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope_id", ID, primary_key=True, autoincrement=False),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("request_digest", LargeBinary, nullable=False),
+    Column("state", String, nullable=False),
+    Column("exchange_id", ID, nullable=False),
+    Column("worker_id", ID, nullable=False),
+    Column("status", SmallInteger),
+    Column("content_type", String),
+    Column("body", LargeBinary),
+    Column("created_ms", TIME, nullable=False),
+    Column("expires_ms", TIME, nullable=False),
+    Index("idempotency_expires", "expires_ms"),
+    Index("idempotency_worker", "worker_id"),
+)
+"""Stored answers by account (zero for the admin API) and the digest of the client's key; the body is encrypted with the
+key itself, which is not here."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("data", String, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+    UniqueConstraint("kind", "subject", name="events_once"),
+    Index("events_account", "account_id"),
+    Index("events_created", "created_ms"),
+)
+"""What people should know of, for webhooks and the console; the same (kind, subject) is told once."""
+
+bill_lines = Table(
+    "bill_lines",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("bill", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("day_ms", TIME, nullable=False),
+    Column("amount_nanos", AMOUNT, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("tokens", BigInteger),
+    Column("imported_ms", TIME, nullable=False),
+    Index("bill_lines_bill", "bill"),
+)
+"""Lines of a provider's own bill, to be compared with what was recorded."""

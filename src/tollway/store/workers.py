@@ -19,12 +19,14 @@ from tollway.store.tables import (
     admin_keys,
     exchanges,
     holds,
+    idempotency,
     keys,
     leases,
     purses,
     transfers,
     workers,
 )
+from tollway.store.usage_rollup import add_usage
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
     return True
 
 
-def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
+def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_shift_ms: int = 0) -> None:
     """Close what a worker left open, uncharged, give its loans back to their purses, and forget it.
 
     Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
@@ -90,11 +92,15 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
         lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
         names = exchanges.columns.keys()
         connection.execute(insert(exchanges), [dict(zip(names, line_values(line), strict=True)) for line in lines])
+        add_usage(connection, lines, hour_shift_ms=hour_shift_ms)
     connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
+    # What it was answering under an Idempotency-Key was not charged: the client may ask again.
+    running = (idempotency.c.worker_id == worker_id) & (idempotency.c.state == "running")
+    connection.execute(delete(idempotency).where(running))
     for lease in connection.execute(select(leases).where(leases.c.worker_id == worker_id)).all():
         connection.execute(
             update(purses)
-            .where(purses.c.account_id == lease.account_id)
+            .where(purses.c.id == lease.purse_id)
             .values(leased_nanos=purses.c.leased_nanos - lease.amount_nanos)
         )
     connection.execute(delete(leases).where(leases.c.worker_id == worker_id))

@@ -36,6 +36,7 @@ class Desk:
         return Hold(
             exchange_id=self.ids.next(),
             account_id=account.id,
+            payer_id=account.id,
             key_id=1,
             worker_id=self.worker.id,
             amount_nanos=amount,

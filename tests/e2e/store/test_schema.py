@@ -20,8 +20,9 @@ def schema_of(path: Path) -> dict[str, list[object]]:
         return {
             table: [
                 *connection.execute(f"PRAGMA table_info({table})"),
-                *connection.execute(f"PRAGMA index_list({table})"),
-                *connection.execute(f"PRAGMA foreign_key_list({table})"),
+                # in any order: the numbers that come first say only when each was made
+                sorted(row[1:] for row in connection.execute(f"PRAGMA index_list({table})")),
+                sorted(row[2:] for row in connection.execute(f"PRAGMA foreign_key_list({table})")),
                 *connection.execute("SELECT ncol, wr FROM pragma_table_list WHERE name = ?", (table,)),
             ]
             for table in tables

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tollway.billing import books
 from tollway.billing.accounts import Accounts
 from tollway.billing.books import Books, HoldNotOpen, Shortage
 from tollway.catalog.records import PriceCard
@@ -73,6 +74,7 @@ class BooksMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(group_commit, "HOLD_AGE_S", 3600)  # here holds age when a rule says so
+        self.patch.setattr(books, "ASK_AGAIN_S", ())  # and nobody gives anything back while one waits
         self.now_ms = 1_000_000
         self.events: list[Event] = []
         self.office = Store.open(self.url, durability="normal")
@@ -137,6 +139,7 @@ class BooksMachine(RuleBasedStateMachine):
         hold = Hold(
             exchange_id=worker.ids.next(),
             account_id=account_id,
+            payer_id=account_id,
             key_id=1,
             worker_id=worker.worker.id,
             amount_nanos=amount,
@@ -291,12 +294,12 @@ class BooksMachine(RuleBasedStateMachine):
 
     def purse(self, account_id: int) -> tuple[int, int]:
         return self.connection.execute(
-            "SELECT balance_nanos, leased_nanos FROM purses WHERE account_id = ?", (account_id,)
+            "SELECT balance_nanos, leased_nanos FROM purses WHERE id = ?", (account_id,)
         ).fetchone()
 
     def lease(self, worker_id: int, account_id: int) -> int:
         row = self.connection.execute(
-            "SELECT amount_nanos FROM leases WHERE worker_id = ? AND account_id = ?", (worker_id, account_id)
+            "SELECT amount_nanos FROM leases WHERE worker_id = ? AND purse_id = ?", (worker_id, account_id)
         ).fetchone()
         return 0 if row is None else row[0]
 

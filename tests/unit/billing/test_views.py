@@ -55,6 +55,7 @@ def test_a_running_request_shows_what_is_set_aside() -> None:
     hold = Hold(
         exchange_id=1,
         account_id=2,
+        payer_id=2,
         key_id=3,
         worker_id=4,
         amount_nanos=5_000_000_000,

@@ -8,6 +8,7 @@ from tollway.neutral.usage import Basis
 HOLD = Hold(
     exchange_id=1,
     account_id=2,
+    payer_id=2,
     key_id=3,
     worker_id=4,
     amount_nanos=500,

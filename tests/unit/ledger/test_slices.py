@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,22 +50,38 @@ def test_a_hold_of_nothing_is_open_until_it_is_settled() -> None:
     purse = Slice()
     assert purse.take(0)
     assert purse.holds == 1
-    purse.settle(held_nanos=0, cost_nanos=0)
+    purse.settle(held_nanos=0, paid_nanos=0)
     assert purse.holds == 0
 
 
 def test_settling_below_the_hold_frees_the_rest() -> None:
     purse = lent(10)
     purse.take(7)
-    assert purse.settle(held_nanos=7, cost_nanos=2) == 2
+    purse.settle(held_nanos=7, paid_nanos=2)
     assert (purse.free_nanos, purse.held_nanos) == (8, 0)
 
 
 def test_settling_above_the_hold_takes_what_is_free_and_no_more() -> None:
     purse = lent(10)
     purse.take(7)
-    assert purse.settle(held_nanos=7, cost_nanos=12) == 10
+    purse.settle(held_nanos=7, paid_nanos=10)
     assert (purse.free_nanos, purse.held_nanos) == (0, 0)
+
+
+def test_nobody_pays_more_than_there_is() -> None:
+    purse = lent(10)
+    purse.take(7)
+    with pytest.raises(AssertionError):
+        purse.settle(held_nanos=7, paid_nanos=11)
+
+
+def test_a_hold_is_extended_from_what_is_free_and_no_more() -> None:
+    purse = lent(10)
+    purse.take(7)
+    purse.take_more(3)
+    assert (purse.free_nanos, purse.held_nanos, purse.holds) == (0, 10, 1)
+    with pytest.raises(AssertionError):
+        purse.take_more(1)
 
 
 def test_what_is_surrendered_is_gone() -> None:

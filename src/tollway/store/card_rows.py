@@ -1,0 +1,39 @@
+"""Price cards in SQL: written before the first charge that names them, never changed. Runs in the caller's transaction."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tollway.catalog.records import PriceCard, PriceTier
+from tollway.store.rows import fields_of
+from tollway.store.tables import price_cards
+
+
+def add_cards(connection: Connection, cards: Iterable[PriceCard], now_ms: int) -> None:
+    """Write cards; one that is there already stays as it is."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [_values(card) | {"created_ms": now_ms} for card in cards]
+    if rows:
+        connection.execute(insert(price_cards).on_conflict_do_nothing(), rows)
+
+
+def read_cards(connection: Connection) -> dict[int, PriceCard]:
+    """Return all cards by their ids."""
+    return {row["id"]: _read(row) for row in connection.execute(select(price_cards)).mappings()}
+
+
+def _values(card: PriceCard) -> dict[str, Any]:
+    fields = {name: getattr(card, name) for name in card.__struct_fields__}
+    tiers = msgspec.json.encode(card.tiers).decode() if card.tiers else None
+    return fields | {"tiers": tiers}
+
+
+def _read(row: Mapping[Any, Any]) -> PriceCard:
+    fields = fields_of(row)
+    del fields["created_ms"]
+    tiers = fields["tiers"]
+    fields["tiers"] = () if tiers is None else msgspec.json.decode(tiers, type=tuple[PriceTier, ...])
+    return PriceCard(**fields)
