@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import Server, install, reason_for_none
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
@@ -14,6 +17,17 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 def openai_1() -> Path:
     """Return the folder that holds the openai package in version 1; a program with it in PYTHONPATH imports that one."""
     return Path(sys.prefix, "compat", "openai-1")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Return a PostgreSQL server of this test session; each test makes a database of its own in it."""
+    installed = install()
+    if installed is None:
+        pytest.skip(reason_for_none())
+    server = Server(installed)
+    yield server
+    server.stop()
 
 
 settings.register_profile("short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])

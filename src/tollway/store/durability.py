@@ -1,0 +1,6 @@
+"""When a commit counts as done, on every database. A word, and nothing else."""
+
+from typing import Literal
+
+Durability = Literal["full", "normal"]
+"""`full` waits for the disk at every commit; `normal` survives a killed process, but not a power cut."""

@@ -1,0 +1,54 @@
+"""What can be wrong with the database itself (gone, silent, full, damaged), told apart from defects of ours. Knows no table."""
+
+import asyncpg
+import pg8000.exceptions
+import sqlalchemy.exc
+
+from tollway.errors import TollwayError
+
+OUTSIDE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
+"""What asyncpg raises when the database refuses, breaks off or is silent: and, if we do, when we misuse it."""
+
+DEFECTS = ("22", "23", "42")
+"""Classes of SQLSTATE that say that our own statement or value is wrong: data, integrity, syntax and access."""
+ACCESS = "42501"
+"""The exception: a role that may not do what Tollway needs is for the operator to mend."""
+
+
+class StoreTrouble(TollwayError):
+    """The database cannot be used at the moment; says why in words for an operator."""
+
+
+def sentence(error: BaseException) -> str:
+    """Return what is wrong, in words for an operator; an error without words is named."""
+    if isinstance(error, TimeoutError):
+        return "the database did not answer in time"
+    detail = error.args[0] if error.args else ""
+    if isinstance(detail, dict):
+        return str(detail.get("M", detail))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return str(error) or type(error).__name__
+
+
+def trouble_of(error: Exception) -> str | None:
+    """Return what is wrong with the database, in words for an operator; None when the error is a defect of ours."""
+    if isinstance(error, StoreTrouble):
+        return str(error)
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return "all its connections are busy"
+    if not isinstance(error, sqlalchemy.exc.DBAPIError) or error.orig is None:
+        return None
+    cause = error.orig
+    if isinstance(cause, pg8000.exceptions.InterfaceError):
+        return sentence(cause.__cause__ or cause)
+    code = sqlstate(cause)
+    return None if code is None or (code[:2] in DEFECTS and code != ACCESS) else sentence(cause)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the five letters by which the server names an error; None when it is not the server's."""
+    if isinstance(error, asyncpg.PostgresError):
+        return error.sqlstate
+    detail = error.args[0] if error.args else None
+    if isinstance(detail, dict):
+        return str(detail.get("C"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return None

@@ -1,0 +1,18 @@
+from socket import socket
+from ssl import SSLContext
+
+class Connection:
+    _usock: socket
+    def close(self) -> None: ...
+
+def connect(
+    user: str,
+    host: str = ...,
+    database: str | None = ...,
+    port: int = ...,
+    password: str | None = ...,
+    unix_sock: str | None = ...,
+    ssl_context: SSLContext | bool | None = ...,
+    timeout: float | None = ...,
+    startup_params: dict[str, str] | None = ...,
+) -> Connection: ...
