@@ -9,6 +9,7 @@ import gc
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -27,6 +28,7 @@ from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
 from tollway.http.admin.parts import AdminParts
 from tollway.http.admin_door import BELOW, AdminDoor
+from tollway.http.caller import CallerHeaders
 from tollway.http.data_plane import DataPlane
 from tollway.http.pages import own_routes
 from tollway.http.replies import ReplyHeads
@@ -34,8 +36,10 @@ from tollway.http.routes import Gate, Route
 from tollway.http.server import Server
 from tollway.ids import IdSource
 from tollway.jobs.sweeps import Sweep
+from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
 from tollway.relay.exchange import Relay
+from tollway.relay.funding import Funds
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
@@ -162,12 +166,16 @@ class Worker:
         self._upstreams = (self._default, *others.values())
         terms = Terms(
             worker_id=registered.id,
-            fee_ppm=settings.billing.platform_fee_ppm,
             hold_ttl_ms=hold_ttl_ms(deployment.catalog),
+        )
+        funds = Funds(
+            fee_ppm=settings.billing.platform_fee_ppm, windows=WindowClock(ZoneInfo(settings.billing.timezone))
         )
         heads = ReplyHeads(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
         relay = Relay(
-            admission=Admission(keys=self._keys, models=deployment.catalog, books=self._books, terms=terms),
+            admission=Admission(
+                keys=self._keys, models=deployment.catalog, books=self._books, funds=funds, terms=terms
+            ),
             books=self._books,
             upstream=TrustingUpstream(self._default, others) if others else self._default,
             heads=heads,
@@ -186,6 +194,7 @@ class Worker:
             relay=relay,
             next_id=ids.next,
             heads=heads,
+            callers=CallerHeaders(deployment.brand.header_prefix),
             routes=routes(Listing(deployment.catalog), vitals),
             body_bytes_max=settings.server.body_bytes_max,
         )

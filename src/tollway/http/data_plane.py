@@ -13,6 +13,7 @@ import structlog
 from tollway import clock, ids
 from tollway.access.credentials import key_digest
 from tollway.errors import Refusal
+from tollway.http.caller import CallerHeaders
 from tollway.http.inbound import Inbound
 from tollway.http.replies import ReplyHeads
 from tollway.http.request_body import check_head, too_large
@@ -32,16 +33,18 @@ class DataPlane:
         relay: Relay,
         next_id: Callable[[], int],
         heads: ReplyHeads,
+        callers: CallerHeaders,
         routes: Mapping[str, Route],
         body_bytes_max: int,
     ) -> None:
-        """Take the relay, the source of request ids, the brand's heads, the routes, and the limit on bodies.
+        """Take the relay, the source of request ids, the brand's heads and headers, the routes, and the limit on bodies.
 
         A route whose path ends in `/` also answers everything below it.
         """
         self._relay = relay
         self._next_id = next_id
         self._heads = heads
+        self._callers = callers
         self._routes = routes
         self._exact = {path.encode("ascii"): route for path, route in routes.items()}
         self._below = {path: route for path, route in routes.items() if path.endswith("/")}
@@ -95,6 +98,7 @@ class DataPlane:
             await self._page(inbound, route)
             return
         assert inbound.principal is not None, "the gate is ADMISSION"
+        caller = self._callers.read(inbound.headers, sub_account_id=inbound.principal.sub_account_id)
         arrival = Arrival(
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,
@@ -102,6 +106,7 @@ class DataPlane:
             dialect=route.dialect,
             principal=inbound.principal,
             body=inbound.body,
+            attribution=caller.attribution,
         )
         await self._relay.serve(arrival, inbound)
 

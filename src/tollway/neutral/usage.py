@@ -25,6 +25,20 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     calls: int | None = None
     """Requests that a provider charges by piece."""
 
+    @property
+    def tokens(self) -> int:
+        """All tokens together, of every unit; what was not reported counts as none."""
+        return (
+            (self.input or 0)
+            + (self.cached_input or 0)
+            + (self.cache_write_5m or 0)
+            + (self.cache_write_1h or 0)
+            + (self.output or 0)
+            + (self.reasoning or 0)
+            + (self.audio_input or 0)
+            + (self.audio_output or 0)
+        )
+
 
 class Basis(StrEnum):
     """How the counts behind a charge are known."""

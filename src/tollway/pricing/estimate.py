@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tollway.catalog.records import PriceCard
+from tollway.catalog.records import PriceCard, UnitPrices
 from tollway.money import PPM, divide_up
 from tollway.neutral.peek import Peek
-from tollway.neutral.usage import Usage
+from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.charge import PriceTerms, base_nanos
 
 BYTES_PER_TOKEN = 4
@@ -61,6 +61,11 @@ def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
     return peek.body_bytes if context is None else min(peek.body_bytes, context)
 
 
+def worst_case_tokens(peek: Peek, limits: TokenLimits) -> int:
+    """Return the most tokens, input and output together, that the request can use."""
+    return input_tokens_bound(peek, limits) + output_limit(peek, limits).tokens * peek.choices
+
+
 def worst_case_nanos(peek: Peek, cards: Iterable[tuple[PriceCard, PriceTerms]], limits: TokenLimits) -> int:
     """Return the most that the request can cost at any of `cards` on its terms, fee included.
 
@@ -72,11 +77,25 @@ def worst_case_nanos(peek: Peek, cards: Iterable[tuple[PriceCard, PriceTerms]], 
     tokens_out = output_limit(peek, limits).tokens * peek.choices
     dearest = 0
     for card, terms in cards:
-        price_in = max(card.input, card.cached_input or 0, card.audio_input or 0)
-        price_out = max(card.output, card.reasoning or 0, card.audio_output or 0)
-        base = base_nanos(tokens_in * price_in + tokens_out * price_out, terms)
+        micro = _dearest_micro(card, tokens_in, tokens_out)
+        for tier in card.tiers:  # a tier may be cheaper, and an answer may stay below it
+            if tokens_in > tier.above_tokens:
+                micro = max(micro, _dearest_micro(tier, tokens_in, tokens_out))
+        base = base_nanos(micro, terms)
         dearest = max(dearest, base + divide_up(base * terms.fee_ppm, PPM))
     return dearest
+
+
+def _dearest_micro(prices: UnitPrices, tokens_in: int, tokens_out: int) -> int:
+    """Return the most that so many tokens and one call cost, in millionths of a nano-unit of the prices' currency."""
+    price_in, price_out = prices.input, prices.output
+    for price in (prices.cached_input, prices.audio_input, prices.cache_write_5m, prices.cache_write_1h):
+        if price is not None and price > price_in:
+            price_in = price
+    for price in (prices.reasoning, prices.audio_output):
+        if price is not None and price > price_out:
+            price_out = price
+    return tokens_in * price_in + tokens_out * price_out + (prices.call or 0)
 
 
 def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:
@@ -89,3 +108,23 @@ def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:
         input=divide_up(body_bytes, BYTES_PER_TOKEN),
         output=max(events, divide_up(text_bytes, BYTES_PER_TOKEN)),
     )
+
+
+def completed_usage(usage: Usage, *, body_bytes: int, text_bytes: int, events: int) -> tuple[Usage, Basis]:
+    """Return the usage that a provider reported, with an estimate of the side that it left out, and its basis.
+
+    Some report only what they wrote, or only what they read: the other side is not free because of that. The counts
+    are those of `estimated_usage`; the basis is ESTIMATED as soon as one side is.
+    """
+    input_known = not (
+        usage.input is usage.cached_input is usage.audio_input is usage.cache_write_5m is usage.cache_write_1h is None
+    )
+    output_known = not (usage.output is usage.reasoning is usage.audio_output is None)
+    if input_known and output_known:
+        return usage, Basis.REPORTED
+    estimate = estimated_usage(body_bytes=body_bytes, text_bytes=text_bytes, events=events)
+    if not input_known:
+        usage = msgspec.structs.replace(usage, input=estimate.input)
+    if not output_known:
+        usage = msgspec.structs.replace(usage, output=estimate.output)
+    return usage, Basis.ESTIMATED

@@ -10,13 +10,13 @@ import msgspec
 from tollway.access.decide import check_key, check_model
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Target
-from tollway.errors import Refusal, Shortage
+from tollway.errors import Shortage
 from tollway.ledger.lines import Hold
-from tollway.money import render_amount
 from tollway.neutral.peek import Peek
 from tollway.pricing.charge import PriceTerms
-from tollway.pricing.estimate import TokenLimits, worst_case_nanos
+from tollway.pricing.estimate import TokenLimits, worst_case_nanos, worst_case_tokens
 from tollway.relay.arrival import Arrival
+from tollway.relay.funding import Funding, Funds
 from tollway.relay.ports import Books, KeyDirectory, Models
 from tollway.routing.plan import plan, priced_targets, refuse_unknown
 
@@ -25,7 +25,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the deployment decided about money."""
 
     worker_id: int
-    fee_ppm: int
     hold_ttl_ms: int
     """Longer than any exchange may last: expiry is a backstop for defects, never a deadline."""
 
@@ -37,19 +36,20 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     peek: Peek
     model: Model
     targets: tuple[Target, ...]
+    funding: Funding
     hold: Hold
 
 
 class Admission:
     """The one way to a provider."""
 
-    def __init__(self, *, keys: KeyDirectory, models: Models, books: Books, terms: Terms) -> None:
+    def __init__(self, *, keys: KeyDirectory, models: Models, books: Books, funds: Funds, terms: Terms) -> None:
         """Take the neighbours and the terms."""
         self._keys = keys
         self._models = models
         self._books = books
+        self._funds = funds
         self._terms = terms
-        self.fee_ppm = terms.fee_ppm
 
     def principal(self, key_digest: bytes, *, now_ms: int) -> Principal:
         """Return who asks; raises Refusal 401 or 403."""
@@ -65,17 +65,21 @@ class Admission:
             raise refuse_unknown(asked, self._models.suggest(asked))
         check_model(principal, asked)
         targets = priced_targets(plan(model, draw=random.random()))  # noqa: S311  it spreads load, it keeps no secret
-        hold = self._hold(arrival, asked, self._worst_case_nanos(peek, model, targets))
+        funding = self._funds.find(principal, asked, arrival.attribution, now_ms=arrival.received_ms)
+        hold = self._hold(arrival, asked, funding, self._need(funding, peek, model, targets))
         if not self._books.try_hold(hold):
-            await self._borrow(hold, currency=principal.currency)
-        return Admitted(principal=principal, peek=peek, model=model, targets=targets, hold=hold)
+            await self._borrow(hold, funding)
+        return Admitted(principal=principal, peek=peek, model=model, targets=targets, funding=funding, hold=hold)
 
-    def _worst_case_nanos(self, peek: Peek, model: Model, targets: tuple[Target, ...]) -> int:
+    def _need(self, funding: Funding, peek: Peek, model: Model, targets: tuple[Target, ...]) -> int:
+        """Return the most that the request can take of its payer, in the payer's unit."""
         limits = TokenLimits(context_tokens=model.context_tokens, output_tokens_max=model.output_tokens_max)
-        terms = PriceTerms(fee_ppm=self._terms.fee_ppm)
+        if funding.ratio_ppm is not None:
+            return worst_case_tokens(peek, limits) * funding.ratio_ppm
+        terms = PriceTerms(fee_ppm=funding.fee_ppm, price_ppm=funding.price_ppm)
         return worst_case_nanos(peek, [(target.card, terms) for target in targets if target.card is not None], limits)
 
-    def _hold(self, arrival: Arrival, model_asked: str, amount_nanos: int) -> Hold:
+    def _hold(self, arrival: Arrival, model_asked: str, funding: Funding, amount_nanos: int) -> Hold:
         terms = self._terms
         principal = arrival.principal
         return Hold(
@@ -83,22 +87,17 @@ class Admission:
             account_id=principal.account_id,
             key_id=principal.key_id,
             worker_id=terms.worker_id,
-            payer_id=principal.account_id,
+            payer_id=funding.payer_id,
             amount_nanos=amount_nanos,
             model_asked=model_asked,
             started_ms=arrival.received_ms,
             expires_ms=arrival.received_ms + terms.hold_ttl_ms,
+            caps=funding.caps,
+            attribution=arrival.attribution,
         )
 
-    async def _borrow(self, hold: Hold, *, currency: str) -> None:
+    async def _borrow(self, hold: Hold, funding: Funding) -> None:
         try:
             await self._books.hold(hold)
         except Shortage as shortage:
-            unit = currency.lower()
-            cost, available = render_amount(hold.amount_nanos), render_amount(shortage.available_nanos)
-            raise Refusal(
-                "insufficient_quota",
-                f"This request may cost up to {cost} {currency}; {available} {currency} is available. "
-                "Top up the account, or lower max_tokens.",
-                metadata={f"balance_{unit}": available, f"estimated_cost_{unit}": cost},
-            ) from None
+            raise self._funds.refuse(funding, shortage, needed=hold.amount_nanos) from None

@@ -4,6 +4,7 @@ import msgspec
 
 from tollway.access.principal import Principal
 from tollway.dialects.record import Dialect
+from tollway.ledger.lines import NOBODY, Attribution
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,3 +18,5 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     """Whose key it carries, checked."""
     body: bytes
+    attribution: Attribution = NOBODY
+    """On whose behalf, as far as the key and the client's headers say."""

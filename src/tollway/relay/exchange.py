@@ -335,7 +335,7 @@ class Exchange:
         )
 
     def _line(self, ending: Ending) -> ExchangeLine:
-        return line_of(self._admitted, ending, fee_ppm=self._relay.admission.fee_ppm)
+        return line_of(self._admitted, ending)
 
     def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
         return self._settle(self._line(ending))

@@ -33,14 +33,21 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_ms: int | None = None
 
 
-def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine:
-    """Return the line that closes an exchange: its charge is usage x card of the target, or nothing without usage."""
-    hold, target = admitted.hold, ending.target
+def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
+    """Return the line that closes an exchange: its charge is usage x card of the target, or nothing without usage.
+
+    Of a package that holds tokens, the tokens times the model's ratio are taken, and no money.
+    """
+    hold, target, funding = admitted.hold, ending.target, admitted.funding
     card = None if target is None else target.card
-    base = fee = 0
-    if card is not None and ending.basis is not Basis.UNKNOWN:
-        charge = charge_for(ending.usage, card, terms=PriceTerms(fee_ppm=fee_ppm), basis=ending.basis)
-        base, fee = charge.base_nanos, charge.fee_nanos
+    base = fee = micros = 0
+    if ending.basis is not Basis.UNKNOWN:
+        if funding.ratio_ppm is not None:
+            micros = ending.usage.tokens * funding.ratio_ppm
+        elif card is not None:
+            terms = PriceTerms(fee_ppm=funding.fee_ppm, price_ppm=funding.price_ppm)
+            charge = charge_for(ending.usage, card, terms=terms, basis=ending.basis)
+            base, fee = charge.base_nanos, charge.fee_nanos
     return ExchangeLine(
         exchange_id=hold.exchange_id,
         account_id=hold.account_id,
@@ -61,10 +68,16 @@ def line_of(admitted: Admitted, ending: Ending, *, fee_ppm: int) -> ExchangeLine
         usage=ending.usage,
         basis=ending.basis,
         card_id=None if card is None else card.id,
-        fee_ppm=fee_ppm,
+        fee_ppm=funding.fee_ppm,
         hold_nanos=hold.amount_nanos,
         base_nanos=base,
         fee_nanos=fee,
+        attribution=hold.attribution,
+        package_id=funding.package_id,
+        package_micros=micros,
+        ratio_ppm=funding.ratio_ppm,
+        caps=tuple([cap.purse_id for cap in hold.caps]) if hold.caps and base else (),
+        price_ppm=funding.price_ppm,
     )
 
 

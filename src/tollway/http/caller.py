@@ -1,0 +1,69 @@
+"""What a client's headers say of on whose behalf it asks, and under which idempotency key. Knows no store and no socket."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from tollway.errors import Refusal
+from tollway.ledger.lines import NOBODY, Attribution
+
+WORD_BYTES_MAX = 256
+"""Of a tag, an end user, a session, an idempotency key: each lies in the store with every exchange."""
+
+IDEMPOTENCY_KEY = b"idempotency-key"
+SHOWN = 64
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """What the headers say."""
+
+    attribution: Attribution
+    idempotency_key: str | None
+
+
+ANONYMOUS = Caller(attribution=NOBODY, idempotency_key=None)
+
+
+class CallerHeaders:
+    """Reads the headers of a brand: lower-case names, as they arrive."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, header_prefix: str) -> None:
+        """Take the brand's prefix, such as `x-tollway`."""
+        prefix = header_prefix.encode("ascii")
+        self._names: Mapping[bytes, str] = {
+            prefix + b"-user-id": "end_user",
+            prefix + b"-session-id": "session",
+            prefix + b"-tag": "tag",
+            IDEMPOTENCY_KEY: "idempotency_key",
+        }
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None) -> Caller:
+        """Return what the headers say; raises Refusal for a word that is empty, too long or not printable."""
+        names = self._names
+        found: dict[str, str] | None = None
+        for name, value in headers:
+            field = names.get(name)
+            if field is not None:
+                if found is None:
+                    found = {}
+                found[field] = _word(name, value)
+        if found is None:
+            if sub_account_id is None:
+                return ANONYMOUS
+            return Caller(attribution=Attribution(sub_account_id=sub_account_id), idempotency_key=None)
+        key = found.pop("idempotency_key", None)
+        return Caller(attribution=Attribution(sub_account_id=sub_account_id, **found), idempotency_key=key)
+
+
+def _word(name: bytes, value: bytes) -> str:
+    text = value.decode("utf-8", "replace").strip()
+    if text and len(value) <= WORD_BYTES_MAX and text.isprintable() and "\ufffd" not in text:
+        return text
+    header = name.decode("ascii")
+    raise Refusal(
+        "invalid_request",
+        f"The header {header} must have 1 to {WORD_BYTES_MAX} bytes of printable text, not {text[:SHOWN]!r}.",
+        param=header,
+    )
