@@ -101,6 +101,14 @@ class Shortage(TollwayError):
         self.available_nanos = available_nanos
 
 
+class PaymentRefused(TollwayError):
+    """The payment provider said no (a card, an amount, our key): nothing was paid. Its words are for a person."""
+
+
+class PaymentUnclear(TollwayError):
+    """The payment provider did not answer: a payment may have been made or not. The same call may be made again."""
+
+
 class SetupError(TollwayError):
     """An operator must mend something before Tollway can start; holds every mistake found, not only the first."""
 

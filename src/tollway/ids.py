@@ -21,6 +21,8 @@ ACCOUNT = "acct_"
 KEY = "key_"
 TRANSFER = "txn_"
 CARD = "card_"
+ORDER = "ord_"
+VOUCHER = "vch_"
 
 
 class IdError(ValueError):

@@ -86,6 +86,8 @@ class TransferKind(StrEnum):
     """A payment."""
     REFUND = "refund"
     """A payment given back."""
+    REFUND_FAILED = "refund_failed"
+    """It did not reach the payer and came back."""
     DISPUTE = "dispute"
     """A payment that the payer's bank took back."""
     DISPUTE_WON = "dispute_won"
