@@ -34,7 +34,7 @@ from tollway.http.pages import own_routes
 from tollway.http.replies import ReplyHeads
 from tollway.http.routes import Gate, Route
 from tollway.http.server import Server
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.jobs.sweeps import Sweep
 from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms

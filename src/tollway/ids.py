@@ -5,8 +5,6 @@ Growing integers keep inserts at the right edge of a table: an integer row id co
 cost 18 (design, section 5). They are names, not secrets.
 """
 
-from tollway import clock
-
 EPOCH_MS = 1_735_689_600_000
 """2025-01-01T00:00:00Z."""
 
@@ -23,38 +21,14 @@ TRANSFER = "txn_"
 CARD = "card_"
 ORDER = "ord_"
 VOUCHER = "vch_"
+SUB_ACCOUNT = "sa_"
+CAP = "cap_"
+PRODUCT = "prod_"
+PACKAGE = "pkg_"
 
 
 class IdError(ValueError):
     """A text is not an id of the wanted kind."""
-
-
-class IdSource:
-    """Makes ids that no other source with another worker number makes; never the same one twice.
-
-    Not shared between threads. A clock that steps back does not step the ids back.
-    """
-
-    __slots__ = ("_last", "_worker")
-
-    def __init__(self, *, worker: int, after: int = 0) -> None:
-        """Start a source for `worker` (0 to 1023) whose ids are all greater than the id `after`."""
-        if not 0 <= worker <= WORKER_NUMBER_MAX:
-            raise IdError(f"worker number {worker} is not in 0..{WORKER_NUMBER_MAX}")
-        self._worker = worker << SEQUENCE_BITS
-        self._last = after
-
-    def next(self) -> int:
-        """Return the next id."""
-        fresh = ((clock.now_ms() - EPOCH_MS) << SHIFT) | self._worker
-        last = self._last
-        if fresh <= last:
-            if last & SEQUENCE_MAX == SEQUENCE_MAX or (last >> SEQUENCE_BITS) & WORKER_NUMBER_MAX != self._worker >> 12:
-                fresh = (((last >> SHIFT) + 1) << SHIFT) | self._worker
-            else:
-                fresh = last + 1
-        self._last = fresh
-        return fresh
 
 
 def render_id(prefix: str, number: int) -> str:

@@ -9,7 +9,7 @@ import sys
 
 from tollway import clock
 from tollway.billing.books import Books, Shortage
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.neutral.usage import Basis, Usage
 from tollway.store.store import Store

@@ -11,7 +11,8 @@ import threading
 from pathlib import Path
 
 from tollway.errors import SetupError
-from tollway.ids import WORKER_NUMBER_MAX, IdSource
+from tollway.id_source import IdSource
+from tollway.ids import WORKER_NUMBER_MAX
 
 
 class NumberClaim:

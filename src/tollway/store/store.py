@@ -28,7 +28,7 @@ from tollway import clock
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
 from tollway.errors import Refusal, SetupError
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
 from tollway.store import account_rows, books_reader, card_rows, key_rows, schema, workers

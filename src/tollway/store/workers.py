@@ -9,7 +9,7 @@ import socket
 import msgspec
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.ledger.lines import Outcome
 from tollway.ledger.unknown import unknown_line
 from tollway.store.numbers import NumberClaim, Numbers

@@ -20,7 +20,7 @@ from tollway.dialects.openai_chat.errors import render_error
 from tollway.http.admin.api import build_admin, build_routes
 from tollway.http.admin.gate import BODY_BYTES_MAX
 from tollway.http.admin.parts import AdminParts
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.settings import LocalModelSettings, Settings
 from tollway.store.store import Store
 

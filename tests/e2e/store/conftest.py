@@ -11,7 +11,7 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.books import Books
 from tollway.catalog.records import PriceCard
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.records import Account
 from tollway.neutral.usage import Basis, Usage

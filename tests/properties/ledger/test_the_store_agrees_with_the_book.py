@@ -17,7 +17,7 @@ from tollway.billing.accounts import Accounts
 from tollway.billing.books import Books, HoldNotOpen, Shortage
 from tollway.catalog.records import PriceCard
 from tollway.errors import CommandRefused
-from tollway.ids import IdSource
+from tollway.id_source import IdSource
 from tollway.ledger.book import Book
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.money import PPM, divide_up

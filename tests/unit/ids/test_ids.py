@@ -3,7 +3,8 @@
 import pytest
 
 from tollway import clock
-from tollway.ids import ACCOUNT, EXCHANGE, SEQUENCE_MAX, SHIFT, IdError, IdSource, parse_id, render_id
+from tollway.id_source import IdSource
+from tollway.ids import ACCOUNT, EXCHANGE, SEQUENCE_MAX, SHIFT, IdError, parse_id, render_id
 
 
 def test_ids_grow_and_never_repeat() -> None:
