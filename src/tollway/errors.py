@@ -30,6 +30,7 @@ CODES: Mapping[str, CodeFacts] = {
     "not_found": CodeFacts(404, "not_found", None),
     "request_too_large": CodeFacts(413, "request_too_large", None),
     "insufficient_quota": CodeFacts(429, "insufficient_quota", False),
+    "cap_reached": CodeFacts(429, "cap_reached", False),
     "rate_limit_exceeded": CodeFacts(429, "rate_limit_exceeded", None),
     "internal_error": CodeFacts(500, "internal_error", None),
     "upstream_error": CodeFacts(502, "upstream_error", None),

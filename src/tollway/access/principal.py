@@ -29,6 +29,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Model ids this key may use, exact or ending in `*`; empty means all."""
     expires_ms: int | None = None
     account_suspended: bool = False
+    sub_account_suspended: bool = False
     currency: str = "USD"
     caps: tuple[CapRule, ...] = ()
     """Of the key itself and of its sub-account."""

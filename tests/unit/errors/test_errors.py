@@ -14,6 +14,7 @@ def test_every_code_has_a_status_of_an_error(code: str) -> None:
 
 def test_trying_again_is_forbidden_where_only_money_helps() -> None:
     assert Refusal("insufficient_quota", "No.").facts.retry is False
+    assert Refusal("cap_reached", "No.").facts.retry is False
     assert Refusal("rate_limit_exceeded", "No.", retry_after_s=3).facts.retry is None
 
 
@@ -24,7 +25,7 @@ def test_a_setup_error_names_every_mistake() -> None:
 
 
 def test_a_shortage_says_what_could_be_spent() -> None:
-    assert Shortage(available_nanos=5).available_nanos == 5
+    assert Shortage(purse_id=3, available_nanos=5).available_nanos == 5
 
 
 def test_all_are_tollways_own() -> None:

@@ -1,0 +1,69 @@
+"""What may be shown of caps and sub-accounts: as they were set, and what was spent of a cap. Values only; knows no store."""
+
+from enum import StrEnum
+
+import msgspec
+
+from tollway.access.terms import CapRule, CapScope, CapSpan
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """A spending limit that an operator set, in the currency of its account."""
+
+    id: int
+    account_id: int
+    scope: CapScope
+    subject: str
+    """As in CapRule."""
+    span: CapSpan
+    limit_nanos: int
+    alert_ppm: int
+    created_ms: int
+    """It counts what was spent since then."""
+    removed_ms: int | None = None
+
+    @property
+    def rule(self) -> CapRule:
+        """What admission reads of it."""
+        return CapRule(
+            cap_id=self.id,
+            scope=self.scope,
+            subject=self.subject,
+            span=self.span,
+            limit_nanos=self.limit_nanos,
+            alert_ppm=self.alert_ppm,
+        )
+
+
+class CapUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a cap is spent, for one subject, in the window that runs."""
+
+    cap: Cap
+    subject: str
+    """What it is counted for: never EACH, unless nobody has spent anything yet."""
+    currency: str
+    spent_nanos: int
+    resets_ms: int | None
+    """When the window ends; None for a cap on the total."""
+
+    @property
+    def left_nanos(self) -> int:
+        """What may still be spent; nothing when the limit was lowered below what is spent."""
+        return max(0, self.cap.limit_nanos - self.spent_nanos)
+
+
+class SubAccountState(StrEnum):
+    """Whether a sub-account's keys may spend."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class SubAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of an account with keys and caps of its own; the account pays for it."""
+
+    id: int
+    account_id: int
+    name: str
+    state: SubAccountState = SubAccountState.ACTIVE
+    created_ms: int
