@@ -1,4 +1,4 @@
-"""Amounts of money as whole nano-units: reading, writing, rounding. Knows no currency table, no price and no account."""
+"""Amounts of money as whole nano-units: reading, writing, rounding. Knows no rate of exchange, no price and no account."""
 
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
@@ -7,6 +7,10 @@ NANOS_PER_UNIT = 1_000_000_000
 
 AMOUNT_NANOS_MAX = 2**63 - 1
 """What a signed 64-bit column holds: about 9.2 thousand million units."""
+
+CURRENCIES = ("USD", "CNY")
+"""What accounts and prices may be in. Both have units of a size for which nano-units are fine enough and 64 bits wide
+enough; one more is one more word here."""
 
 PPM = 1_000_000
 """Parts in one whole: rates (fees) are whole parts per million, prices are per million tokens."""

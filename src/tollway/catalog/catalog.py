@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from tollway.catalog.cards import CardMaker, UnitPrices
+from tollway.catalog.cards import Timeline, make_card, timeline
 from tollway.catalog.price_library import CURRENCY as LIBRARY_CURRENCY
 from tollway.catalog.price_library import PriceLibrary
-from tollway.catalog.records import Model, PriceCard, Provider, Target
+from tollway.catalog.rates import RateTable
+from tollway.catalog.records import Model, Prices, Provider, Target
+from tollway.money import PPM
 
 REMEMBERED_MAX = 4096
 """Names resolved through wildcards are remembered. Clients choose them, so that memory must have a bound."""
@@ -26,34 +28,43 @@ SUGGESTIONS = 3
 class Priced(NamedTuple):
     """What a model at a provider costs."""
 
-    card: PriceCard | None
+    cards: Timeline
     reason: str
     """Why nobody knows; empty when somebody does."""
     context_tokens: int | None = None
 
 
+UNPRICED = Timeline(None, ())
+
+
 class Pricing:
     """Where prices come from: the operator's file first, else the price library."""
 
-    def __init__(self, *, currency: str, library: PriceLibrary) -> None:
-        """Price in `currency`."""
+    def __init__(self, *, rates: RateTable, library: PriceLibrary) -> None:
+        """Take what each currency costs, and the library, as of whose moment the cards in force are chosen."""
         self.library = library
-        self._currency = currency
-        self._cards = CardMaker(currency)
+        self._rates = rates
 
-    def price(self, provider: Provider, model_routed: str, configured: UnitPrices | None) -> Priced:
+    def price(self, provider: Provider, model_routed: str, configured: tuple[Prices, ...]) -> Priced:
         """Return the price of a model at a provider, or why there is none."""
-        if configured is not None:
-            return Priced(self._cards.card(provider.name, model_routed, configured, source="config"), "")
+        if configured:
+            cards = self._timeline(provider, model_routed, configured, "config")
+            return Priced(cards, "" if cards.card is not None else "its price begins later")
         if provider.prices_id is None:
-            return Priced(None, f"the price library has no prices of provider {provider.name}")
-        if self._currency != LIBRARY_CURRENCY:
-            return Priced(None, f"the price library is in {LIBRARY_CURRENCY}, the deployment in {self._currency}")
+            return Priced(UNPRICED, f"the price library has no prices of provider {provider.name}")
+        if LIBRARY_CURRENCY not in self._rates.currencies:
+            return Priced(
+                UNPRICED, f"the price library is in {LIBRARY_CURRENCY}: set {self._rates.missing(LIBRARY_CURRENCY)}"
+            )
         entry = self.library.entry(provider.prices_id, model_routed)
-        if entry.prices is None:
-            return Priced(None, entry.reason, entry.context_tokens)
-        card = self._cards.card(provider.name, model_routed, entry.prices, source=self.library.source)
-        return Priced(card, "", entry.context_tokens)
+        if not entry.prices:
+            return Priced(UNPRICED, entry.reason, entry.context_tokens)
+        cards = self._timeline(provider, model_routed, entry.prices, self.library.source)
+        return Priced(cards, "", entry.context_tokens)
+
+    def _timeline(self, provider: Provider, model_routed: str, prices: tuple[Prices, ...], source: str) -> Timeline:
+        cards = [make_card(provider.name, model_routed, each, source=source) for each in prices]
+        return timeline(cards, now_ms=self.library.at_ms)
 
 
 class Sketch(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +73,9 @@ class Sketch(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     targets: tuple[tuple[Provider, str, int], ...]
     """Provider, name of the model there (or ``*``), weight."""
-    prices: UnitPrices | None = None
+    prices: tuple[Prices, ...] = ()
+    """What the operator says; empty takes the price library's."""
+    price_ppm: int = PPM
     context_tokens: int | None = None
     output_tokens_max: int | None = None
     capabilities: tuple[str, ...] = ()
@@ -76,7 +89,10 @@ class Sketch(msgspec.Struct, frozen=True, kw_only=True):
         for provider, name, weight in self.targets:
             model_routed = star if name == "*" else name
             priced = pricing.price(provider, model_routed, self.prices)
-            targets.append(Target(provider=provider, model_routed=model_routed, card=priced.card, weight=weight))
+            card, later = priced.cards
+            targets.append(
+                Target(provider=provider, model_routed=model_routed, card=card, later_cards=later, weight=weight)
+            )
             if priced.reason:
                 reasons.append(priced.reason)
             if context_tokens is None:
@@ -86,6 +102,7 @@ class Sketch(msgspec.Struct, frozen=True, kw_only=True):
             targets=tuple(targets),
             context_tokens=context_tokens,
             output_tokens_max=self.output_tokens_max,
+            price_ppm=self.price_ppm,
             capabilities=self.capabilities,
         )
         return model, tuple(reasons)

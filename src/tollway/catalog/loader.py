@@ -2,6 +2,7 @@
 
 import difflib
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -11,9 +12,19 @@ from tollway.catalog.cards import configured_prices
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
 from tollway.catalog.presets import LOCAL_PRESET, Auth, Preset, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
+from tollway.catalog.rates import RateTable
 from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Timeouts
-from tollway.settings import Mistakes, ModelSettings, ProviderSettings, SecretUse, Settings, read_settings
-from tollway.settings.load import LOCAL_PROVIDER, provider_place
+from tollway.money import PPM
+from tollway.settings import (
+    BillingSettings,
+    Mistakes,
+    ModelSettings,
+    ProviderSettings,
+    SecretUse,
+    Settings,
+    read_settings,
+)
+from tollway.settings.load import LOCAL_PROVIDER, model_place, provider_place
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +32,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     catalog: Catalog
+    rates: RateTable
+    """What currencies cost in each other."""
     brand: Brand
 
 
@@ -53,19 +66,32 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         if built is not None:
             providers[built.name] = built
     models = settings.models
+    rates = RateTable(settings.billing.currency, settings.billing.rates)
+    for number, model in enumerate(models, 1):
+        _check_currencies(model, model_place(number, model), rates, mistakes)
     if settings.local_model.enabled:
         preset = read_preset(LOCAL_PRESET)
         providers[LOCAL_PROVIDER] = _local_provider(preset, settings.local_model.port)
         taken = {model.id for model in models}
         models += tuple(model for model in preset.models if model.id not in taken)
     mistakes.raise_if_any()
-    pricing = Pricing(currency=settings.billing.currency, library=PriceLibrary(clock.now_ms()))
-    sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers)).targets)
+    pricing = Pricing(rates=rates, library=PriceLibrary(clock.now_ms()))
+    sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers, settings.billing)).targets)
     return Deployment(
         settings=settings,
         catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
+        rates=rates,
         brand=brand_of(settings),
     )
+
+
+def _check_currencies(model: ModelSettings, place: str, rates: RateTable, mistakes: Mistakes) -> None:
+    for price in model.prices:
+        if price.currency is not None and price.currency not in rates.currencies:
+            mistakes.add(
+                f"{place}: price: currency",
+                f"{price.currency} needs a rate of exchange: {rates.missing(price.currency)}",
+            )
 
 
 def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes) -> Provider | None:
@@ -132,8 +158,9 @@ def _local_provider(preset: Preset, port: int) -> Provider:
     )
 
 
-def _sketch(model: ModelSettings, providers: dict[str, Provider]) -> Sketch:
+def _sketch(model: ModelSettings, providers: dict[str, Provider], billing: BillingSettings) -> Sketch:
     """Return the model as configured. A target at the local model falls away where that cannot run."""
+    zone = ZoneInfo(billing.timezone)
     return Sketch(
         id=model.id,
         targets=tuple(
@@ -141,7 +168,8 @@ def _sketch(model: ModelSettings, providers: dict[str, Provider]) -> Sketch:
             for target in model.targets
             if target.provider in providers
         ),
-        prices=None if model.price is None else configured_prices(model.price),
+        prices=tuple(configured_prices(price, currency=billing.currency, zone=zone) for price in model.prices),
+        price_ppm=PPM + (model.markup_ppm or 0) - (model.discount_ppm or 0),
         context_tokens=model.context_tokens,
         output_tokens_max=model.output_tokens_max,
         capabilities=model.capabilities,

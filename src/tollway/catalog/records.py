@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.money import PPM
+
 
 class Scheme(StrEnum):
     """How a provider is reached."""
@@ -93,23 +95,58 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         return f"Provider({self.name!r})"
 
 
-class PriceCard(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices of each unit in whole nano-units of the currency per million tokens; never edited, only superseded.
+class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """The price of each unit, in whole nano-units of a currency per million tokens, pictures or calls.
 
-    A unit whose price is None costs what its parent unit costs: cached input as input, reasoning as output.
+    A unit whose price is None costs what its parent unit costs.
     """
+
+    input: int
+    output: int
+    cached_input: int | None = None
+    """Its parent is `input`."""
+    reasoning: int | None = None
+    """Its parent is `output`."""
+    audio_input: int | None = None
+    """Its parent is `input`."""
+    audio_output: int | None = None
+    """Its parent is `output`."""
+    cache_write_5m: int | None = None
+    """Its parent is `input`."""
+    cache_write_1h: int | None = None
+    """Its parent is `cache_write_5m`."""
+    image: int | None = None
+    """It has no parent: None costs nothing."""
+    call: int | None = None
+    """It has no parent: None costs nothing. Where it has a price, an answer is one call."""
+
+
+class PriceTier(UnitPrices, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds for the whole of a request with more input than this."""
+
+    above_tokens: int
+    """Input of all units together: more than so many."""
+
+
+class Prices(UnitPrices, frozen=True, kw_only=True):
+    """What a price card says, without whom it is for."""
+
+    currency: str
+    tiers: tuple[PriceTier, ...] = ()
+    """In ascending order of `above_tokens`."""
+    batch_ppm: int | None = None
+    """What answers of a batch or flex tier cost of the price, in parts per million; None is all of it."""
+    valid_from_ms: int | None = None
+    """From when on; None is since ever."""
+
+
+class PriceCard(Prices, frozen=True, kw_only=True):
+    """The prices of a model at a provider; never edited, only superseded."""
 
     id: int
     """Made from the content, so that the same prices are the same card on every host."""
     provider: str
     model: str
-    currency: str
-    input: int
-    output: int
-    cached_input: int | None = None
-    reasoning: int | None = None
-    audio_input: int | None = None
-    audio_output: int | None = None
     source: str
     """`config`, or the price library and its version."""
 
@@ -120,8 +157,21 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     provider: Provider
     model_routed: str
     card: PriceCard | None
-    """None when nobody knows a price: prepaid keys are refused."""
+    """The one in force when the catalog was made, to be asked for by `card_at`; None when nobody knows a price: prepaid
+    keys are refused."""
     weight: int = 1
+    later_cards: tuple[PriceCard, ...] = ()
+    """Those that will supersede it, in ascending order of `valid_from_ms`."""
+
+
+def card_at(target: Target, now_ms: int) -> PriceCard | None:
+    """Return the card in force at the start of an exchange; None while nobody knows a price."""
+    card = target.card
+    for later in target.later_cards:
+        if (later.valid_from_ms or 0) > now_ms:
+            break
+        card = later
+    return card
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +182,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     context_tokens: int | None = None
     output_tokens_max: int | None = None
+    price_ppm: int = PPM
+    """The model's discount or markup: what its prices are multiplied by, in parts per million."""
     capabilities: tuple[str, ...] = ()
     """Of `chat`, `stream`, `tools`, `response_format`, `embeddings`, `vision`; empty means unknown."""
     created_s: int = 0

@@ -2,9 +2,16 @@
 
 import msgspec
 
-from tollway.catalog.records import PriceCard
+from tollway.catalog.records import PriceCard, PriceTier
 from tollway.money import NANOS_PER_UNIT, PPM, divide_up
 from tollway.neutral.usage import Basis, Usage
+
+BASE_NANOS_MAX = 10**17
+"""A hundred million units. No answer costs that; a count or a rate that makes it is junk, and what the books cannot hold
+in 64 bits (the fee may be ten times the base) would stop them for everybody."""
+
+BATCH_TIERS = frozenset(("batch", "flex"))
+"""Words of providers for answers that wait until there is room, at a lower price."""
 
 
 class PriceTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,28 +42,68 @@ def charge_for(usage: Usage, card: PriceCard, *, terms: PriceTerms, basis: Basis
     """Return the charge of `usage` at `card`, in nano-units of the account's currency.
 
     base = ceil(sum of count x price / 10^6 x price_ppm / 10^6 x rate), fee = ceil(base x fee_ppm / 10^6): rounded up
-    once for the base and once for the fee (design, section 5). A unit that was not reported costs nothing.
+    once for the base and once for the fee (design, section 5). A unit that was not reported costs nothing; only a call
+    need not be, because every answer is one.
     """
-    cached = card.input if card.cached_input is None else card.cached_input
-    reasoning = card.output if card.reasoning is None else card.reasoning
-    audio_in = card.input if card.audio_input is None else card.audio_input
-    audio_out = card.output if card.audio_output is None else card.audio_output
-    micro = (
-        (usage.input or 0) * card.input
-        + (usage.cached_input or 0) * cached
-        + (usage.output or 0) * card.output
-        + (usage.reasoning or 0) * reasoning
-        + (usage.audio_input or 0) * audio_in
-        + (usage.audio_output or 0) * audio_out
-        + ((usage.cache_write_5m or 0) + (usage.cache_write_1h or 0)) * card.input
-    )
+    prices = tier_of(usage, card) if card.tiers else card
+    micro = (usage.input or 0) * prices.input + (usage.output or 0) * prices.output
+    # The other units one by one: most answers have few of them, and asking costs less than multiplying by zero.
+    if usage.cached_input:
+        micro += usage.cached_input * (prices.input if prices.cached_input is None else prices.cached_input)
+    if usage.reasoning:
+        micro += usage.reasoning * (prices.output if prices.reasoning is None else prices.reasoning)
+    if usage.cache_write_5m or usage.cache_write_1h:
+        minutes = prices.input if prices.cache_write_5m is None else prices.cache_write_5m
+        hour = minutes if prices.cache_write_1h is None else prices.cache_write_1h
+        micro += (usage.cache_write_5m or 0) * minutes + (usage.cache_write_1h or 0) * hour
+    if usage.audio_input:
+        micro += usage.audio_input * (prices.input if prices.audio_input is None else prices.audio_input)
+    if usage.audio_output:
+        micro += usage.audio_output * (prices.output if prices.audio_output is None else prices.audio_output)
+    if usage.images:
+        micro += usage.images * (prices.image or 0)
+    if prices.call:
+        micro += prices.call * (1 if usage.calls is None else usage.calls)
     base = base_nanos(micro, terms)
-    return Charge(base_nanos=base, fee_nanos=divide_up(base * terms.fee_ppm, PPM), basis=basis)
+    return Charge(base_nanos=base, fee_nanos=-(-base * terms.fee_ppm // PPM), basis=basis)
+
+
+def tier_of(usage: Usage, card: PriceCard) -> PriceCard | PriceTier:
+    """Return the prices that hold for the whole of a request with this input: those of the highest tier it exceeds."""
+    tokens = (
+        (usage.input or 0)
+        + (usage.cached_input or 0)
+        + (usage.cache_write_5m or 0)
+        + (usage.cache_write_1h or 0)
+        + (usage.audio_input or 0)
+    )
+    prices = card
+    for tier in card.tiers:
+        if tokens <= tier.above_tokens:
+            break
+        prices = tier
+    return prices
 
 
 def base_nanos(micro: int, terms: PriceTerms) -> int:
     """Return the base of counts times prices (millionths of a nano-unit of the card's currency), rounded up once."""
     price_ppm, rate_nanos = terms.price_ppm, terms.rate_nanos
-    if rate_nanos is None:
-        return divide_up(micro, PPM) if price_ppm == PPM else divide_up(micro * price_ppm, PPM * PPM)
-    return divide_up(micro * price_ppm * rate_nanos, PPM * PPM * NANOS_PER_UNIT)
+    if rate_nanos is not None:
+        base = divide_up(micro * price_ppm * rate_nanos, PPM * PPM * NANOS_PER_UNIT)
+    elif price_ppm == PPM:
+        base = -(-micro // PPM)
+    else:
+        base = divide_up(micro * price_ppm, PPM * PPM)
+    return base if base <= BASE_NANOS_MAX else BASE_NANOS_MAX
+
+
+def combined_ppm(*, model_ppm: int, account_ppm: int, batch_ppm: int = PPM) -> int:
+    """Return what a card's prices are multiplied by, in parts per million: the product of all three, rounded up once."""
+    if model_ppm == PPM and batch_ppm == PPM:
+        return account_ppm
+    return divide_up(model_ppm * account_ppm * batch_ppm, PPM * PPM)
+
+
+def batch_ppm(card: PriceCard, service_tier: str | None) -> int:
+    """Return the share of the price that an answer of this tier costs, in parts per million: all, but for a batch."""
+    return PPM if card.batch_ppm is None or service_tier not in BATCH_TIERS else card.batch_ppm

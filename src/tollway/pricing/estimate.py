@@ -110,12 +110,14 @@ def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:
     )
 
 
-def completed_usage(usage: Usage, *, body_bytes: int, text_bytes: int, events: int) -> tuple[Usage, Basis]:
+def completed_usage(usage: Usage | None, *, body_bytes: int, text_bytes: int, events: int) -> tuple[Usage, Basis]:
     """Return the usage that a provider reported, with an estimate of the side that it left out, and its basis.
 
     Some report only what they wrote, or only what they read: the other side is not free because of that. The counts
     are those of `estimated_usage`; the basis is ESTIMATED as soon as one side is.
     """
+    if usage is None:
+        usage = Usage()
     input_known = not (
         usage.input is usage.cached_input is usage.audio_input is usage.cache_write_5m is usage.cache_write_1h is None
     )

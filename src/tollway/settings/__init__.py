@@ -2,6 +2,7 @@
 
 from tollway.settings.load import built_in_settings, load_settings, read_settings
 from tollway.settings.mistakes import Mistakes
+from tollway.settings.prices import PriceSettings, TierSettings
 from tollway.settings.records import (
     AfterLeaveChoice,
     BillingSettings,
@@ -10,7 +11,6 @@ from tollway.settings.records import (
     LocalModelSettings,
     ModelSettings,
     PaymentSettings,
-    PriceSettings,
     ProviderSettings,
     ServerSettings,
     Settings,
@@ -39,6 +39,7 @@ __all__ = [
     "SharedSettings",
     "StoreSettings",
     "TargetSettings",
+    "TierSettings",
     "TimeoutSettings",
     "built_in_settings",
     "load_settings",

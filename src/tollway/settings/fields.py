@@ -10,12 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from msgspec import Meta
 
-from tollway.money import NANOS_PER_UNIT, PPM, AmountError, parse_amount, parse_rate
+from tollway.money import PPM, AmountError, parse_amount, parse_rate
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.secret import SecretError, SecretUse, resolve_secret
-
-PRICE_NANOS_MAX = 10**15
-"""One unit of currency a token. Beyond it the charge of a long context might not fit the 64 bits of an amount."""
 
 FEE_PPM_MAX = 10_000_000
 """Ten times the base cost: more is a slip of the pen, and might not fit the 64 bits of an amount."""
@@ -40,6 +37,10 @@ class Rule(NamedTuple):
     read: Callable[[object], object]
 
 
+class OneOrMany(NamedTuple):
+    """Marks a list of tables that may stand as its one table alone."""
+
+
 class FileRule(NamedTuple):
     """How a value is read that means something only beside its file."""
 
@@ -52,13 +53,13 @@ def text_rule(pattern: str, wanted: str) -> Rule:
 
     def read(value: object) -> str:
         if not isinstance(value, str) or not compiled.fullmatch(value):
-            raise FieldError(f"must be {wanted}, not {_show(value)}")
+            raise FieldError(f"must be {wanted}, not {show(value)}")
         return value
 
     return Rule(read)
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
     """Return a short form of a wrong value for its message."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -68,31 +69,20 @@ def _show(value: object) -> str:
     return {"list": "a list", "dict": "a table"}.get(type(value).__name__, "a date or time")
 
 
-def _read_amount_text(value: object) -> str:
+def read_amount_text(value: object) -> str:
+    """Return the text of an amount; raises FieldError for a number that TOML does not hold exactly."""
     if isinstance(value, float):
         raise FieldError(
             f'must be written as text: "{value}". A number with a fraction is not exact in TOML, and money is'
         )
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise FieldError(f'must be a decimal amount as text such as "0.15", not {_show(value)}')
+        raise FieldError(f'must be a decimal amount as text such as "0.15", not {show(value)}')
     return str(value)
-
-
-def _read_price(value: object) -> int:
-    try:
-        nanos = parse_amount(_read_amount_text(value))
-    except AmountError as error:
-        raise FieldError(f"{error}; write the price of a million tokens") from None
-    if nanos < 0:
-        raise FieldError("must not be negative")
-    if nanos > PRICE_NANOS_MAX:
-        raise FieldError(f"must be at most {PRICE_NANOS_MAX // NANOS_PER_UNIT} per million tokens")
-    return nanos
 
 
 def _read_money(value: object) -> int:
     try:
-        nanos = parse_amount(_read_amount_text(value))
+        nanos = parse_amount(read_amount_text(value))
     except AmountError as error:
         raise FieldError(str(error)) from None
     if nanos <= 0:
@@ -100,16 +90,21 @@ def _read_money(value: object) -> int:
     return nanos
 
 
-def _read_fee(value: object) -> int:
+def read_percentage(value: object, ppm_max: int) -> int:
+    """Return the parts per million of a text such as "10%"; raises FieldError beyond `ppm_max`."""
     if not isinstance(value, str):
-        raise FieldError(f'must be a rate as text such as "10%", not {_show(value)}')
+        raise FieldError(f'must be a rate as text such as "10%", not {show(value)}')
     try:
         ppm = parse_rate(value)
     except AmountError as error:
         raise FieldError(str(error)) from None
-    if ppm > FEE_PPM_MAX:
-        raise FieldError(f"must be at most {FEE_PPM_MAX * 100 // PPM}%")
+    if ppm > ppm_max:
+        raise FieldError(f"must be at most {ppm_max * 100 // PPM}%")
     return ppm
+
+
+def _read_fee(value: object) -> int:
+    return read_percentage(value, FEE_PPM_MAX)
 
 
 def _read_secret(value: object, reading: Reading) -> object:
@@ -125,26 +120,26 @@ def _read_secret(value: object, reading: Reading) -> object:
 def _read_timezone(value: object) -> str:
     wanted = 'the name of a timezone such as "Asia/Shanghai"'
     if not isinstance(value, str):
-        raise FieldError(f"must be {wanted}, not {_show(value)}")
+        raise FieldError(f"must be {wanted}, not {show(value)}")
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # the last two: a name that is a path, or a folder
         known = {name.lower(): name for name in available_timezones()}
         close = difflib.get_close_matches(value.lower(), known, n=3)
         hint = f"; did you mean {' or '.join(known[name] for name in close)}?" if close else ""
-        raise FieldError(f"must be {wanted}, not {_show(value)}{hint}") from None
+        raise FieldError(f"must be {wanted}, not {show(value)}{hint}") from None
     return value
 
 
 def _read_networks(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {_show(value)}')
+        raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {show(value)}')
     networks: list[str] = []
     for item in cast("list[object]", value):
         try:
             networks.append(str(ipaddress.ip_network(str(item))))
         except ValueError:
-            raise FieldError(f"{_show(item)} is not an address or network such as 10.0.0.0/8") from None
+            raise FieldError(f"{show(item)} is not an address or network such as 10.0.0.0/8") from None
     return tuple(networks)
 
 
@@ -173,8 +168,6 @@ PageUrl = Annotated[str, text_rule(r"https?://[^\s/?#]+\S{0,2000}", "the whole U
 """Where a browser is sent."""
 HeaderPrefix = Annotated[str, text_rule(r"x-[a-z0-9]+(-[a-z0-9]+)*", "a header name in lower case that starts with x-")]
 Networks = Annotated[tuple[str, ...], Rule(_read_networks)]
-Price = Annotated[int, Rule(_read_price)]
-"""Whole nano-units of currency per million tokens."""
 Money = Annotated[int, Rule(_read_money)]
 """Whole nano-units of the deployment's currency, above zero."""
 Fee = Annotated[int, Rule(_read_fee)]

@@ -11,6 +11,7 @@ import msgspec
 from tollway.errors import SetupError
 from tollway.settings.fields import Reading
 from tollway.settings.mistakes import Mistakes
+from tollway.settings.prices import check_prices, check_rates
 from tollway.settings.records import (
     LocalModelSettings,
     ModelSettings,
@@ -26,9 +27,6 @@ LOCAL_PROVIDER = "local"
 """The name of the provider that the local model is; no other may take it while that is enabled."""
 
 SQLITE = "sqlite:///"
-CURRENCIES = ("USD",)
-"""Currencies whose costs the wire format can state: its fields are named `…_usd`."""
-
 CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
 
 LATER = "comes with a later version"
@@ -95,6 +93,7 @@ def _parse(path: Path) -> dict[str, object]:
 def _check(settings: Settings, reading: Reading) -> None:
     mistakes = reading.mistakes
     _check_not_yet(settings, mistakes)
+    check_rates(settings.billing.rates, currency=settings.billing.currency, mistakes=mistakes)
     _check_payments(settings.payments, mistakes)
     _check_unique("[[providers]]", "name", [provider.name for provider in settings.providers], mistakes)
     _check_unique("[[models]]", "id", [model.id for model in settings.models], mistakes)
@@ -136,9 +135,6 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
         mistakes.add("[shared]: redis_url", f"sharing between hosts {LATER}; leave it empty and serve from one host")
     if settings.brand.preset != "tollway":
         mistakes.add("[brand]: preset", f'every preset but "tollway" {LATER}; leave it out')
-    billing = settings.billing
-    if billing.currency not in CURRENCIES:
-        mistakes.add("[billing]: currency", f"every currency but {', '.join(CURRENCIES)} {LATER}")
 
 
 def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistakes) -> None:
@@ -205,6 +201,9 @@ def _check_model(model: ModelSettings, place: str, providers: set[str], mistakes
             mistakes.add(f"{there}: provider", f'no provider is named "{target.provider}" (known: {known})')
         if target.model == "*" and not model.id.endswith("/*"):
             mistakes.add(f"{there}: model", "* needs an id that ends in /*: it stands for what that star matched")
+    check_prices(model.prices, place, mistakes)
+    if None not in {model.markup_ppm, model.discount_ppm}:
+        mistakes.add(f"{place}: discount", "stands beside a markup; say one of the two")
     for word in model.capabilities:
         if word not in CAPABILITIES:
             mistakes.add(f"{place}: capabilities", f'"{word}" is none of {", ".join(CAPABILITIES)}')

@@ -18,14 +18,15 @@ from tollway.settings.fields import (
     Money,
     Name,
     Networks,
+    OneOrMany,
     PageUrl,
     PositiveInt,
-    Price,
     RoutedModel,
     Seconds,
     SecretReference,
     Timezone,
 )
+from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
 from tollway.settings.secret import Secret
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
@@ -91,7 +92,10 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
 class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[billing]`: money."""
 
-    currency: str = "USD"
+    currency: Currency = "USD"
+    """Of prices that name no other, and of accounts that are made without one."""
+    rates: Rates = {}
+    """What one unit of another currency costs in this one, in nano-units; written as ``{ USD = "7.2" }``."""
     platform_fee_ppm: Fee = msgspec.field(default=0, name="platform_fee")
     """Parts per million of the base cost; written as ``"10%"``."""
     timezone: Timezone = "UTC"
@@ -157,24 +161,17 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Its share of the first tries; 0 is only ever a fallback."""
 
 
-class PriceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`price` of a model: whole nano-units per million tokens; written as exact decimals of the currency."""
-
-    input: Price
-    output: Price
-    cached_input: Price | None = None
-    reasoning: Price | None = None
-    audio_input: Price | None = None
-    audio_output: Price | None = None
-
-
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[[models]]`: what a client may ask for."""
 
     id: ModelId
     targets: tuple[TargetSettings, ...]
-    price: PriceSettings | None = None
-    """None takes the price library's."""
+    prices: Annotated[tuple[PriceSettings, ...], OneOrMany()] = msgspec.field(default=(), name="price")
+    """One, or several that begin at different times; none takes the price library's."""
+    markup_ppm: Markup | None = msgspec.field(default=None, name="markup")
+    """What is put on its prices, in parts per million of them."""
+    discount_ppm: Share | None = msgspec.field(default=None, name="discount")
+    """What is taken off its prices."""
     context_tokens: PositiveInt | None = None
     output_tokens_max: PositiveInt | None = None
     capabilities: tuple[str, ...] = ()

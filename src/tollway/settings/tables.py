@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, 
 
 import msgspec
 
-from tollway.settings.fields import FieldError, FileRule, Reading, Rule
+from tollway.settings.fields import FieldError, FileRule, OneOrMany, Reading, Rule
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -46,6 +46,8 @@ class Kind(NamedTuple):
     record: RecordType | None
     """Set for a table (or, with `many`, a list of tables) of its own."""
     many: bool
+    alone: bool
+    """Of many, one may stand without a list."""
 
 
 @cache
@@ -59,7 +61,10 @@ def kinds_of(record: RecordType) -> Mapping[str, Kind]:
 def _kind(field: msgspec.structs.FieldInfo, hint: Hint) -> Kind:
     if get_origin(hint) in (Union, UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
-    rules = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, (Rule, FileRule))]
+    extras = getattr(hint, "__metadata__", ())
+    rules = [extra for extra in extras if isinstance(extra, (Rule, FileRule))]
+    alone = any(isinstance(extra, OneOrMany) for extra in extras)
+    hint = get_args(hint)[0] if alone else hint
     many = get_origin(hint) is tuple
     inner = get_args(hint)[0] if many else hint
     record = inner if isinstance(inner, type) and issubclass(inner, msgspec.Struct) else None
@@ -71,6 +76,7 @@ def _kind(field: msgspec.structs.FieldInfo, hint: Hint) -> Kind:
         rule=rules[0] if rules else None,
         record=record,
         many=many,
+        alone=alone,
     )
 
 
@@ -129,6 +135,8 @@ def _listed(names: Mapping[str, object]) -> str:
 
 def _read_value(kind: Kind, value: object, place: str, reading: Reading) -> object:
     if kind.record is not None:
+        if kind.alone and isinstance(value, dict):
+            return (read_table(kind.record, cast("object", value), place, reading),)
         read = read_tables if kind.many else read_table
         return read(kind.record, value, place, reading)
     try:

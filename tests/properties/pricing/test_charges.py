@@ -6,10 +6,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.catalog.records import PriceCard
+from tollway.catalog.records import PriceCard, PriceTier, UnitPrices
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Basis, Usage
-from tollway.pricing.charge import PriceTerms, charge_for
+from tollway.pricing.charge import BASE_NANOS_MAX, PriceTerms, charge_for
 from tollway.pricing.estimate import TokenLimits, input_tokens_bound, output_limit, worst_case_nanos
 
 PRICES = st.integers(0, 10**12)
@@ -23,6 +23,19 @@ TERMS = st.builds(
 )
 INPUT_UNITS = ("input", "cached_input", "audio_input", "cache_write_5m", "cache_write_1h")
 OUTPUT_UNITS = ("output", "reasoning", "audio_output")
+TIERS = st.lists(
+    st.builds(
+        PriceTier,
+        above_tokens=st.integers(1, 10**9),
+        input=PRICES,
+        output=PRICES,
+        cached_input=st.none() | PRICES,
+        reasoning=st.none() | PRICES,
+        cache_write_5m=st.none() | PRICES,
+    ),
+    max_size=3,
+    unique_by=lambda tier: tier.above_tokens,
+).map(lambda tiers: sorted(tiers, key=lambda tier: tier.above_tokens))
 
 
 @st.composite
@@ -39,11 +52,32 @@ def cards(draw: st.DrawFn) -> PriceCard:
         reasoning=draw(optional),
         audio_input=draw(optional),
         audio_output=draw(optional),
+        cache_write_5m=draw(optional),
+        cache_write_1h=draw(optional),
+        image=draw(optional),
+        call=draw(optional),
+        tiers=tuple(draw(TIERS)) if draw(st.booleans()) else (),
         source="t",
     )
 
 
-USAGES = st.builds(Usage, **dict.fromkeys(INPUT_UNITS + OUTPUT_UNITS, COUNTS))
+def price_of(prices: UnitPrices) -> dict[str, int]:
+    """Every unit's price, with what the parents say filled in."""
+    minutes = prices.input if prices.cache_write_5m is None else prices.cache_write_5m
+    return {
+        "input": prices.input,
+        "cached_input": prices.input if prices.cached_input is None else prices.cached_input,
+        "audio_input": prices.input if prices.audio_input is None else prices.audio_input,
+        "cache_write_5m": minutes,
+        "cache_write_1h": minutes if prices.cache_write_1h is None else prices.cache_write_1h,
+        "output": prices.output,
+        "reasoning": prices.output if prices.reasoning is None else prices.reasoning,
+        "audio_output": prices.output if prices.audio_output is None else prices.audio_output,
+        "images": prices.image or 0,
+    }
+
+
+USAGES = st.builds(Usage, **dict.fromkeys((*INPUT_UNITS, *OUTPUT_UNITS, "images"), COUNTS))
 
 
 @given(USAGES, cards(), TERMS)
@@ -52,27 +86,21 @@ def test_a_charge_is_never_negative_and_its_total_is_exact(usage: Usage, card: P
     assert charge.base_nanos >= 0
     assert charge.fee_nanos >= 0
     assert charge.total_nanos == charge.base_nanos + charge.fee_nanos
-    prices = {
-        "input": card.input,
-        "cached_input": card.input if card.cached_input is None else card.cached_input,
-        "audio_input": card.input if card.audio_input is None else card.audio_input,
-        "output": card.output,
-        "reasoning": card.output if card.reasoning is None else card.reasoning,
-        "audio_output": card.output if card.audio_output is None else card.audio_output,
-        "cache_write_5m": card.input,
-        "cache_write_1h": card.input,
-    }
-    exact = sum((Fraction((getattr(usage, unit) or 0) * price, 10**6) for unit, price in prices.items()), Fraction(0))
+    tokens_in = sum(getattr(usage, unit) or 0 for unit in INPUT_UNITS)
+    prices = next((tier for tier in reversed(card.tiers) if tokens_in > tier.above_tokens), card)
+    counts = {unit: getattr(usage, unit) or 0 for unit in price_of(prices)}
+    exact = Fraction(sum(counts[unit] * price for unit, price in price_of(prices).items()) + (prices.call or 0), 10**6)
     exact *= Fraction(terms.price_ppm, 10**6)
     exact *= 1 if terms.rate_nanos is None else Fraction(terms.rate_nanos, 10**9)
-    assert 0 <= charge.base_nanos - exact < 1
+    assert charge.base_nanos == BASE_NANOS_MAX or 0 <= charge.base_nanos - exact < 1
     assert 0 <= charge.fee_nanos - Fraction(charge.base_nanos * terms.fee_ppm, 10**6) < 1
 
 
 @given(USAGES, cards(), TERMS, st.sampled_from(INPUT_UNITS + OUTPUT_UNITS), st.integers(1, 10**6))
-def test_more_of_any_unit_never_costs_less(
+def test_more_of_any_unit_never_costs_less_within_a_tier(
     usage: Usage, card: PriceCard, terms: PriceTerms, unit: str, more: int
 ) -> None:
+    card = msgspec.structs.replace(card, tiers=())
     larger = msgspec.structs.replace(usage, **{unit: (getattr(usage, unit) or 0) + more})
     before = charge_for(usage, card, terms=terms, basis=Basis.REPORTED)
     assert charge_for(larger, card, terms=terms, basis=Basis.REPORTED).total_nanos >= before.total_nanos

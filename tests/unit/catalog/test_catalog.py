@@ -7,17 +7,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tollway import clock
 from tollway.catalog.base_url import BaseUrlError, parse_base_url
-from tollway.catalog.cards import CardMaker, UnitPrices
-from tollway.catalog.catalog import ASKED_CHARACTERS_MAX, REMEMBERED_MAX, Catalog, Pricing, Sketch
+from tollway.catalog.catalog import ASKED_CHARACTERS_MAX, REMEMBERED_MAX, Catalog, Priced, Pricing, Sketch
 from tollway.catalog.listing import Listing, price_rows
 from tollway.catalog.loader import brand_of, deploy, load_catalog, read_deployment
 from tollway.catalog.presets import PRESETS, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
-from tollway.catalog.records import AfterLeave, Origin, Reach, Scheme, StreamUsage
+from tollway.catalog.rates import RateTable
+from tollway.catalog.records import AfterLeave, Origin, Prices, Reach, Scheme, StreamUsage
 from tollway.errors import SetupError
 from tollway.local_model.weights import CONTEXT_TOKENS, MODEL_ID
 from tollway.settings import BrandSettings, LocalModelSettings, Settings
+
+NEW_YEAR_2027_MS = 1_798_732_800_000
+"""Midnight in Shanghai, eight hours before it is in Greenwich."""
 
 FILE = """\
 [[providers]]
@@ -286,25 +290,87 @@ def test_what_is_no_base_url_is_refused_without_repeating_it(text: str) -> None:
     assert "canary" not in str(caught.value)
 
 
-def test_a_card_is_named_by_its_content() -> None:
-    prices, other = UnitPrices(input=1, output=2), UnitPrices(input=2, output=1)
-    maker = CardMaker("USD")
-    card = maker.card("p", "m", prices, source="config")
-    assert 0 < card.id < 2**63
-    assert card.id == maker.card("p", "m", prices, source="library").id
-    ids = {
-        maker.card("p", "m", other, source="").id,
-        maker.card("q", "m", prices, source="").id,
-        maker.card("p", "n", prices, source="").id,
-        CardMaker("CNY").card("p", "m", prices, source="").id,
-    }
-    assert len(ids | {card.id}) == 5
+def test_the_librarys_dollars_need_a_rate_where_accounts_have_none(catalog: Catalog) -> None:
+    def price(rates: RateTable) -> Priced:
+        return Pricing(rates=rates, library=PriceLibrary(0)).price(catalog.providers["oa"], "gpt-4o", ())
+
+    refused = price(RateTable("CNY", {}))
+    assert refused.cards.card is None
+    assert 'set [billing] rates = { USD = "…" }, which is what one USD costs in CNY' in refused.reason
+    card = price(RateTable("CNY", {"USD": 7_200_000_000})).cards.card
+    assert card is not None
+    assert card.currency == "USD"
 
 
-def test_the_library_is_in_dollars_only(catalog: Catalog) -> None:
-    priced = Pricing(currency="CNY", library=PriceLibrary(0)).price(catalog.providers["oa"], "gpt-4o", None)
-    assert priced.card is None
-    assert "USD" in priced.reason
+PRICED = """\
+[billing]
+currency = "CNY"
+rates = { USD = "7.2" }
+timezone = "Asia/Shanghai"
+
+[[providers]]
+name = "acme"
+preset = "openai-compatible"
+base_url = "http://x/v1"
+
+[[models]]
+id = "dated"
+targets = [{ provider = "acme", model = "a" }]
+price = [
+    { input = "2", output = "4", from = "2027-01-01", image = "0.04", call = "0.001", batch = "50%" },
+    { input = "1", output = "2" },
+    { input = "3", output = "6", from = 2027-02-01T00:00:00Z, currency = "USD" },
+]
+markup = "20%"
+
+[[models]]
+id = "tiered"
+targets = [{ provider = "acme", model = "b" }]
+price = { input = "1", output = "2", cached_input = "0.5", tiers = [{ above = 200000, input = "2", cache_write_5m = "3" }] }
+discount = "10%"
+"""
+
+
+def test_what_an_operator_says_of_prices_stands_on_the_cards(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now_ms", lambda: NEW_YEAR_2027_MS - 1)
+    path.write_text(PRICED)
+    deployment = read_deployment(path)
+    dated, tiered = deployment.catalog.models["dated"], deployment.catalog.models["tiered"]
+    assert (dated.price_ppm, tiered.price_ppm) == (1_200_000, 900_000)
+    (target,) = dated.targets
+    assert target.card is not None
+    assert (target.card.input, target.card.currency, target.card.valid_from_ms) == (10**9, "CNY", None)
+    january, february = target.later_cards
+    assert (january.valid_from_ms, january.image, january.call) == (NEW_YEAR_2027_MS, 4 * 10**13, 10**12)
+    assert (january.batch_ppm, january.currency, february.currency) == (500_000, "CNY", "USD")
+    (card,) = [target.card for target in tiered.targets]
+    assert card is not None
+    (tier,) = card.tiers
+    assert (tier.above_tokens, tier.input, tier.output, tier.cached_input) == (200_000, 2 * 10**9, 2 * 10**9, 5 * 10**8)
+    assert (tier.cache_write_5m, card.cache_write_5m) == (3 * 10**9, None)
+    assert deployment.rates.rate_nanos("USD", "CNY") == 7_200_000_000
+
+
+def test_prices_that_are_superseded_are_gone_and_prices_to_come_are_no_price_yet(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(PRICED)
+    monkeypatch.setattr(clock, "now_ms", lambda: NEW_YEAR_2027_MS)
+    (target,) = read_deployment(path).catalog.models["dated"].targets
+    assert (target.card and target.card.input, len(target.later_cards)) == (2 * 10**9, 1)
+    path.write_text(PRICED.replace('    { input = "1", output = "2" },\n', ""))
+    monkeypatch.setattr(clock, "now_ms", lambda: NEW_YEAR_2027_MS - 1)
+    catalog = read_deployment(path).catalog
+    assert catalog.models["dated"].targets[0].card is None
+    assert catalog.unpriced["dated"] == ("its price begins later",)
+
+
+def test_a_price_in_a_currency_without_a_rate_is_a_mistake(path: Path) -> None:
+    path.write_text(PRICED.replace('rates = { USD = "7.2" }\n', ""))
+    with pytest.raises(SetupError) as caught:
+        read_deployment(path)
+    (said,) = caught.value.mistakes
+    assert '(id "dated"): price: currency: USD needs a rate of exchange: [billing] rates = { USD = "…" }' in said
 
 
 def test_the_list_shows_each_model_with_prices_as_exact_decimals(catalog: Catalog) -> None:
@@ -330,8 +396,12 @@ def test_the_list_shows_each_model_with_prices_as_exact_decimals(catalog: Catalo
 
 
 def test_a_free_model_costs_nothing_rather_than_being_unknown(catalog: Catalog) -> None:
-    pricing = Pricing(currency="USD", library=PriceLibrary(0))
-    free = Sketch(id="f", targets=((catalog.providers["acme"], "f", 1),), prices=UnitPrices(input=0, output=0))
+    pricing = Pricing(rates=RateTable("USD", {}), library=PriceLibrary(0))
+    free = Sketch(
+        id="f",
+        targets=((catalog.providers["acme"], "f", 1),),
+        prices=(Prices(currency="USD", input=0, output=0),),
+    )
     model, reasons = free.fill("f", pricing)
     assert (model.targets[0].card is not None, reasons) == (True, ())
 

@@ -3,15 +3,16 @@
 import msgspec
 import pytest
 
-from tollway.catalog.records import PriceCard
+from tollway.catalog.records import PriceCard, PriceTier
 from tollway.neutral.peek import Peek
-from tollway.neutral.usage import Usage
+from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.charge import PriceTerms
 from tollway.pricing.estimate import (
     MEDIA_PART_TOKENS,
     OUTPUT_TOKENS_ASSUMED,
     OutputLimit,
     TokenLimits,
+    completed_usage,
     estimated_usage,
     input_tokens_bound,
     output_limit,
@@ -87,6 +88,43 @@ def test_the_dearest_target_is_so_on_its_own_terms() -> None:
 def test_the_dearest_unit_of_each_side_counts() -> None:
     dear = msgspec.structs.replace(CARD, audio_input=9_000_000, audio_output=20_000_000, reasoning=10_000_000)
     assert worst_case_nanos(peek(output_tokens_max=100), [(dear, PriceTerms())], UNKNOWN) == 1000 * 9 + 100 * 20
+
+
+def test_writing_to_a_cache_and_the_call_itself_may_be_what_is_dearest() -> None:
+    written = msgspec.structs.replace(CARD, cache_write_5m=3_000_000, cache_write_1h=4_000_000, call=7_000_000)
+    assert worst_case_nanos(peek(output_tokens_max=100), [(written, PriceTerms())], UNKNOWN) == 1000 * 4 + 100 * 8 + 7
+
+
+def test_a_tier_counts_that_the_input_may_reach() -> None:
+    def worst(*tiers: PriceTier) -> int:
+        card = msgspec.structs.replace(CARD, tiers=tiers)
+        return worst_case_nanos(peek(output_tokens_max=100), [(card, PriceTerms())], UNKNOWN)
+
+    dearer = PriceTier(above_tokens=999, input=5_000_000, output=9_000_000)
+    cheaper = PriceTier(above_tokens=500, input=1_000_000, output=1_000_000)
+    usual = 1000 * 2 + 100 * 8
+    assert worst(dearer) == 1000 * 5 + 100 * 9
+    assert worst(msgspec.structs.replace(dearer, above_tokens=1000)) == usual
+    assert worst(cheaper) == usual
+
+
+@pytest.mark.parametrize(
+    ("reported", "completed"),
+    [
+        (Usage(input=5, output=6), (Usage(input=5, output=6), Basis.REPORTED)),
+        (Usage(cached_input=5, reasoning=0), (Usage(cached_input=5, reasoning=0), Basis.REPORTED)),
+        (Usage(output=6), (Usage(input=3, output=6), Basis.ESTIMATED)),
+        (Usage(audio_output=6), (Usage(input=3, audio_output=6), Basis.ESTIMATED)),
+        (Usage(input=5), (Usage(input=5, output=7), Basis.ESTIMATED)),
+        (Usage(cache_write_1h=5, images=1), (Usage(cache_write_1h=5, images=1, output=7), Basis.ESTIMATED)),
+        (Usage(), (Usage(input=3, output=7), Basis.ESTIMATED)),
+        (None, (Usage(input=3, output=7), Basis.ESTIMATED)),
+    ],
+)
+def test_a_side_that_was_not_reported_is_estimated_and_not_free(
+    reported: Usage | None, completed: tuple[Usage, Basis]
+) -> None:
+    assert completed_usage(reported, body_bytes=9, text_bytes=9, events=7) == completed
 
 
 def test_an_estimate_follows_from_bytes_and_events() -> None:

@@ -111,8 +111,8 @@ capabilities = ["chat", "tools"]
     assert acme.after_leave is AfterLeaveChoice.DRAIN
     assert acme.ca_file == str(tmp_path / "ca.pem")
     (model,) = settings.models
-    assert model.price is not None
-    assert (model.price.input, model.price.output, model.price.cached_input) == (150_000_000, 1_000_000_000, 0)
+    (price,) = model.prices
+    assert (price.input, price.output, price.cached_input) == (150_000_000, 1_000_000_000, 0)
     assert [target.weight for target in model.targets] == [3, 0]
     assert "canary" not in repr(settings)
 
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
         ('[server]\ntrusted_proxies = ["10.0.0.0/8", "::1"]', "[server]: trusted_proxies: rules that look at"),
         ('[shared]\nredis_url = "redis://x"', "[shared]: redis_url: sharing between hosts comes with a later version"),
         ('[brand]\npreset = "other"', "[brand]: preset: "),
-        ('[billing]\ncurrency = "EUR"', "[billing]: currency: every currency but USD"),
+        ('[billing]\ncurrency = "EUR"', "[billing]: currency: must be one of USD, CNY, not 'EUR'"),
         ("[billing]\ntimezone = 8", "[billing]: timezone: must be the name of a timezone such as"),
         ('[billing]\ntimezone = "Europe"', "[billing]: timezone: must be the name of a timezone such as"),
         ('[billing]\ntimezone = "/etc/localtime"', "[billing]: timezone: must be the name of a timezone such as"),
@@ -240,7 +240,8 @@ PROVIDER = '[[providers]]\nname = "a"\npreset = "p"\n'
         ('input = "1", output = 1979-05-27', "not a date or time"),
         ('input = "1e3x", output = 1', "is not a decimal amount"),
         ('input = "0.0000000001", output = 1', "finer than a nano-unit"),
-        ('input = "1000001", output = 1', "must be at most 1000000 per million tokens"),
+        ('input = "10000.01", output = 1', "must be at most 10000 per million tokens: nothing known costs half"),
+        ('input = "0.00000015", output = 1', "must be 0 or at least 0.0001 per million tokens: this looks like the"),
         ("input = -1, output = 1", "must not be negative"),
     ],
 )
