@@ -52,6 +52,12 @@ def parse_rate(text: str) -> int:
     return ppm
 
 
+def render_rate(ppm: int) -> str:
+    """Return the exact text of parts per million: ``"10%"``, ``"0.5%"``."""
+    whole, fraction = divmod(ppm, PPM // 100)
+    return f"{whole}.{f'{fraction:04d}'.rstrip('0')}%" if fraction else f"{whole}%"
+
+
 def render_amount(nanos: int) -> str:
     """Return the exact decimal text of an amount, with at least two decimals: ``"5.00"``, ``"0.000012345"``."""
     sign = "-" if nanos < 0 else ""

@@ -43,7 +43,7 @@ class Pricing:
     def __init__(self, *, rates: RateTable, library: PriceLibrary) -> None:
         """Take what each currency costs, and the library, as of whose moment the cards in force are chosen."""
         self.library = library
-        self._rates = rates
+        self.rates = rates
 
     def price(self, provider: Provider, model_routed: str, configured: tuple[Prices, ...]) -> Priced:
         """Return the price of a model at a provider, or why there is none."""
@@ -52,9 +52,9 @@ class Pricing:
             return Priced(cards, "" if cards.card is not None else "its price begins later")
         if provider.prices_id is None:
             return Priced(UNPRICED, f"the price library has no prices of provider {provider.name}")
-        if LIBRARY_CURRENCY not in self._rates.currencies:
+        if LIBRARY_CURRENCY not in self.rates.currencies:
             return Priced(
-                UNPRICED, f"the price library is in {LIBRARY_CURRENCY}: set {self._rates.missing(LIBRARY_CURRENCY)}"
+                UNPRICED, f"the price library is in {LIBRARY_CURRENCY}: set {self.rates.missing(LIBRARY_CURRENCY)}"
             )
         entry = self.library.entry(provider.prices_id, model_routed)
         if not entry.prices:
@@ -127,6 +127,11 @@ class Catalog:
         }
         """For each model with a target that nobody knows a price of: why."""
         self._remembered: dict[str, Model | None] = {}
+
+    @property
+    def rates(self) -> RateTable:
+        """What the currencies of its prices cost in each other."""
+        return self._pricing.rates
 
     @property
     def wildcards(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """The commands about what is for sale: models, prices, and whether providers answer."""
 
+from collections.abc import Sequence
 from typing import Annotated, cast
 
 import typer
 
-from tollway.catalog.listing import price_rows, render_model
+from tollway import clock
+from tollway.catalog.listing import PIECE_UNITS, TOKEN_UNITS, price_rows, render_model
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Model
 from tollway.cli.office import Finding, Health, Office
@@ -14,7 +16,9 @@ from tollway.errors import CommandRefused
 from tollway.settings import SecretUse
 
 MODEL_COLUMNS = ("id", "owned_by", "context_length", "input", "output", "capabilities")
-PRICE_COLUMNS = ("model", "provider", "model_routed", "currency", "input", "output", "cached_input", "source")
+PRICE_COLUMNS = ("model", "provider", "model_routed", "currency", "input", "output", "source")
+MORE_PRICE_COLUMNS = ("from", "above", *TOKEN_UNITS[2:], *PIECE_UNITS, "batch", "factor")
+"""Shown only where some price has them: most have few, and a line has room for few."""
 FINDING_COLUMNS = ("subject", "health", "text")
 
 OfModel = Annotated[
@@ -29,7 +33,8 @@ def add_catalog_commands(app: typer.Typer) -> None:
     def models(json: Json = False, config: Config = None) -> None:
         """List the configured models."""
         deployment = choose_deployment(config, secrets=SecretUse.LEAVE)
-        entries = [render_model(model) for model in _models(deployment, None)]
+        now_ms = clock.now_ms()
+        entries = [render_model(model, deployment.rates, now_ms=now_ms) for model in _models(deployment, None)]
         # Prices stand one level down in the API's form; a table has no levels.
         flat = [entry | cast("dict[str, object]", entry["pricing"] or {}) for entry in entries]
         table = as_table(flat, MODEL_COLUMNS, empty="No model is configured.")
@@ -39,10 +44,27 @@ def add_catalog_commands(app: typer.Typer) -> None:
 
     @app.command()
     def prices(model: OfModel = None, json: Json = False, config: Config = None) -> None:
-        """Show prices per million tokens, with where each comes from."""
+        """Show prices per million tokens, those to come too, with where each comes from."""
         deployment = choose_deployment(config, secrets=SecretUse.LEAVE)
-        rows = [row for found in _models(deployment, model) for row in price_rows(found)]
-        show(as_table(rows, PRICE_COLUMNS, empty="No model is configured."), json=json)
+        now_ms = clock.now_ms()
+        rows = [row for found in _models(deployment, model) for row in price_rows(found, now_ms=now_ms)]
+        show(Shown(document=rows, text=_price_table(rows)), json=json)
+
+
+def _price_table(rows: Sequence[dict[str, object]]) -> str:
+    """Return a line for each price, and one below it for each of its tiers, with the columns that any of them has."""
+    lines: list[dict[str, object]] = []
+    for row in rows:
+        tiers = cast("list[dict[str, object]]", row.get("tiers", []))
+        lines += [row, *({"model": row["model"], **tier} for tier in tiers)]
+    used = {name for line in lines for name, value in line.items() if value is not None}
+    *first, source = PRICE_COLUMNS
+    columns = [*first, *(column for column in MORE_PRICE_COLUMNS if column in used), source]
+    table = as_table(lines, columns, empty="No model is configured.")
+    if not rows:
+        return table.text
+    apiece = "; pictures and calls apiece" if used.intersection(PIECE_UNITS) else ""
+    return f"{table.text}\nPer million tokens{apiece}."
 
 
 def _models(deployment: Deployment, asked: str | None) -> list[Model]:

@@ -184,6 +184,23 @@ def test_models_and_prices_are_listed_with_exact_decimals(shell: Shell) -> None:
     assert (said.status, "fast" in said.err) == (1, True)
 
 
+def test_tiers_and_prices_to_come_have_lines_of_their_own(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "tiers.toml"
+    path.write_text(
+        '[[providers]]\nname = "acme"\npreset = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        '[[models]]\nid = "long"\ntargets = [{ provider = "acme", model = "x" }]\nprice = [\n'
+        '{ input = "1", output = "2", tiers = [{ above = 200000, output = "3" }] },\n'
+        '{ input = "1", output = "2", image = "0.04", batch = "50%", from = "2999-01-01" }]\n'
+    )
+    head, now, tier, then, note = shell("prices", "--config", str(path)).out.splitlines()
+    assert head.split() == "MODEL PROVIDER MODEL ROUTED CURRENCY INPUT OUTPUT FROM ABOVE IMAGE BATCH SOURCE".split()
+    assert now.split() == "long acme x USD 1.00 2.00 - - - - config".split()
+    assert tier.split() == "long - - - 1.00 3.00 - 200000 - - -".split()
+    assert then.split() == "long acme x USD 1.00 2.00 2999-01-01T00:00:00Z - 0.04 50% config".split()
+    assert note == "Per million tokens; pictures and calls apiece."
+    assert shell("prices", "--config", str(path), "--json").document[0]["tiers"][0]["above"] == 200_000
+
+
 def test_providers_check_names_each_provider(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_KEY_THAT_NOBODY_SET", "k")
     assert [found["subject"] for found in shell("providers", "check", "--json").document] == ["acme"]

@@ -15,6 +15,7 @@ from tollway.money import (
     parse_rate,
     render_amount,
     render_json_number,
+    render_rate,
 )
 
 AMOUNTS = st.integers(-AMOUNT_NANOS_MAX, AMOUNT_NANOS_MAX)
@@ -61,6 +62,16 @@ def test_more_digits_or_a_larger_exponent_than_decimals_default_are_refused_like
 @pytest.mark.parametrize(("text", "ppm"), [("10%", 100_000), ("0%", 0), ("0.5%", 5_000), (" 0.0001% ", 1)])
 def test_a_rate_is_read_in_parts_per_million(text: str, ppm: int) -> None:
     assert parse_rate(text) == ppm
+
+
+@given(st.integers(0, 10**9))
+def test_a_rate_is_shown_as_it_is_written(ppm: int) -> None:
+    assert parse_rate(render_rate(ppm)) == ppm
+
+
+@pytest.mark.parametrize(("ppm", "text"), [(0, "0%"), (1, "0.0001%"), (505_000, "50.5%"), (1_200_000, "120%")])
+def test_a_rate_is_shown_without_noise(ppm: int, text: str) -> None:
+    assert render_rate(ppm) == text
 
 
 @pytest.mark.parametrize("text", ["10", "%", "-1%", "0.00001%", "x%"])

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from tollway import clock
 from tollway.billing.statements import REQUESTS_MAX
 from tollway.billing.views import View, view_report, view_request, view_usage
 from tollway.catalog.listing import price_rows, render_model
@@ -48,11 +49,15 @@ def reading_routes(parts: AdminParts) -> APIRouter:
     @router.get("/models", tags=["catalog"])
     def list_models() -> View:
         """List the configured models."""
-        return {"object": "list", "data": [render_model(model) for model in models]}
+        return {
+            "object": "list",
+            "data": [render_model(model, parts.catalog.rates, now_ms=clock.now_ms()) for model in models],
+        }
 
     @router.get("/prices", tags=["catalog"])
     def list_prices() -> View:
-        """List the price of each target of each model, with where it comes from."""
-        return {"object": "list", "data": [row for model in models for row in price_rows(model)]}
+        """List the prices of each target of each model, those to come too, with where each comes from."""
+        now_ms = clock.now_ms()
+        return {"object": "list", "data": [row for model in models for row in price_rows(model, now_ms=now_ms)]}
 
     return router
