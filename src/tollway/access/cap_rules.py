@@ -31,8 +31,7 @@ def rules_for(principal: Principal, *, tag: str | None, end_user: str | None) ->
 
     None for a key that spends a package of tokens: the package is its limit, and its requests cost no money.
     """
-    package = principal.package
-    if package is not None and package.unit is PackageUnit.TOKENS:
+    if _spends_tokens(principal):
         return ()
     terms = principal.terms
     rules = principal.caps + terms.caps
@@ -43,6 +42,15 @@ def rules_for(principal: Principal, *, tag: str | None, end_user: str | None) ->
     return rules
 
 
+def standing_rules(principal: Principal) -> Rules:
+    """Return the caps that hold for a key's requests whatever they are for, and those of each tag and each end user."""
+    rules = rules_for(principal, tag=None, end_user=None)
+    if _spends_tokens(principal):
+        return rules
+    terms = principal.terms
+    return rules + terms.tag_caps.get(EACH, ()) + terms.end_user_caps.get(EACH, ())
+
+
 def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:
     """Return what holds for one of many: its own caps, and for each window without one, the cap of EACH, counted for it."""
     named = by_subject.get(subject, ())
@@ -50,6 +58,12 @@ def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:
     return named + tuple(
         msgspec.structs.replace(rule, subject=subject) for rule in by_subject.get(EACH, ()) if rule.span not in spans
     )
+
+
+def _spends_tokens(principal: Principal) -> bool:
+    """Tell whether a key spends a package of tokens."""
+    package = principal.package
+    return package is not None and package.unit is PackageUnit.TOKENS
 
 
 def alert_nanos(limit_nanos: int, alert_ppm: int) -> int:

@@ -3,14 +3,22 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import UNSET, UnsetType
+
 from tollway import clock
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Transfer, TransferKind, account_leg
-from tollway.money import AMOUNT_NANOS_MAX, render_amount
+from tollway.money import AMOUNT_NANOS_MAX, CURRENCIES, PPM, parse_rate, render_amount
 
 NAME_CHARS_MAX = 200
 REASON_CHARS_MAX = 1000
+
+RATE_PPM_MAX = 10 * PPM
+"""1000 %: a higher fee or markup is a slip of the pen, and might not fit the 64 bits of an amount."""
+
+DEFAULT_FEE = "default"
+"""The word for the deployment's fee."""
 
 
 class Ids(Protocol):
@@ -40,6 +48,10 @@ class AccountRows(Protocol):
         """Change the state, with effect on the next request in every worker; False when there is no such account."""
         ...
 
+    def set_account_terms(self, account_id: int, *, fee_ppm: int | None, price_ppm: int) -> bool:
+        """Change fee and prices, with effect on the next request in every worker; False when there is no such account."""
+        ...
+
     def post(self, transfer: Transfer) -> bool:
         """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""
         ...
@@ -61,8 +73,7 @@ class Accounts:
     def create(self, name: str, currency: str = "USD", credit_nanos: int = 0) -> Account:
         """Make an account with a first credit in nano-units (zero for none)."""
         name = checked_name(name)
-        if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
-            raise CommandRefused(f"{currency!r} is not a currency code such as USD")
+        currency = checked_currency(currency)
         if not 0 <= credit_nanos <= AMOUNT_NANOS_MAX:
             raise CommandRefused(f"a first credit of {render_amount(credit_nanos)} is not zero or more")
         account = Account(id=self._ids.next(), name=name, currency=currency, created_ms=self._now_ms())
@@ -88,6 +99,23 @@ class Accounts:
     def resume(self, account_id: int) -> Account:
         """Let the account's keys spend again."""
         return self._set_state(account_id, AccountState.ACTIVE)
+
+    def agree(
+        self, account_id: int, *, fee_ppm: int | UnsetType | None = UNSET, price_ppm: int | UnsetType = UNSET
+    ) -> Account:
+        """Give an account a platform fee of its own (None: the deployment's) and a share of prices that it pays.
+
+        In parts per million; what is left out stays. Holds for requests that begin afterwards.
+        """
+        account = self.show(account_id)
+        fee = account.fee_ppm if fee_ppm is UNSET else fee_ppm
+        price = account.price_ppm if price_ppm is UNSET else price_ppm
+        if fee is not None and not 0 <= fee <= RATE_PPM_MAX:
+            raise CommandRefused(f"a fee is 0% to {RATE_PPM_MAX * 100 // PPM}%")
+        if not 0 <= price <= PPM + RATE_PPM_MAX:
+            raise CommandRefused(f"a discount is at most 100%, and a markup at most {RATE_PPM_MAX * 100 // PPM}%")
+        self._store.set_account_terms(account_id, fee_ppm=fee, price_ppm=price)
+        return self.show(account_id)
 
     def credit(self, account_id: int, amount_nanos: int, reason: str) -> Transfer:
         """Add money to the balance; the amount is above zero."""
@@ -148,6 +176,29 @@ def checked_name(name: str) -> str:
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
         raise CommandRefused(f"a name has 1 to {NAME_CHARS_MAX} printable characters")
     return name
+
+
+def checked_currency(currency: str) -> str:
+    """Return a currency that accounts may be in; raises CommandRefused for any other."""
+    if currency not in CURRENCIES:
+        raise CommandRefused(f"{currency!r} is not a currency that is kept here: {', '.join(CURRENCIES)}")
+    return currency
+
+
+def parse_fee(text: str | None) -> int | UnsetType | None:
+    """Return a fee in parts per million, None for the word `default`; UNSET stays so. Raises AmountError."""
+    if text is None:
+        return UNSET
+    return None if text.strip() == DEFAULT_FEE else parse_rate(text)
+
+
+def parse_price_share(*, discount: str | None, markup: str | None) -> int | UnsetType:
+    """Return the share of prices, in parts per million, that a discount or a markup leaves; raises AmountError."""
+    if discount is not None and markup is not None:
+        raise CommandRefused("a discount and a markup at once: say one of the two")
+    if discount is not None:
+        return PPM - parse_rate(discount)
+    return UNSET if markup is None else PPM + parse_rate(markup)
 
 
 def checked_amount(amount_nanos: int) -> int:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.money import PPM
+
 FUNDING = "funding:operator"
 """Where credited money comes from and debited money goes: the operator's side of a top-up."""
 FUNDING_STRIPE = "funding:stripe"
@@ -65,6 +67,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     state: AccountState = AccountState.ACTIVE
     created_ms: int
+    fee_ppm: int | None = None
+    """Its own platform fee; None for the deployment's."""
+    price_ppm: int = PPM
+    """Its discount or markup: the share of each price that it pays."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,20 @@ from sqlalchemy import Connection, Row, insert, select, update
 from tollway.ledger.purses import PurseKind
 from tollway.ledger.records import Account, AccountState, Transfer, purse_of_leg
 from tollway.money import AMOUNT_NANOS_MAX
-from tollway.store.key_rows import move_access_version
+from tollway.store.schema import move_access_version
 from tollway.store.tables import accounts, purses, transfers
+from tollway.store.transactions import Rows
+
+
+class AccountRows(Rows):
+    """The rows of accounts; every call is one transaction."""
+
+    def set_account_terms(self, account_id: int, *, fee_ppm: int | None, price_ppm: int) -> bool:
+        """Change fee and prices, with effect on the next request in every worker; False when there is no such account."""
+        mine = accounts.c.id == account_id
+        terms = update(accounts).where(mine).values(fee_ppm=fee_ppm, price_ppm=price_ppm)
+        with self._changing() as connection:
+            return connection.execute(terms).rowcount == 1
 
 
 def add_account(connection: Connection, account: Account, credit: Transfer | None) -> None:
@@ -50,6 +62,14 @@ def set_account_state(connection: Connection, account_id: int, state: AccountSta
     return changed.rowcount == 1
 
 
+def lock_account(connection: Connection, account_id: int) -> None:
+    """Let nobody else change what an account has beside its balance until the transaction ends.
+
+    For rules that count rows, which two transactions at once would both find kept. SQLite has one writer anyway.
+    """
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+
+
 def post(connection: Connection, transfer: Transfer) -> bool:
     """Move money between its two legs.
 
@@ -80,4 +100,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> Account:
         currency=row.currency,
         state=AccountState(row.state),
         created_ms=row.created_ms,
+        fee_ppm=row.fee_ppm,
+        price_ppm=row.price_ppm,
     )

@@ -1,6 +1,6 @@
 """Which schema a store has, and what to do about it. Knows the version's number, not how to migrate."""
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, cast, insert, inspect, select, update
 
 from tollway.errors import SetupError
 from tollway.store.ledger_writer import PROBE_KEY
@@ -32,6 +32,12 @@ def create(connection: Connection) -> None:
     connection.execute(insert(meta), [{"key": key, "value": value} for key, value in FIRST_FACTS.items()])
     versions.create(connection)
     connection.execute(insert(versions).values(version_num=SCHEMA_VERSION))
+
+
+def move_access_version(connection: Connection) -> None:
+    """Note that keys, or what they may spend, changed; whoever polls the version reads them anew."""
+    raised = cast(cast(meta.c.value, Integer) + 1, String)
+    connection.execute(update(meta).where(meta.c.key == ACCESS_VERSION_KEY).values(value=raised))
 
 
 def require_current(version: str) -> None:

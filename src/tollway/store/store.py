@@ -32,13 +32,17 @@ from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
 from tollway.store import account_rows, books_reader, card_rows, key_rows, schema, workers
+from tollway.store.account_rows import AccountRows
+from tollway.store.cap_rows import CapRows
 from tollway.store.change_signal import ChangeSignal
 from tollway.store.check import check_books
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.ledger_writer import LedgerWriter
 from tollway.store.numbers import NumberClaim, Numbers, SharedIds
+from tollway.store.package_rows import PackageRows
 from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, make_private, open_engine
+from tollway.store.sub_account_rows import SubAccountRows
 from tollway.store.workers import Worker
 
 LINES_WAITING_MAX = 20_000
@@ -47,7 +51,7 @@ KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
 
-class Store:
+class Store(AccountRows, CapRows, PackageRows, SubAccountRows):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.
@@ -275,6 +279,14 @@ class Store:
     def _writing(self) -> Generator[Connection]:
         with _refusing(), self._engine.execution_options(writes=True).begin() as connection:
             yield connection
+
+    @contextmanager
+    def _changing(self) -> Generator[Connection]:
+        """Begin a transaction after which keys or accounts are not what they were: every worker hears of it."""
+        with self._writing() as connection:
+            yield connection
+            schema.move_access_version(connection)
+        self._signal.bump()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollway.access.cap_rules import alert_nanos, cap_reached, own_rules, rules_for, subject_name
+from tollway.access.cap_rules import alert_nanos, cap_reached, own_rules, rules_for, standing_rules, subject_name
 from tollway.access.principal import BillingMode, Principal
 from tollway.access.terms import EACH, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.money import AMOUNT_NANOS_MAX
@@ -131,3 +131,17 @@ def test_a_cap_that_is_reached_names_itself_its_window_and_its_reset() -> None:
 )
 def test_a_sentence_names_what_a_cap_is_counted_for(scope: CapScope, subject: str, name: str) -> None:
     assert subject_name(scope, subject) == name
+
+
+def test_what_is_shown_of_a_key_are_the_caps_that_admission_applies() -> None:
+    asks = principal(
+        caps=(rule(1, CapScope.KEY, "1"),),
+        terms=AccountTerms(
+            caps=(rule(3, CapScope.ACCOUNT),),
+            tag_caps={EACH: (rule(4, CapScope.TAG, EACH),), "t": (rule(5, CapScope.TAG, "t"),)},
+            end_user_caps={EACH: (rule(6, CapScope.END_USER, EACH),)},
+        ),
+    )
+    assert [found.cap_id for found in standing_rules(asks)] == [1, 3, 4, 6]
+    package = PackageTerms(package_id=5, name="p", unit=PackageUnit.TOKENS)
+    assert standing_rules(principal(package=package, terms=asks.terms)) == ()

@@ -1,0 +1,170 @@
+"""Caps in SQL, and what is spent of them: the purses of their windows. Knows no calendar."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+
+from tollway.access.cap_rules import alert_nanos
+from tollway.access.caps import Cap, CapUse
+from tollway.access.terms import EACH, CapScope, CapSpan
+from tollway.ledger.purses import PurseKind
+from tollway.limits.windows import Window
+from tollway.store.account_rows import lock_account
+from tollway.store.rows import fields_of
+from tollway.store.tables import accounts, caps, purses
+from tollway.store.transactions import Rows
+
+NAMED = (CapScope.TAG.value, CapScope.END_USER.value)
+"""Scopes whose subjects are texts of the account's own, as many as it likes."""
+
+
+class CapRows(Rows):
+    """The rows of caps; every call is one transaction."""
+
+    def set_cap(self, cap: Cap, *, named_max: int) -> Cap | None:
+        """Write a cap, or give the one that is there its limit and alert, in the windows that run too.
+
+        Returns the cap as it stands; None, and nothing changed, when the account would have too many by name.
+        """
+        with self._changing() as connection:
+            lock_account(connection, cap.account_id)
+            found = _same(connection, cap)
+            if found is not None:
+                return _change(connection, found, cap, now_ms=cap.created_ms)
+            if is_named(cap) and _count_named(connection, cap.account_id) >= named_max:
+                return None
+            add_cap(connection, cap)
+            return cap
+
+    def unset_cap(self, cap: Cap, removed_ms: int) -> Cap | None:
+        """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
+        with self._changing() as connection:
+            lock_account(connection, cap.account_id)
+            found = _same(connection, cap)
+            return None if found is None else _remove(connection, found, removed_ms)
+
+    def remove_cap(self, cap_id: int, removed_ms: int) -> Cap | None:
+        """Lift a cap, keeping the first time; None when there never was one."""
+        with self._changing() as connection:
+            row = connection.execute(select(caps).where(caps.c.id == cap_id).with_for_update()).mappings().first()
+            if row is None:
+                return None
+            found = _read(row)
+            return _remove(connection, found, removed_ms) if found.removed_ms is None else found
+
+    def caps(self, account_id: int | None) -> tuple[Cap, ...]:
+        """Read the caps of an account, or all, that were not lifted, oldest first."""
+        query = select(caps).where(caps.c.removed_ms.is_(None)).order_by(caps.c.id)
+        if account_id is not None:
+            query = query.where(caps.c.account_id == account_id)
+        with self._reading() as connection:
+            return tuple(_read(row) for row in connection.execute(query).mappings())
+
+    def cap_uses(
+        self, account_id: int | None, windows: Mapping[CapSpan, Window], limit: int
+    ) -> tuple[tuple[CapUse, ...], bool]:
+        """Read what is spent of each cap in the windows given, the most spent first; and whether there is more."""
+        spent = (purses.c.limit_nanos - purses.c.balance_nanos).label("spent_nanos")
+        running = or_(
+            *(
+                and_(caps.c.window == span.value, purses.c.window_start_ms == window.start_ms)
+                for span, window in windows.items()
+            )
+        )
+        query = (
+            select(*caps.columns, accounts.c.currency, purses.c.subject.label("spender"), spent)
+            .select_from(
+                caps.join(accounts, accounts.c.id == caps.c.account_id).outerjoin(
+                    purses, and_(purses.c.cap_id == caps.c.id, purses.c.kind == PurseKind.CAP.value, running)
+                )
+            )
+            .where(caps.c.removed_ms.is_(None))
+            .order_by(func.coalesce(spent, 0).desc(), caps.c.id)
+            .limit(limit + 1)
+        )
+        if account_id is not None:
+            query = query.where(caps.c.account_id == account_id)
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(_use(row, windows) for row in rows[:limit]), len(rows) > limit
+
+
+def add_cap(connection: Connection, cap: Cap) -> None:
+    """Write a cap that is not there yet."""
+    fields = msgspec.structs.asdict(cap)
+    fields["window"] = fields.pop("span").value
+    connection.execute(insert(caps).values({**fields, "scope": cap.scope.value}))
+
+
+def is_named(cap: Cap) -> bool:
+    """Tell whether a cap is for a tag or an end user by name."""
+    return cap.scope.value in NAMED and cap.subject != EACH
+
+
+def _same(connection: Connection, cap: Cap) -> Cap | None:
+    """Return the cap that holds for the same thing and window."""
+    c = caps.c
+    same = and_(
+        c.account_id == cap.account_id,
+        c.scope == cap.scope.value,
+        c.subject == cap.subject,
+        c.window == cap.span.value,
+        c.removed_ms.is_(None),
+    )
+    row = connection.execute(select(caps).where(same)).mappings().first()
+    return None if row is None else _read(row)
+
+
+def _count_named(connection: Connection, account_id: int) -> int:
+    query = select(func.count()).where(
+        caps.c.account_id == account_id,
+        caps.c.removed_ms.is_(None),
+        caps.c.scope.in_(NAMED),
+        caps.c.subject != EACH,
+    )
+    return connection.scalar(query) or 0
+
+
+def _change(connection: Connection, found: Cap, wanted: Cap, *, now_ms: int) -> Cap:
+    """Give a cap another limit, and the purses of its running windows with it.
+
+    A purse has what is left of the limit, so it gets the difference: what is spent stays spent. Below what is spent
+    and lent it cannot go, since nothing takes back what a running request has set aside: then nothing more is lent.
+    """
+    limit, alert = wanted.limit_nanos, wanted.alert_ppm
+    connection.execute(update(caps).where(caps.c.id == found.id).values(limit_nanos=limit, alert_ppm=alert))
+    p = purses.c
+    spent = p.limit_nanos - p.balance_nanos
+    least = spent + p.leased_nanos
+    effective = case((least > limit, least), else_=limit)
+    running = or_(p.window_end_ms.is_(None), p.window_end_ms > now_ms)
+    connection.execute(
+        update(purses)
+        .where(p.cap_id == found.id, p.kind == PurseKind.CAP.value, running)
+        .values(limit_nanos=effective, balance_nanos=effective - spent, alert_nanos=alert_nanos(limit, alert))
+    )
+    return msgspec.structs.replace(found, limit_nanos=limit, alert_ppm=alert)
+
+
+def _remove(connection: Connection, found: Cap, removed_ms: int) -> Cap:
+    connection.execute(update(caps).where(caps.c.id == found.id).values(removed_ms=removed_ms))
+    return msgspec.structs.replace(found, removed_ms=removed_ms)
+
+
+def _read(row: Mapping[Any, Any]) -> Cap:
+    fields = {name: value for name, value in fields_of(row).items() if name in caps.columns}
+    scope, span = CapScope(fields.pop("scope")), CapSpan(fields.pop("window"))
+    return Cap(**fields, scope=scope, span=span)
+
+
+def _use(row: Mapping[Any, Any], windows: Mapping[CapSpan, Window]) -> CapUse:
+    cap = _read(row)
+    return CapUse(
+        cap=cap,
+        subject=cap.subject if row["spender"] is None else row["spender"],
+        currency=row["currency"],
+        spent_nanos=row["spent_nanos"] or 0,
+        resets_ms=windows[cap.span].end_ms,
+    )
