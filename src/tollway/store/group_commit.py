@@ -13,10 +13,11 @@ from typing import Protocol
 
 from tollway import clock
 from tollway.errors import TollwayError
+from tollway.ledger.answers import AnswerClaim, AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.purses import CapWindow
 from tollway.ledger.slices import Grant
-from tollway.store.ledger_writer import Batch, Borrow, Written
+from tollway.store.batch import Batch, Borrow, Written
 
 HOLD_AGE_S = 0.02
 """A hold younger than this is not written: most exchanges against a fast provider end before, with one row in all."""
@@ -64,7 +65,7 @@ class NotDurable(TollwayError):
 class _Load:
     """A batch and who waits for it, position by position."""
 
-    __slots__ = ("batch", "closed", "lent", "opened", "probed")
+    __slots__ = ("answered", "batch", "closed", "lent", "opened", "probed")
 
     def __init__(self) -> None:
         self.batch = Batch()
@@ -72,6 +73,7 @@ class _Load:
         self.closed: list[asyncio.Future[None]] = []
         self.lent: list[asyncio.Future[Grant]] = []
         self.probed: asyncio.Future[None] | None = None
+        self.answered: list[asyncio.Future[AnswerFound | None]] = []
 
     def __bool__(self) -> bool:
         batch = self.batch
@@ -83,11 +85,12 @@ class _Load:
             or batch.probes
             or batch.extended
             or batch.look_wanted
+            or batch.answers
         )
 
-    def waiting(self) -> list[asyncio.Future[None] | asyncio.Future[Grant]]:
+    def waiting(self) -> list[asyncio.Future[None] | asyncio.Future[Grant] | asyncio.Future[AnswerFound | None]]:
         probed = () if self.probed is None else (self.probed,)
-        return [future for future in (*self.closed, *self.lent, *probed) if not future.done()]
+        return [future for future in (*self.closed, *self.lent, *self.answered, *probed) if not future.done()]
 
 
 class GroupCommit:
@@ -209,6 +212,21 @@ class GroupCommit:
         returns = self._next.batch.returns
         returns[purse_id] = returns.get(purse_id, 0) + amount_nanos
         self._wake()
+
+    def answer(self, step: AnswerStep) -> asyncio.Future[AnswerFound | None]:
+        """Take a step about an answer that is kept for a client; the future tells what a claim met, when it is durable.
+
+        Steps happen in the order in which they are given, and in the same transaction as a line that was closed just
+        before, in the same turn of the event loop. Raises NotDurable, through the future, when the worker has stopped.
+        """
+        answered: asyncio.Future[AnswerFound | None] = self._loop.create_future()
+        if self._stopped:
+            answered.set_exception(NotDurable("the worker has stopped: no answer can be kept any more"))
+            return answered
+        self._next.batch.answers.append(step)
+        self._next.answered.append(answered)
+        self._wake()
+        return answered
 
     def on_wanted(self, give_back: Callable[[int], None]) -> None:
         """Say what to call with each purse that other workers want something back of."""
@@ -366,5 +384,12 @@ class GroupCommit:
         for lent, grant in zip(load.lent, written.grants, strict=True):
             if not lent.done():
                 lent.set_result(grant)
+        for step, answered, found in zip(load.batch.answers, load.answered, written.answers, strict=True):
+            if answered.done():
+                continue
+            if written.fenced and isinstance(step, AnswerClaim):
+                answered.set_exception(NotDurable("this worker was taken for dead: it can claim nothing"))
+            else:
+                answered.set_result(found)
         if load.probed is not None and not load.probed.done():
             load.probed.set_result(None)

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tollway.errors import TollwayError
-from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.ledger.answers import AnswerFound, AnswerStep, after_refusals, without_claims
+from tollway.ledger.lines import ExchangeLine
 from tollway.ledger.purses import ALERT_KINDS, CapWindow, EventKind, PurseKind
 from tollway.ledger.slices import Grant, lend_nanos
+from tollway.store.answer_rows import steps_taken
+from tollway.store.batch import Batch, Borrow, LineRefused, Written
 from tollway.store.event_rows import event_values
 from tollway.store.rows import Values, hold_values, line_values
 from tollway.store.sqlite import compiled
@@ -41,55 +42,6 @@ TURN_S = 0.0005
 one of two busy workers wait for 180 ms; a commit takes a third of a millisecond."""
 TURN_WAIT_S = 1.0
 """After this the store counts as locked."""
-
-
-class LineRefused(TollwayError):
-    """A line cannot be written: its exchange was closed by another hand, or its values do not fit a row."""
-
-
-class Borrow(msgspec.Struct, frozen=True):
-    """A loan that is asked for."""
-
-    purse_id: int
-    needed_nanos: int
-    cap: CapWindow | None = None
-    """Of a cap's purse: what makes it when it is not there yet."""
-
-
-class Batch:
-    """What is to be written in one transaction."""
-
-    __slots__ = ("borrows", "closes", "ended_holds", "extended", "holds", "look_wanted", "probes", "returns")
-
-    def __init__(self) -> None:
-        """Start with nothing to write."""
-        self.holds: dict[int, Hold] = {}
-        self.closes: list[ExchangeLine] = []
-        self.ended_holds: list[int] = []
-        """Exchanges that close and whose hold line may have been written."""
-        self.extended: dict[int, int] = {}
-        """What running exchanges hold now, whose hold line may have been written."""
-        self.returns: dict[int, int] = {}
-        """What is given back, by purse."""
-        self.borrows: list[Borrow] = []
-        self.look_wanted = False
-        """Look which purses that this worker has borrowed from are wanted by others."""
-        self.probes = 0
-
-
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a batch."""
-
-    grants: Sequence[Grant] = ()
-    """One for each borrow, in order."""
-    refused: dict[int, LineRefused] = {}
-    """By position in `closes`: the lines that are not in the books."""
-    fenced: bool = False
-    """The worker was taken for dead and its loans were reclaimed: it must hold no more."""
-    refused_loans: bool = False
-    """A loan was refused while other workers have borrowed of that purse: they should look what is wanted."""
-    wanted: Sequence[int] = ()
-    """Purses of which this worker should give back what it does not hold."""
 
 
 class _Unexpected(Exception):
@@ -274,7 +226,8 @@ class LedgerWriter:
             self._give_back(purse_id, amount)
         grants = [self._borrow(borrow) for borrow in batch.borrows]
         wanted = self._wanted() if batch.look_wanted else ()
-        return Written(grants=grants, refused_loans=self._refused_loans, wanted=wanted)
+        answers = self._answers(batch.answers) if batch.answers else ()
+        return Written(grants=grants, refused_loans=self._refused_loans, wanted=wanted, answers=answers)
 
     def _write_carefully(self, batch: Batch) -> Written:
         """Write line by line what can be written: after a retry, or when this worker was taken for dead.
@@ -305,8 +258,14 @@ class LedgerWriter:
         nothing = Grant(granted_nanos=0, available_nanos=0, scarce=True)
         grants = [self._borrow(borrow) if alive else nothing for borrow in batch.borrows]
         wanted = self._wanted() if alive and batch.look_wanted else ()
+        steps = after_refusals(batch.answers, frozenset(batch.closes[position].exchange_id for position in refused))
         return Written(
-            grants=grants, refused=refused, fenced=not alive, refused_loans=self._refused_loans, wanted=wanted
+            grants=grants,
+            refused=refused,
+            fenced=not alive,
+            refused_loans=self._refused_loans,
+            wanted=wanted,
+            answers=self._answers(steps if alive else without_claims(steps)),
         )
 
     def _close_carefully(self, line: ExchangeLine) -> None:
@@ -402,6 +361,9 @@ class LedgerWriter:
     def _add_usage(self, lines: Iterable[ExchangeLine]) -> None:
         for row in summed(lines, hour_shift_ms=self._hour_shift_ms):
             self._cursor.execute(_ADD_USAGE, row)
+
+    def _answers(self, steps: Sequence[AnswerStep]) -> Sequence[AnswerFound | None]:
+        return steps_taken(self._cursor.execute, steps, worker_id=self._worker_id, now_ms=self._now_ms)
 
     def _wanted(self) -> tuple[int, ...]:
         rows = self._cursor.execute(_WANTED, (self._worker_id, 0, self._now_ms - WANTED_MS)).fetchall()

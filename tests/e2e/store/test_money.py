@@ -12,8 +12,8 @@ from tollway.errors import Refusal
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.ledger.records import Account
 from tollway.store import group_commit
+from tollway.store.batch import LineRefused
 from tollway.store.group_commit import NotDurable
-from tollway.store.ledger_writer import LineRefused
 from tollway.store.store import Store
 
 
