@@ -1,0 +1,191 @@
+"""The clients of the crash harness: each keeps a connection, asks, reads the reply byte by byte, and notes what it got.
+
+Plain sockets: a client library would hide where a reply broke off, and cost more than the gateway.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+
+from tests.crash.ask import OUTPUT_TOKENS_MAX, REPEATED, Ask, Reply, Way
+from tests.crash.trap import Moment
+
+CHAT = "/v1/chat/completions"
+DONE = b"data: [DONE]"
+COST = b'"total_cost_usd"'
+CONTENT = b'"content":" word'
+REPLAY = b"x-idempotent-replay: true"
+NANOS = 10**9
+PADDING = "word " * 100
+"""A token stands for at least a byte of the request, and no ask uses more of them than this has."""
+REPLY_S = 60.0
+"""No reply takes so long, restarts included: a client that waits longer has found a defect."""
+ATTEMPTS_MAX = 400
+PAUSE_S = 0.1
+"""Between two attempts, at most: a request that a dead worker was answering may be asked again when it is reclaimed."""
+NEVER_MIND = frozenset((409, 503))
+"""Answers to a repeated request that say "still running" or "not now"."""
+
+
+class Place:
+    """Where the gateway is, as clients know it."""
+
+    def __init__(self) -> None:
+        """Start with a gateway that is not up."""
+        self.port = 0
+        self.up = asyncio.Event()
+        self.kills = 0
+
+
+class Client:
+    """One client with one connection at a time. Asks whatever it is given."""
+
+    def __init__(self, place: Place, notice: Callable[[Moment], None], dice: random.Random) -> None:
+        """Take where the gateway is, whom to tell when a request leaves, and what to wait by."""
+        self._place = place
+        self._notice = notice
+        self._dice = dice
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._kills = 0
+
+    async def ask(self, ask: Ask) -> None:
+        """Ask once; under an Idempotency-Key, until there is an answer."""
+        for _ in range(ATTEMPTS_MAX if ask.way in REPEATED else 1):
+            reply = await self._attempt(ask)
+            ask.replies.append(reply)
+            if reply.ended and reply.status not in NEVER_MIND:
+                return
+            if ask.way in REPEATED:
+                await asyncio.sleep(self._dice.random() * PAUSE_S)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+    async def _attempt(self, ask: Ask) -> Reply:
+        reader, writer = await self._connect()
+        reply = Reply(kills_before=self._kills)
+        self._notice(Moment.BORROWING)
+        try:
+            writer.write(request(ask))
+            async with asyncio.timeout(REPLY_S):
+                await read(reader, ask, reply)
+        except (OSError, asyncio.IncompleteReadError):  # a timeout is an OSError too
+            reply.broke = True
+        reply.kills_after = self._place.kills
+        if reply.broke or reply.left:
+            self.close()
+        return reply
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._streams is None or self._streams[0].at_eof():
+            self.close()
+            await self._place.up.wait()
+            self._kills = self._place.kills
+            with suppress(OSError):
+                self._streams = await asyncio.open_connection("127.0.0.1", self._place.port, limit=2**20)
+                return self._streams
+            await asyncio.sleep(0.01)
+        return self._streams
+
+
+def request(ask: Ask) -> bytes:
+    """Return the bytes of a request."""
+    body: dict[str, object] = {
+        "model": "m",
+        "messages": [{"role": "user", "content": f"{ask.name} {ask.way} {PADDING}"}],
+        "max_tokens": OUTPUT_TOKENS_MAX,
+    }
+    if ask.streamed:
+        body["stream"] = True
+    text = json.dumps(body).encode()
+    lines = [
+        f"POST {CHAT} HTTP/1.1",
+        "host: gateway",
+        f"authorization: Bearer {ask.buyer.key}",
+        f"x-tollway-session-id: {ask.name}",
+        f"x-tollway-user-id: user-{ask.number % 5}",
+        f"content-length: {len(text)}",
+    ]
+    if ask.way in REPEATED:
+        lines.append(f"idempotency-key: {ask.name}")
+    return "\r\n".join([*lines, "", ""]).encode() + text
+
+
+async def read(reader: asyncio.StreamReader, ask: Ask, reply: Reply) -> None:
+    """Read a reply into `reply`; raises what the socket raises when it breaks off."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    reply.status = int(head[9:12])
+    reply.request_id = value(head, b"x-request-id")
+    reply.replay = REPLAY in head
+    length = value(head, b"content-length")
+    if length is None:
+        await read_stream(reader, ask, reply)
+        return
+    body = await reader.readexactly(int(length))
+    reply.ended = True
+    document = json.loads(body, parse_float=Decimal)
+    if reply.status == 200:
+        reply.content = True
+        if DONE in body:  # a stream that is given again comes in one piece
+            reply.cost_nanos = cost_in(body)
+        else:
+            reply.cost_nanos = nanos(document["usage"]["total_cost_usd"])
+        if ask.way in REPEATED:
+            reply.kept = body
+    else:
+        reply.code = document["error"]["code"]
+
+
+async def read_stream(reader: asyncio.StreamReader, ask: Ask, reply: Reply) -> None:
+    """Read a reply that comes in chunks, until its end, its break, or until the client has had enough."""
+    body = bytearray()
+    pieces = 0
+    while (size := int(await reader.readuntil(b"\r\n"), 16)) > 0:
+        chunk = (await reader.readexactly(size + 2))[:-2]
+        body += chunk
+        if CONTENT in chunk:
+            reply.content = True
+            pieces += chunk.count(CONTENT)
+            if ask.way is Way.LEAVE and pieces >= ask.stop_after:
+                reply.left = True
+                return
+    await reader.readexactly(2)
+    reply.ended = True
+    reply.cost_nanos = cost_in(body)
+    if DONE not in body:
+        last = body[body.rindex(b"data: ") + 6 :]
+        reply.code = json.loads(last)["error"]["code"]
+    elif ask.way in REPEATED:
+        reply.kept = bytes(body)
+
+
+def cost_in(body: bytes | bytearray) -> int | None:
+    """Return the cost that a stream's events tell; None when none does."""
+    at = body.find(COST)
+    if at < 0:
+        return None
+    line = body[body.rindex(b"data: ", 0, at) + 6 : body.index(b"\n", at)]
+    return nanos(json.loads(line, parse_float=Decimal)["usage"]["total_cost_usd"])
+
+
+def nanos(amount: Decimal | int) -> int:
+    """Return an amount of a reply in nano-units; exact, or it fails."""
+    scaled = Decimal(amount) * NANOS
+    assert scaled == int(scaled), f"{amount} is finer than a nano-unit"
+    return int(scaled)
+
+
+def value(head: bytes, name: bytes) -> str | None:
+    """Return a header of a reply."""
+    lower = head.lower()
+    at = lower.find(b"\r\n%b: " % name)
+    if at < 0:
+        return None
+    start = at + len(name) + 4
+    return head[start : head.index(b"\r\n", start)].decode()
