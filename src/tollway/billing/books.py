@@ -172,6 +172,8 @@ class Books:
             self.estimate_defects += 1
             room = min(self._slices[purse_id].free_nanos for purse_id in _purses_of(hold))
             line = line.with_paid(min(line.paid, held + room))
+            if line.caps and not line.paid:  # a hold of nothing has made no purse
+                line = msgspec.structs.replace(line, caps=())
         purse.settle(held_nanos=held, paid_nanos=line.paid)
         durable = self._commits.close(line)
         if purse.scarce and purse.free_nanos:

@@ -143,6 +143,9 @@ def _line_problems(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Iterat
     if line.outcome in FREE or line.basis is Basis.UNKNOWN:
         if cost:
             yield f"exchange {name} is {line.outcome} with basis {line.basis}, but was charged"
+    elif line.ratio_ppm is not None:
+        if cost or not 0 <= line.package_micros <= line.usage.tokens * line.ratio_ppm:
+            yield f"exchange {name} took {line.package_micros} micro-tokens of its package, more than it used, or money"
     elif line.card_id is None:
         if cost:
             yield f"exchange {name} was charged without a price card"
