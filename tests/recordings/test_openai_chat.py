@@ -1,6 +1,7 @@
 """Recorded chat traffic of real providers: it passes untouched but for the agreed edits, and its usage is read."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,8 +43,8 @@ def chunks_of(stream: bytes) -> list[Any]:
 def tokens(usage: Usage | None) -> tuple[int, int] | None:
     if usage is None:
         return None
-    taken = (usage.input or 0) + (usage.cached_input or 0) + (usage.audio_input or 0)
-    return taken, (usage.output or 0) + (usage.reasoning or 0) + (usage.audio_output or 0)
+    written = (usage.output or 0) + (usage.reasoning or 0) + (usage.audio_output or 0)
+    return usage.tokens - written, written
 
 
 def billed(usage: dict[str, Any] | None) -> tuple[int, int] | None:
@@ -131,7 +132,8 @@ def test_streams_without_cost_fields_pass_byte_for_byte() -> None:
 def test_usage_of_a_stream_is_the_last_that_an_independent_reading_finds() -> None:
     for each in streams():
         pipe, _ = run(each.answer, asked=True)
-        reported = [chunk["usage"] for chunk in chunks_of(each.answer) if chunk.get("usage")]
+        places = [(chunk.get("usage"), (chunk.get("x_groq") or {}).get("usage")) for chunk in chunks_of(each.answer)]
+        reported = [usage or own for usage, own in places if usage or own]
         assert tokens(pipe.usage) == billed(reported[-1] if reported else None), each
         models = [chunk["model"] for chunk in chunks_of(each.answer) if chunk.get("model")]
         assert pipe.model_answered == (models[0] if models else None), each
@@ -191,6 +193,20 @@ def test_a_stream_that_was_cut_never_looks_finished() -> None:
             shown = chunks_of(out + pipe.break_off(ERROR, COSTS, ESTIMATE))
             assert shown[-1]["error"]["message"] == "It broke.", each
             assert not any(choice.get("finish_reason") for choice in choices_of(shown)), each
+
+
+def test_what_providers_say_that_it_cost_is_read_exactly() -> None:
+    said = 0
+    for each in whole_answers():
+        usage = json.loads(each.answer, parse_float=Decimal).get("usage") or {}
+        cost, ticks = usage.get("cost"), usage.get("cost_in_usd_ticks")
+        dollars = cost.get("total_cost") if isinstance(cost, dict) else cost
+        if ticks is not None:
+            dollars = Decimal(ticks).scaleb(-10)
+        found = OPENAI_CHAT.read_answer(each.answer).provider_cost_nanos
+        assert found == (None if dollars is None else int(Decimal(dollars).scaleb(9))), each
+        said += found is not None
+    assert said > 50
 
 
 def test_an_error_with_status_200_is_not_an_answer() -> None:

@@ -63,7 +63,11 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The very bytes of the top-level usage value; None when there is none."""
     model_answered: str | None
     text_bytes: int
-    """UTF-8 bytes of what the model wrote; counted only when `usage` is None, for the estimate, else 0."""
+    """UTF-8 bytes of what the model wrote; counted only when `usage` lacks the output, for the estimate, else 0."""
+    service_tier: str | None = None
+    """The provider's word for the tier it answered in: `batch` and `flex` may cost less."""
+    provider_cost_nanos: int | None = None
+    """What the provider says that it cost, in nano-dollars; None is "it did not say". Never our charge."""
 
 
 class ProviderError(msgspec.Struct, frozen=True):
@@ -105,6 +109,16 @@ class Stream(Protocol):
     @property
     def model_answered(self) -> str | None:
         """The provider's own word for the model."""
+        ...
+
+    @property
+    def service_tier(self) -> str | None:
+        """The provider's word for the tier it answered in, as `ReadAnswer` has it. Asked once, at the end."""
+        ...
+
+    @property
+    def provider_cost_nanos(self) -> int | None:
+        """What the provider says that it cost, as `ReadAnswer` has it. Asked once, at the end."""
         ...
 
     @property

@@ -136,3 +136,22 @@ def test_an_answer_without_usage_gets_an_estimate_that_says_so() -> None:
     assert spliced(b'{"choices":[] }') == b'{"choices":[],"usage":%b }' % ESTIMATED
     assert spliced(b'{"usage":null,"choices":[null]}') == b'{"usage":%b,"choices":[null]}' % ESTIMATED
     assert spliced(b'{"usage":{"prompt_tokens":-1},"choices":[]}') == b'{"usage":%b,"choices":[]}' % ESTIMATED
+
+
+def test_the_tier_and_what_the_provider_paid_are_read_beside_the_usage() -> None:
+    body = b'{"choices":[],"service_tier":"flex","usage":{"prompt_tokens":3,"completion_tokens":1,"cost":0.5}}'
+    assert (read(body).service_tier, read(body).provider_cost_nanos) == ("flex", 500_000_000)
+    zero = b'{"choices":[],"service_tier":null,"usage":{"prompt_tokens":3,"completion_tokens":1,"cost":0}}'
+    assert (read(zero).service_tier, read(zero).provider_cost_nanos) == (None, 0)
+    junk = b'{"choices":[],"service_tier":5,"usage":{"prompt_tokens":3,"completion_tokens":1,"cost":"0"}}'
+    assert (read(junk).service_tier, read(junk).provider_cost_nanos) == (None, None)
+    assert read(junk).usage == Usage(input=3, output=1)
+    nothing = read(b'{"choices":[]}')
+    assert (nothing.service_tier, nothing.provider_cost_nanos) == (None, None)
+
+
+def test_text_is_counted_where_the_provider_did_not_say_how_much_it_wrote() -> None:
+    answer = read(answer_with({"content": "hällo"}, b'{"prompt_tokens":3}'))
+    assert (answer.usage, answer.text_bytes) == (Usage(input=3), 6)
+    said = read(answer_with({"content": "hällo"}, b'{"completion_tokens":3}'))
+    assert (said.usage, said.text_bytes) == (Usage(output=3), 0)

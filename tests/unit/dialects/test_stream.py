@@ -546,3 +546,62 @@ def test_the_pipe_is_opened_from_the_facts_of_the_request() -> None:
     pipe.feed(chunk({}, finish="stop", index=1))
     assert pipe.finished
     assert list(payloads(pipe.end(COSTS, ESTIMATE)))[1] == {**ID, "choices": [], "usage": ESTIMATED}
+
+
+# -- what is told beside the usage
+
+
+def test_the_tier_is_the_one_named_with_the_usage_else_with_the_last_choice() -> None:
+    pipe = ChatStream(usage_asked=False)
+    assert pipe.service_tier is None
+    pipe.feed(ROLE + chunk({"content": "a"}, service_tier="auto") + chunk({}, finish="stop", service_tier="flex"))
+    assert pipe.service_tier == "flex"
+    pipe.feed(usage_chunk(service_tier="default"))
+    assert pipe.service_tier == "default"
+
+
+@pytest.mark.parametrize("tier", [5, None, {}])
+def test_a_tier_that_is_no_word_is_none(tier: object) -> None:
+    pipe = started()
+    pipe.feed(chunk({}, finish="stop", service_tier=tier))
+    assert pipe.service_tier is None
+
+
+def test_what_the_provider_paid_is_read_from_the_last_usage() -> None:
+    pipe = started()
+    assert pipe.provider_cost_nanos is None
+    pipe.feed(STOP + usage_chunk())
+    assert pipe.provider_cost_nanos is None
+    pipe.feed(usage_chunk({**USAGE, "cost": 0.5}))
+    assert pipe.provider_cost_nanos == 500_000_000
+    zero = started()
+    zero.feed(STOP + usage_chunk({**USAGE, "cost": 0}))
+    assert zero.provider_cost_nanos == 0
+
+
+GROQ_STOP = chunk({}, finish="stop", x_groq={"id": "req_1", "usage": USAGE})
+
+
+def test_groqs_own_place_for_usage_is_read_when_there_is_no_other() -> None:
+    pipe = started()
+    pipe.feed(GROQ_STOP)
+    assert pipe.usage == Usage(input=3, output=1)
+    other = started()
+    other.feed(chunk({}, finish="stop", usage={"prompt_tokens": 5, "completion_tokens": 6}, x_groq={"usage": USAGE}))
+    assert other.usage == Usage(input=5, output=6)
+    first = started()
+    first.feed(chunk({}, x_groq={"id": "req_1"}) + chunk({}, x_groq=None) + STOP)
+    assert first.usage is None
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_groqs_usage_is_shown_where_clients_look_for_it(asked: bool) -> None:
+    *_, last, done = decoded(ROLE, HI, GROQ_STOP, DONE, usage_asked=asked)
+    assert last["usage"] == {**USAGE, **COST_VALUES}
+    assert done == "[DONE]"
+
+
+def test_junk_in_groqs_place_harms_nothing() -> None:
+    pipe = started()
+    pipe.feed(chunk({}, finish="stop", x_groq=5))
+    assert (pipe.usage, pipe.finished) == (None, True)

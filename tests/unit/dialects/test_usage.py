@@ -21,6 +21,7 @@ FIELDS = b'"base_cost_usd":0.0001925,"platform_fee_usd":0.00001925,"total_cost_u
         ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}, Usage(input=10, output=5)),
         ({"prompt_tokens": 10, "completion_tokens": 0}, Usage(input=10, output=0)),
         ({"prompt_tokens": 10}, Usage(input=10)),
+        ({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 10}}, Usage(input=0, cached_input=10)),
         ({"completion_tokens": 5}, Usage(output=5)),
         (
             {

@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
 from tollway.dialects.openai_chat.errors import parse_error
+from tollway.dialects.openai_chat.provider_cost import read_provider_cost
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
 from tollway.dialects.openai_chat.usage import is_all_zero, read_usage, usage_with_costs
 from tollway.dialects.record import CostFields, ReadAnswer
@@ -20,6 +21,7 @@ class _Answer(Struct, gc=False):
     choices: list[Raw]
     model: Raw | UnsetType = UNSET
     usage: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
 
 
 class _Choice(Struct, gc=False):
@@ -44,13 +46,21 @@ def read_answer(body: bytes) -> ReadAnswer:
         found = None if answer.usage is UNSET else bytes(answer.usage)
         usage = None if found is None else read_usage(found)
         text_bytes = 0
-        if usage is None or is_all_zero(usage):
+        if usage is None or usage.output is None or is_all_zero(usage):
             text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
-            if text_bytes:
+            if text_bytes and usage is not None and is_all_zero(usage):
                 usage = None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise _junk(body) from None
-    return ReadAnswer(body=body, usage=usage, usage_found=found, model_answered=model, text_bytes=text_bytes)
+    return ReadAnswer(
+        body=body,
+        usage=usage,
+        usage_found=found,
+        model_answered=model,
+        text_bytes=text_bytes,
+        service_tier=None if answer.service_tier is UNSET else _word(answer.service_tier),
+        provider_cost_nanos=read_provider_cost(found),
+    )
 
 
 def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:

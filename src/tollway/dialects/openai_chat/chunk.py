@@ -16,11 +16,21 @@ class _Choice(Struct, gc=False):
     finish_reason: str | None = None
 
 
+class _Groq(Struct, gc=False):
+    usage: Counts | None = None
+
+
 class _Chunk(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: Counts | None = None
     error: Raw | UnsetType = UNSET
     model: str | None = None
+    x_groq: _Groq | None = None
+    """Where Groq reports usage to whom does not ask for it."""
+
+
+class _Tier(Struct, gc=False):
+    service_tier: str | None = None
 
 
 class Chunk(Struct, gc=False):
@@ -39,6 +49,7 @@ class Chunk(Struct, gc=False):
 _CHUNK = msgspec.json.Decoder(_Chunk)
 _ANY = msgspec.json.Decoder()
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_TIER = msgspec.json.Decoder(_Tier)
 _CHOICES = msgspec.json.Decoder(list[dict[str, Raw]])
 _DELTA = msgspec.json.Decoder(dict[str, Raw])
 _CONTENT = msgspec.json.Decoder(str)
@@ -69,6 +80,8 @@ def read_chunk(payload: bytes) -> Chunk:
             if choice.finish_reason:
                 finished += (choice.index,)
     counts = chunk.usage
+    if counts is None and chunk.x_groq is not None:
+        counts = chunk.x_groq.usage
     return Chunk(
         bool(choices),
         finished,
@@ -108,7 +121,17 @@ def _read_loosely(value: object) -> Chunk:
 
 def usage_bytes(payload: bytes) -> bytes:
     """Return the very bytes of the usage value of a chunk that has one."""
-    return bytes(_FIELDS.decode(payload)["usage"])
+    fields = _FIELDS.decode(payload)
+    usage = bytes(fields.get("usage", _NULL))
+    return bytes(_FIELDS.decode(fields["x_groq"])["usage"]) if usage == b"null" else usage
+
+
+def service_tier(payload: bytes) -> str | None:
+    """Return the tier that a chunk names; None when it names none."""
+    try:
+        return _TIER.decode(payload).service_tier
+    except msgspec.ValidationError:
+        return None
 
 
 def as_last_chunk(payload: bytes, usage: bytes) -> bytes | None:

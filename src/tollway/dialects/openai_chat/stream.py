@@ -16,11 +16,13 @@ from tollway.dialects.openai_chat.chunk import (
     as_last_chunk,
     new_chunk,
     read_chunk,
+    service_tier,
     usage_bytes,
     with_usage,
     without_finish,
 )
 from tollway.dialects.openai_chat.errors import parse_error
+from tollway.dialects.openai_chat.provider_cost import read_provider_cost
 from tollway.dialects.openai_chat.usage import is_all_zero, usage_with_costs
 from tollway.dialects.record import CostFields
 from tollway.errors import FailureKind, UpstreamFailure
@@ -104,6 +106,17 @@ class ChatStream:
         if self._reported is not None and self.delivered_text_bytes and is_all_zero(self._reported):
             return None
         return self._reported
+
+    @property
+    def service_tier(self) -> str | None:
+        """The tier named by the chunk that reported the usage, else by the last one that had a choice."""
+        payload = self._usage_payload or self._last_choice
+        return None if payload is None else service_tier(payload)
+
+    @property
+    def provider_cost_nanos(self) -> int | None:
+        """What the usage last reported says that it cost."""
+        return read_provider_cost(usage_bytes(self._usage_payload)) if self._usage_payload else None
 
     def feed(self, data: bytes) -> bytes:
         """Return what may go to the client now; empty when nothing may, and after a failure or `[DONE]`."""

@@ -21,9 +21,22 @@ COUNT_MAX = 1_000_000_000
 _Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 
 
+class _CacheWrites(Struct, gc=False):
+    """Anthropic's division of what was written to a cache by how long it is kept."""
+
+    ephemeral_5m_input_tokens: _Count | None = None
+    ephemeral_1h_input_tokens: _Count | None = None
+
+
 class _PromptDetails(Struct, gc=False):
     cached_tokens: _Count | None = None
     audio_tokens: _Count | None = None
+    cache_write_tokens: _Count | None = None
+    """OpenAI's and OpenRouter's word; the next three are LiteLLM's, Alibaba's and New API's."""
+    cache_creation_tokens: _Count | None = None
+    cache_creation_input_tokens: _Count | None = None
+    cached_creation_tokens: _Count | None = None
+    cache_creation: _CacheWrites | None = None
 
 
 class _CompletionDetails(Struct, gc=False):
@@ -38,9 +51,24 @@ class Counts(Struct, gc=False):
     completion_tokens: _Count | None = None
     total_tokens: _Count | None = None
     prompt_cache_hit_tokens: _Count | None = None
-    """DeepSeek's word for cached tokens."""
+    """DeepSeek's word for cached tokens; the next is Moonshot's."""
+    cached_tokens: _Count | None = None
+    cache_read_input_tokens: _Count | None = None
+    """Anthropic's words, as gateways to it pass them on."""
+    cache_creation_input_tokens: _Count | None = None
+    cache_creation: _CacheWrites | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Cached(NamedTuple):
+    """Input that the provider had or has now in its cache."""
+
+    read: int | None
+    minutes: int | None
+    hour: int | None
+    beside: int = 0
+    """What of it stands beside the prompt that the provider reports, and not in it."""
 
 
 _COUNTS = msgspec.json.Decoder(Counts)
@@ -60,55 +88,124 @@ def read_usage(found: bytes | Raw) -> Usage | None:
 
 
 def usage_of(counts: Counts) -> Usage | None:
-    """Return the counts in disjoint units; None when neither side is reported."""
-    if counts.prompt_tokens is None and counts.completion_tokens is None:
+    """Return the counts in disjoint units; None when neither side is reported.
+
+    A side that is left out follows from the total, where there is one. What the total counts beyond prompt and
+    completion tells which of the details stand beside these two and not in them.
+    """
+    prompt, completion, total = counts.prompt_tokens, counts.completion_tokens, counts.total_tokens
+    if prompt is None and completion is None:
         return None
-    fresh, cached, audio_in = _split_prompt(counts)
-    visible, reasoning, audio_out = _split_completion(counts)
+    if total is not None:
+        if completion is None and prompt is not None and total >= prompt:
+            completion = total - prompt  # embeddings put nothing out, and some say so by leaving it out
+        elif prompt is None and completion is not None and total > completion:
+            prompt = total - completion
+    extra = None if total is None else total - (prompt or 0) - (completion or 0)
+    outputs = counts.completion_tokens_details or _NO_COMPLETION_DETAILS
+    inputs = counts.prompt_tokens_details or _NO_PROMPT_DETAILS
+    read, minutes, hour = inputs.cached_tokens, inputs.cache_write_tokens, None
+    fresh, audio_in = prompt, inputs.audio_tokens
+    if _says_more(counts, inputs):
+        read, minutes, hour = _other_words(counts, inputs)
+    if prompt is None:
+        read = minutes = hour = audio_in = None
+    elif read or minutes or hour:
+        cached = _placed(_Cached(read, minutes, hour), counts, prompt, extra)
+        read, minutes, hour, beside = cached
+        fresh = prompt + beside - (read or 0) - (minutes or 0) - (hour or 0)
+        extra = None if extra is None else max(extra - beside, 0)
+    if audio_in is not None and fresh is not None:
+        audio_in = min(audio_in, fresh)  # a sound that was cached stands in both details
+        fresh -= audio_in
+    visible, reasoning, audio_out = _split_completion(outputs, completion, extra)
     return Usage(
         input=fresh,
-        cached_input=cached,
+        cached_input=read,
         output=visible,
         reasoning=reasoning,
         audio_input=audio_in,
         audio_output=audio_out,
+        cache_write_5m=minutes,
+        cache_write_1h=hour,
     )
 
 
-def _split_prompt(counts: Counts) -> tuple[int | None, int | None, int | None]:
-    """Return fresh, cached and audio input, which add up to the prompt."""
-    prompt = counts.prompt_tokens
-    details = counts.prompt_tokens_details or _NO_PROMPT_DETAILS
-    cached = counts.prompt_cache_hit_tokens if details.cached_tokens is None else details.cached_tokens
-    audio = details.audio_tokens
-    if prompt is None:
-        return None, None, None
-    if cached is not None and cached > prompt:
-        # Seen from Grok on Azure, 161 of 10: it cannot be a part of the prompt, and the total does not count it.
-        cached = None
-    rest = prompt - (cached or 0)
-    if audio is not None:
-        audio = min(audio, rest)  # a sound that was cached stands in both details
-        rest -= audio
-    return rest, cached, audio
+def _says_more(counts: Counts, details: _PromptDetails) -> bool:
+    """Tell whether a provider speaks of its cache in other words than OpenAI's."""
+    return not (
+        counts.prompt_cache_hit_tokens
+        is counts.cached_tokens
+        is counts.cache_read_input_tokens
+        is counts.cache_creation_input_tokens
+        is counts.cache_creation
+        is details.cache_creation_tokens
+        is details.cache_creation_input_tokens
+        is details.cached_creation_tokens
+        is details.cache_creation
+        is None
+    )
 
 
-def _split_completion(counts: Counts) -> tuple[int | None, int | None, int | None]:
+def _other_words(counts: Counts, details: _PromptDetails) -> tuple[int | None, int | None, int | None]:
+    """Return what was read from a cache, written for minutes (or nobody says how long), and written for an hour."""
+    read = _largest(
+        details.cached_tokens, counts.prompt_cache_hit_tokens, counts.cached_tokens, counts.cache_read_input_tokens
+    )
+    written = _largest(
+        details.cache_write_tokens,
+        details.cache_creation_tokens,
+        details.cache_creation_input_tokens,
+        details.cached_creation_tokens,
+        counts.cache_creation_input_tokens,
+    )
+    divided = details.cache_creation or counts.cache_creation
+    if divided is None:
+        return read, written, None
+    minutes, hour = divided.ephemeral_5m_input_tokens, divided.ephemeral_1h_input_tokens
+    return read, minutes if written is None else max(written - (hour or 0), minutes or 0), hour
+
+
+def _largest(*names: int | None) -> int | None:
+    """Return the one count that a provider gives under several names, of which those it does not use may be zero."""
+    return max((count for count in names if count is not None), default=None)
+
+
+def _placed(cached: _Cached, counts: Counts, prompt: int, extra: int | None) -> _Cached:
+    """Return what of it to believe, and what of that stands beside the prompt.
+
+    `extra` is what the total counts beyond prompt and completion, None where there is no total.
+    """
+    reasoning = (counts.completion_tokens_details or _NO_COMPLETION_DETAILS).reasoning_tokens or 0
+    read, minutes, hour, _ = cached
+    parts = (read or 0) + (minutes or 0) + (hour or 0)
+    if extra and extra != reasoning and extra in {parts, parts + reasoning}:
+        return _Cached(read, minutes, hour, parts)
+    if parts <= prompt:
+        return cached
+    if counts.cache_read_input_tokens or counts.cache_creation_input_tokens:
+        # Anthropic's input_tokens leave out what the cache had. A gateway that passes them on as the prompt leaves it
+        # out as well, of its total too, and it is billed all the same.
+        return _Cached(read, minutes, hour, parts)
+    # Seen from Grok on Azure, 161 of 10: it cannot be a part of the prompt, and the total does not count it.
+    return _Cached(read if (read or 0) <= prompt else None, None, None)
+
+
+def _split_completion(
+    details: _CompletionDetails, completion: int | None, extra: int | None
+) -> tuple[int | None, int | None, int | None]:
     """Return visible, reasoning and audio output, which add up to what the provider bills as output."""
-    completion = counts.completion_tokens
-    details = counts.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning, audio = details.reasoning_tokens, details.audio_tokens
     if completion is None:
         return None, None, None
+    reasoning, audio = details.reasoning_tokens, details.audio_tokens
     rest = completion
-    beside = None if counts.total_tokens is None else counts.total_tokens - (counts.prompt_tokens or 0) - completion
     if reasoning is None:
-        if beside is not None and beside > 0:
-            reasoning = beside  # Gemini's OpenAI endpoint counts its thinking in the total and nowhere else
-    elif reasoning and beside == reasoning:
+        if extra is not None and extra > 0:
+            reasoning = extra  # Gemini's OpenAI endpoint counts its thinking in the total and nowhere else
+    elif reasoning and extra == reasoning:
         pass  # xAI: beside the completion, not in it
     elif reasoning > completion:
-        reasoning = None if beside == 0 else reasoning  # it cannot be a part; the total says whether it counts
+        reasoning = None if extra == 0 else reasoning  # it cannot be a part; the total says whether it counts
     else:
         rest -= reasoning
     if audio is not None:
@@ -118,10 +215,8 @@ def _split_completion(counts: Counts) -> tuple[int | None, int | None, int | Non
 
 
 def is_all_zero(usage: Usage) -> bool:
-    """Is no unit above zero: with text delivered that is no report but a default (lesson 12)."""
-    return not any(
-        (usage.input, usage.cached_input, usage.output, usage.reasoning, usage.audio_input, usage.audio_output)
-    )
+    """Is no token in any unit: with text delivered that is no report but a default (lesson 12)."""
+    return not usage.tokens
 
 
 def usage_with_costs(found: bytes | None, costs: CostFields, estimate: Usage | None) -> bytes:
@@ -171,8 +266,8 @@ def _json_number(nanos: int) -> bytes:
 def _estimate_members(estimate: Usage | None) -> bytes:
     if estimate is None:
         return b'"estimated":true,'
-    prompt = (estimate.input or 0) + (estimate.cached_input or 0) + (estimate.audio_input or 0)
     completion = (estimate.output or 0) + (estimate.reasoning or 0) + (estimate.audio_output or 0)
+    prompt = estimate.tokens - completion
     return b'"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"estimated":true,' % (
         prompt,
         completion,
