@@ -17,9 +17,13 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.books import Books, not_ready
+from tollway.billing.caps import Caps
 from tollway.billing.desk import Desk
 from tollway.billing.keys import Keys
+from tollway.billing.packages import Packages
+from tollway.billing.products import Products
 from tollway.billing.statements import Statements
+from tollway.billing.sub_accounts import SubAccounts
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
@@ -40,6 +44,9 @@ from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
 from tollway.relay.exchange import Relay
 from tollway.relay.funding import Funds
+from tollway.relay.keeping import Keeping
+from tollway.relay.stored_answers import StoredAnswers
+from tollway.settings import BillingSettings
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
@@ -65,6 +72,9 @@ HOUSEKEEPING_S = 1.0
 
 WANTED_S = 0.05
 """How soon a worker sees that another one wants money that lies idle here. Looking is one read of shared memory."""
+
+PACKAGES_S = 10.0
+"""What an expired package still held is booked within this time; its keys are refused at the instant."""
 
 RECLAIM_S = 5.0
 """A dead worker's loans come back within this time."""
@@ -181,8 +191,9 @@ class Worker:
             heads=heads,
             cards=CardBook(self._store),
         )
+        self._desk = open_desk(self._store, deployment.brand, settings.billing)
         admin = AdminParts(
-            desk=open_desk(self._store, deployment.brand),
+            desk=self._desk,
             catalog=deployment.catalog,
             currency=settings.billing.currency,
             header_prefix=deployment.brand.header_prefix,
@@ -191,7 +202,7 @@ class Worker:
         )
         vitals = Vitals(self._commits, self._books, local_model)
         data_plane = DataPlane(
-            relay=relay,
+            keeping=Keeping(relay, StoredAnswers(self._commits)),
             next_id=ids.next,
             heads=heads,
             callers=CallerHeaders(deployment.brand.header_prefix),
@@ -205,6 +216,7 @@ class Worker:
             Sweep("housekeeping", self._housekeep, every_s=HOUSEKEEPING_S),
             Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
             Sweep("wanted", self._look_wanted, every_s=WANTED_S),
+            Sweep("packages", self._end_packages, every_s=PACKAGES_S),
         )
 
     async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
@@ -230,6 +242,9 @@ class Worker:
         self._books.give_back_idle()
         self._keys.poll()
 
+    async def _end_packages(self) -> None:
+        await asyncio.to_thread(self._desk.packages.expire)
+
     async def _look_wanted(self) -> None:
         self._commits.look_wanted()
 
@@ -248,12 +263,16 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
-def open_desk(store: Store, brand: Brand) -> Desk:
+def open_desk(store: Store, brand: Brand, billing: BillingSettings) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
     ids = store.ids()
     return Desk(
         accounts=Accounts(store, ids),
+        sub_accounts=SubAccounts(store, ids),
         keys=Keys(store, ids, brand.key_prefix),
+        caps=Caps(store, ids, ZoneInfo(billing.timezone)),
+        products=Products(store, ids),
+        packages=Packages(store, ids, active_max=billing.packages_active_max),
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
         statements=Statements(store),
     )

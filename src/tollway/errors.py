@@ -28,6 +28,7 @@ CODES: Mapping[str, CodeFacts] = {
     "model_not_allowed": CodeFacts(403, "permission_error", None),
     "model_not_found": CodeFacts(404, "model_not_found", None),
     "not_found": CodeFacts(404, "not_found", None),
+    "idempotency_conflict": CodeFacts(409, "idempotency_conflict", False),
     "request_too_large": CodeFacts(413, "request_too_large", None),
     "insufficient_quota": CodeFacts(429, "insufficient_quota", False),
     "cap_reached": CodeFacts(429, "cap_reached", False),
@@ -65,6 +66,15 @@ class Refusal(TollwayError):
     def facts(self) -> CodeFacts:
         """The status and words that go with the code."""
         return CODES[self.code]
+
+
+class StillRunning(Refusal):
+    """What was asked is being done already: the same request may be sent again."""
+
+    @property
+    def facts(self) -> CodeFacts:
+        """The status and words that go with the code, and that trying again helps."""
+        return super().facts._replace(retry=True)
 
 
 class FailureKind(StrEnum):

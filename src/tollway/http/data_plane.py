@@ -19,7 +19,7 @@ from tollway.http.replies import ReplyHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import Call, Gate, Route
 from tollway.relay.arrival import Arrival
-from tollway.relay.exchange import Relay
+from tollway.relay.keeping import Keeping
 
 log = structlog.get_logger()
 
@@ -30,18 +30,19 @@ class DataPlane:
     def __init__(
         self,
         *,
-        relay: Relay,
+        keeping: Keeping,
         next_id: Callable[[], int],
         heads: ReplyHeads,
         callers: CallerHeaders,
         routes: Mapping[str, Route],
         body_bytes_max: int,
     ) -> None:
-        """Take the relay, the source of request ids, the brand's heads and headers, the routes, and the limit on bodies.
+        """Take the relay in its keeping, the source of request ids, the brand's heads and headers, routes, bodies' limit.
 
         A route whose path ends in `/` also answers everything below it.
         """
-        self._relay = relay
+        self._relay = keeping.relay
+        self._keeping = keeping
         self._next_id = next_id
         self._heads = heads
         self._callers = callers
@@ -108,7 +109,11 @@ class DataPlane:
             body=inbound.body,
             attribution=caller.attribution,
         )
-        await self._relay.serve(arrival, inbound)
+        if caller.idempotency_key is None:
+            await self._relay.serve(arrival, inbound)
+        else:
+            target = b"%b %b" % (inbound.method, inbound.url)
+            await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=target)
 
     async def _own_fault(self, inbound: Inbound) -> None:
         if inbound.started:

@@ -5,6 +5,7 @@ import msgspec
 from tollway.access.principal import Principal
 from tollway.dialects.record import Dialect
 from tollway.ledger.lines import NOBODY, Attribution
+from tollway.relay.ports import Keeper
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,3 +21,5 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     attribution: Attribution = NOBODY
     """On whose behalf, as far as the key and the client's headers say."""
+    keeper: Keeper | None = None
+    """Who keeps the answer, where the client has asked for that."""

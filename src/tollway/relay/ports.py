@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
+from tollway.ledger.answers import AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
 
 
@@ -38,6 +39,34 @@ class Books(Protocol):
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         """Settle or void the hold of the line's exchange; return the line as written and when it is durable."""
+        ...
+
+
+class Answers(Protocol):
+    """Claims of idempotency keys, made durable with everything else."""
+
+    @property
+    def accepting(self) -> bool:
+        """False while nothing can be written."""
+        ...
+
+    def answer(self, step: AnswerStep) -> asyncio.Future[AnswerFound | None]:
+        """Take a step; the future tells what a claim met, when the step is durable.
+
+        Steps happen in their order, and in one transaction with a line that was closed just before, in the same turn.
+        """
+        ...
+
+
+class Keeper(Protocol):
+    """Who keeps the answer to a request with an idempotency key, for the next time that it is sent."""
+
+    def settled(self, line: ExchangeLine) -> None:
+        """Take the line that closes the exchange; called in the turn of the event loop in which it is closed."""
+        ...
+
+    def keep(self, head: bytes, rest: bytes) -> None:
+        """Take the head of the answer and what the client has not been sent of it; called before it is, and once."""
         ...
 
 
