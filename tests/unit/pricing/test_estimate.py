@@ -17,6 +17,7 @@ from tollway.pricing.estimate import (
     input_tokens_bound,
     output_limit,
     worst_case_nanos,
+    worst_case_tokens,
 )
 
 PEEK = Peek(
@@ -88,6 +89,11 @@ def test_the_dearest_target_is_so_on_its_own_terms() -> None:
 def test_the_dearest_unit_of_each_side_counts() -> None:
     dear = msgspec.structs.replace(CARD, audio_input=9_000_000, audio_output=20_000_000, reasoning=10_000_000)
     assert worst_case_nanos(peek(output_tokens_max=100), [(dear, PriceTerms())], UNKNOWN) == 1000 * 9 + 100 * 20
+
+
+def test_the_worst_case_in_tokens_is_all_input_and_the_output_of_every_choice() -> None:
+    assert worst_case_tokens(peek(output_tokens_max=100, choices=3), UNKNOWN) == 1000 + 300
+    assert worst_case_tokens(peek(), TokenLimits(context_tokens=200, output_tokens_max=50)) == 250
 
 
 def test_writing_to_a_cache_and_the_call_itself_may_be_what_is_dearest() -> None:
