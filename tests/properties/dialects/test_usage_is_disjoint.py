@@ -91,7 +91,7 @@ def shown(true: Usage) -> tuple[int, ...]:
 
 
 @given(usages(), st.sampled_from([openai, xai, gemini, without_total, litellm, alibaba, passed_on]))
-def test_every_providers_words_say_the_same(true: Usage, form: object) -> None:
+def test_lesson_16_every_providers_words_say_the_same(true: Usage, form: object) -> None:
     parts = (true.cached_input or 0) + (true.cache_write_5m or 0)
     # By chance as large as what reasoning stands beside: then nobody can tell the two apart.
     assume(parts not in {0, true.reasoning} or form in {openai, without_total})
@@ -152,7 +152,7 @@ ANYTHING = st.fixed_dictionaries(
 
 
 @given(ANYTHING)
-def test_nonsense_makes_no_negative_unit_and_loses_no_token(found: dict[str, int | None]) -> None:
+def test_lesson_16_nonsense_makes_no_negative_unit_and_loses_no_token(found: dict[str, int | None]) -> None:
     usage = read_usage(json.dumps(found).encode())
     prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
     if usage is None:

@@ -21,7 +21,7 @@ def card_id(**changes: object) -> int:
     return make_card("p", "m", msgspec.structs.replace(PRICES, **changes), source="config").id
 
 
-def test_a_card_is_named_by_its_content_and_not_by_where_it_was_read() -> None:
+def test_lesson_21_a_card_is_named_by_its_content_and_not_by_where_it_was_read() -> None:
     assert 0 < card_id() < 2**63
     assert card_id() == make_card("p", "m", PRICES, source="library").id
     tier = PriceTier(above_tokens=5, input=1, output=2)

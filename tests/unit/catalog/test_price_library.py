@@ -210,7 +210,7 @@ def test_a_model_without_an_output_price_is_not_free_to_answer() -> None:
         (flat("10000.01"), "says 10000.01 per million tokens, which cannot be true"),
     ],
 )
-def test_a_price_that_cannot_be_is_no_price(prices: ModelPrice, reason: str) -> None:
+def test_lesson_21_a_price_that_cannot_be_is_no_price(prices: ModelPrice, reason: str) -> None:
     entry = entry_of(prices)
     assert entry.prices == ()
     assert reason in entry.reason

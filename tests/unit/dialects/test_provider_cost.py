@@ -25,7 +25,7 @@ from tollway.dialects.openai_chat.provider_cost import COST_UNITS_MAX, read_prov
         (b'{"cost":%d}' % COST_UNITS_MAX, COST_UNITS_MAX * 10**9),
     ],
 )
-def test_a_stated_cost_is_read_in_nano_dollars_rounded_up(found: bytes, nanos: int) -> None:
+def test_lesson_12_a_stated_cost_is_read_and_zero_is_one(found: bytes, nanos: int) -> None:
     assert read_provider_cost(found) == nanos
 
 
@@ -57,7 +57,7 @@ def test_a_stated_cost_is_read_in_nano_dollars_rounded_up(found: bytes, nanos: i
         b'{"cost":"\xff"}',
     ],
 )
-def test_what_is_no_cost_is_not_said(found: bytes | None) -> None:
+def test_lesson_12_what_is_no_cost_is_not_said_and_not_zero(found: bytes | None) -> None:
     assert read_provider_cost(found) is None
 
 

@@ -605,3 +605,25 @@ def test_junk_in_groqs_place_harms_nothing() -> None:
     pipe = started()
     pipe.feed(chunk({}, finish="stop", x_groq=5))
     assert (pipe.usage, pipe.finished) == (None, True)
+
+
+def test_lesson_40_a_later_report_of_usage_supersedes_the_earlier_and_is_not_added_to_it() -> None:
+    pipe = started()
+    for prompt, cached, completion in ((9, 0, 1), (10, 4, 2)):
+        counts = {"prompt_tokens": prompt, "completion_tokens": completion}
+        pipe.feed(chunk({"content": "a"}, usage={**counts, "prompt_tokens_details": {"cached_tokens": cached}}))
+    pipe.feed(STOP)
+    assert pipe.usage == Usage(input=6, cached_input=4, output=2)
+
+
+@pytest.mark.parametrize("usage", [USAGE, {**USAGE, "prompt_tokens_details": {"cached_tokens": 2}, "cost": 0}])
+def test_lesson_12_streamed_and_whole_the_same_is_read(usage: dict[str, object]) -> None:
+    pipe = started()
+    pipe.feed(STOP + usage_chunk(usage, service_tier="flex"))
+    body = json.dumps({"choices": [{"message": {"content": "hi"}}], "usage": usage, "service_tier": "flex"}).encode()
+    read = OPENAI_CHAT.read_answer(body)
+    assert (pipe.usage, pipe.provider_cost_nanos, pipe.service_tier) == (
+        read.usage,
+        read.provider_cost_nanos,
+        read.service_tier,
+    )

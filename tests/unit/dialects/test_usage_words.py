@@ -158,7 +158,7 @@ def test_what_a_provider_sent_is_read_into_disjoint_units(found: bytes, usage: U
         (b'{"completion_tokens":5,"cache_read_input_tokens":50}', Usage(output=5)),
     ],
 )
-def test_the_cache_has_many_names_and_is_counted_once(found: bytes, usage: Usage) -> None:
+def test_lesson_75_the_cache_has_many_names_and_is_counted_once(found: bytes, usage: Usage) -> None:
     assert read_usage(found) == usage
 
 

@@ -157,3 +157,8 @@ def test_no_charge_outgrows_the_64_bits_of_the_books() -> None:
     charge = charge_for(Usage(input=10**9), absurd, terms=terms, basis=Basis.REPORTED)
     assert charge.base_nanos == BASE_NANOS_MAX
     assert charge.total_nanos < AMOUNT_NANOS_MAX
+
+
+def test_lesson_16_a_cached_token_costs_its_own_price_and_that_only() -> None:
+    card = msgspec.structs.replace(CARD, cached_input=15_000_000)
+    assert nanos(Usage(input=10, cached_input=90, output=0), card) == 10 * 150 + 90 * 15

@@ -245,7 +245,7 @@ PROVIDER = '[[providers]]\nname = "a"\npreset = "p"\n'
         ("input = -1, output = 1", "must not be negative"),
     ],
 )
-def test_a_price_is_exact_or_refused(write: Write, price: str, said: str) -> None:
+def test_lesson_41_a_price_is_exact_and_of_a_million_tokens_or_refused(write: Write, price: str, said: str) -> None:
     model = f'[[models]]\nid = "m"\ntargets = [{{ provider = "a", model = "x" }}]\nprice = {{ {price} }}\n'
     (found,) = mistakes(write(PROVIDER + model))
     assert said in found
