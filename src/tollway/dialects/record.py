@@ -51,6 +51,8 @@ class CostFields(msgspec.Struct, frozen=True, kw_only=True):
     fee_nanos: int
     total_nanos: int
     currency: str
+    package_micros: int | None = None
+    """What was taken of a package of tokens, in micro-tokens; None when money paid."""
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):

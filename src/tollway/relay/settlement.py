@@ -84,5 +84,9 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
 def costs_of(line: ExchangeLine, *, currency: str) -> CostFields:
     """Return what the reply says about money: the amounts of the line, to the last nano-unit."""
     return CostFields(
-        base_nanos=line.base_nanos, fee_nanos=line.fee_nanos, total_nanos=line.total_nanos, currency=currency
+        base_nanos=line.base_nanos,
+        fee_nanos=line.fee_nanos,
+        total_nanos=line.total_nanos,
+        currency=currency,
+        package_micros=None if line.ratio_ppm is None else line.package_micros,
     )

@@ -163,3 +163,15 @@ def test_every_amount_is_shown_as_money_shows_it(base: int, fee: int) -> None:
     costs = CostFields(base_nanos=base, fee_nanos=fee, total_nanos=base + fee, currency="USD")
     shown = json.loads(usage_with_costs(b"{}", costs, None), parse_float=str, parse_int=str)
     assert list(shown.values()) == [render_json_number(nanos) for nanos in (base, fee, base + fee)]
+
+
+def test_what_a_package_of_tokens_paid_stands_beside_the_costs_and_nothing_of_the_providers_in_its_place() -> None:
+    costs = CostFields(base_nanos=0, fee_nanos=0, total_nanos=0, currency="USD", package_micros=1_250_500)
+    shown = usage_with_costs(b'{"prompt_tokens":1,"package_tokens":9}', costs, None)
+    assert msgspec.json.decode(shown) == {
+        "prompt_tokens": 1,
+        "base_cost_usd": 0,
+        "platform_fee_usd": 0,
+        "total_cost_usd": 0,
+        "package_tokens": 1.2505,
+    }

@@ -229,9 +229,13 @@ def usage_with_costs(found: bytes | None, costs: CostFields, estimate: Usage | N
     if found is None:
         return b"{%b%b}" % (_estimate_members(estimate), fields)
     form = _form(costs.currency)
-    if form.suffix in found or has_unicode_escape(found):
-        found = _without(found, form.names)
+    if form.suffix in found or has_unicode_escape(found) or costs.package_micros is not None:
+        found = _without(found, (*form.names, PACKAGE_TOKENS))
     return append_members(found, fields)
+
+
+PACKAGE_TOKENS = "package_tokens"
+"""The cost field of a key that spends a package of tokens: how many of them the answer took, by the model's ratio."""
 
 
 class _Form(NamedTuple):
@@ -253,7 +257,11 @@ def _form(currency: str) -> _Form:
 
 def _cost_members(costs: CostFields) -> bytes:
     numbers = (_json_number(costs.base_nanos), _json_number(costs.fee_nanos), _json_number(costs.total_nanos))
-    return _form(costs.currency).members % numbers
+    members = _form(costs.currency).members % numbers
+    if costs.package_micros is None:
+        return members
+    # A micro-token is to a token what a thousand nano-units are to a unit: the same exact decimals.
+    return b'%b,"%b":%b' % (members, PACKAGE_TOKENS.encode(), _json_number(costs.package_micros * 1000))
 
 
 def _json_number(nanos: int) -> bytes:
