@@ -2,6 +2,8 @@
 
 import msgspec
 
+from tollway.access.principal import BillingMode
+
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     """An API key as its owner sees it after it was made."""
@@ -16,6 +18,10 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
     revoked_ms: int | None = None
     created_ms: int
+    sub_account_id: int | None = None
+    billing: BillingMode = BillingMode.PAYG
+    package_id: int | None = None
+    """The one package that it spends, in package mode."""
 
 
 class AdminKeyView(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,12 @@ class PackageState(StrEnum):
 
     ACTIVE = "active"
     EXPIRED = "expired"
+    """Its time is over, and what it still held has left it."""
     REFUNDED = "refunded"
+
+
+EXHAUSTED = "exhausted"
+"""What people are told of an active package in which nothing is left."""
 
 
 class ModelRatio(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +127,22 @@ def terms_of(package: Package) -> PackageTerms:
     )
 
 
-def is_spendable(use: PackageUse, *, now_ms: int) -> bool:
-    """Tell whether a package is active: neither over nor, to the last whole token or nano-unit, used up."""
+def standing_of(use: PackageUse, *, now_ms: int) -> str:
+    """Return the word for how a package stands: a PackageState, or EXHAUSTED to the last whole token or nano-unit."""
     package = use.package
+    if package.state is not PackageState.ACTIVE:
+        return package.state.value
+    if is_over(package, now_ms=now_ms):
+        return PackageState.EXPIRED.value
     least = MICROS_PER_TOKEN if package.unit is PackageUnit.TOKENS else 1
-    over = package.expires_ms is not None and package.expires_ms <= now_ms
-    return package.state is PackageState.ACTIVE and not over and use.left >= least
+    return PackageState.ACTIVE.value if use.left >= least else EXHAUSTED
+
+
+def is_over(package: Package, *, now_ms: int) -> bool:
+    """Tell whether a package cannot be spent any more, whatever is left in it."""
+    return package.state is not PackageState.ACTIVE or (
+        package.expires_ms is not None and package.expires_ms <= now_ms
+    )
 
 
 def render_quantity(amount: int, unit: PackageUnit) -> str:

@@ -4,14 +4,22 @@ from typing import NamedTuple
 
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.caps import Caps
 from tollway.billing.keys import Keys
+from tollway.billing.packages import Packages
+from tollway.billing.products import Products
 from tollway.billing.statements import Statements
+from tollway.billing.sub_accounts import SubAccounts
 
 
 class Desk(NamedTuple):
     """Everything an operator can do with the books of one open store. Its calls wait for the disk."""
 
     accounts: Accounts
+    sub_accounts: SubAccounts
     keys: Keys
+    caps: Caps
+    products: Products
+    packages: Packages
     admin_keys: AdminKeys
     statements: Statements

@@ -5,11 +5,20 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from tollway import clock
+from tollway.access.cap_rules import standing_rules
+from tollway.access.caps import Cap, SubAccount
 from tollway.access.key_view import KeyView
+from tollway.access.packages import PackageUse, is_over
+from tollway.access.principal import BillingMode, Principal
+from tollway.access.terms import CapRule, CapScope, CapSpan, PackageUnit
 from tollway.billing.accounts import Ids, checked_name
+from tollway.billing.caps import ALERT_PPM, checked_limit
+from tollway.billing.products import checked_model
 from tollway.errors import CommandRefused
-from tollway.ids import ACCOUNT, KEY, render_id
+from tollway.ids import ACCOUNT, KEY, PACKAGE, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 
 SECRET_BYTES = 32
@@ -29,6 +38,23 @@ def key_digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+class KeyTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key to be made spends, and how much of it."""
+
+    sub_account_id: int | None = None
+    billing: BillingMode = BillingMode.PAYG
+    package_id: int | None = None
+    """The package that it spends, in package mode."""
+    daily_cap_nanos: int = 0
+    """Zero is none."""
+    monthly_cap_nanos: int = 0
+    """Zero is none."""
+
+
+ON_BALANCE = KeyTerms()
+"""A key that spends its account's balance, without caps of its own."""
+
+
 class KeyRows(Protocol):
     """What keys want from the store; every call is one transaction, with effect on the next request in every worker."""
 
@@ -36,12 +62,28 @@ class KeyRows(Protocol):
         """Read one account."""
         ...
 
-    def add_key(self, key: KeyView, digest: bytes) -> None:
-        """Write a key."""
+    def sub_account(self, sub_account_id: int) -> SubAccount | None:
+        """Read one sub-account."""
+        ...
+
+    def package(self, package_id: int) -> PackageUse | None:
+        """Read one package."""
+        ...
+
+    def add_key(self, key: KeyView, digest: bytes, caps: Sequence[Cap] = ()) -> None:
+        """Write a key and its caps."""
+        ...
+
+    def key(self, key_id: int) -> KeyView | None:
+        """Read one key, revoked or not."""
         ...
 
     def keys(self, account_id: int | None) -> tuple[KeyView, ...]:
         """Read the keys of an account, or all, oldest first."""
+        ...
+
+    def principal(self, key_id: int) -> Principal | None:
+        """Read what a key stands for, as admission sees it; None when there is no such key, or it was revoked."""
         ...
 
     def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None:
@@ -60,9 +102,14 @@ class Keys:
         self._now_ms = now_ms
 
     def create(
-        self, account_id: int, name: str, models: Sequence[str] = (), expires_ms: int | None = None
+        self,
+        account_id: int,
+        name: str,
+        models: Sequence[str] = (),
+        expires_ms: int | None = None,
+        terms: KeyTerms = ON_BALANCE,
     ) -> tuple[KeyView, str]:
-        """Make a key; return what may be shown of it and, this once, its text."""
+        """Make a key with its caps; return what may be shown of it and, this once, its text."""
         name = checked_name(name)
         now_ms = self._now_ms()
         if self._store.account(account_id) is None:
@@ -71,25 +118,42 @@ class Keys:
             raise CommandRefused("a key must expire in the future")
         if expires_ms is not None and expires_ms > EXPIRES_MS_MAX:
             raise CommandRefused("a key must expire before the year 10000 (UTC): leave the expiry out")
-        for model in models:
-            if not model or "," in model or "*" in model[:-1] or not model.isprintable():
-                raise CommandRefused(f"{model!r} is not a model id, nor the beginning of one with a final *")
+        self._check_sub_account(account_id, terms.sub_account_id)
+        self._check_package(account_id, terms, now_ms)
         secret = new_secret(self._prefix)
         key = KeyView(
             id=self._ids.next(),
             account_id=account_id,
             name=name,
             hint=f"{secret[: len(self._prefix) + HINT_CHARS]}...{secret[-HINT_CHARS:]}",
-            models=tuple(models),
+            models=tuple(checked_model(model) for model in models),
             expires_ms=expires_ms,
             created_ms=now_ms,
+            sub_account_id=terms.sub_account_id,
+            billing=terms.billing,
+            package_id=terms.package_id,
         )
-        self._store.add_key(key, key_digest(secret))
+        self._store.add_key(key, key_digest(secret), self._caps(key, terms))
         return key, secret
 
     def list(self, account_id: int | None = None) -> tuple[KeyView, ...]:
         """Return the keys of an account, or all, oldest first."""
         return self._store.keys(account_id)
+
+    def show(self, key_id: int) -> KeyView:
+        """Return one key."""
+        key = self._store.key(key_id)
+        if key is None:
+            raise CommandRefused(f"there is no key {render_id(KEY, key_id)}")
+        return key
+
+    def limits(self, key_id: int) -> tuple[CapRule, ...]:
+        """Return every cap that limits what a key spends, those of each tag and each end user included.
+
+        Caps on a tag or end user by name are left out: there may be thousands, and each holds for few requests.
+        """
+        principal = self._store.principal(key_id)
+        return () if principal is None else standing_rules(principal)
 
     def revoke(self, key_id: int) -> KeyView:
         """Refuse a key for good, from the next request on, in every worker."""
@@ -97,3 +161,44 @@ class Keys:
         if key is None:
             raise CommandRefused(f"there is no key {render_id(KEY, key_id)}")
         return key
+
+    def _check_sub_account(self, account_id: int, sub_account_id: int | None) -> None:
+        if sub_account_id is None:
+            return
+        sub_account = self._store.sub_account(sub_account_id)
+        if sub_account is None or sub_account.account_id != account_id:
+            raise CommandRefused(f"the account has no sub-account {render_id(SUB_ACCOUNT, sub_account_id)}")
+
+    def _check_package(self, account_id: int, terms: KeyTerms, now_ms: int) -> None:
+        if terms.billing is BillingMode.PAYG:
+            if terms.package_id is not None:
+                raise CommandRefused("a key that spends a package has the billing mode package: say so")
+            return
+        if terms.package_id is None:
+            raise CommandRefused("name the package that the key is to spend")
+        name = render_id(PACKAGE, terms.package_id)
+        use = self._store.package(terms.package_id)
+        if use is None or use.package.account_id != account_id:
+            raise CommandRefused(f"the account has no package {name}")
+        package = use.package
+        if is_over(package, now_ms=now_ms):
+            raise CommandRefused(f"package {package.name} ({name}) is over: buy another one")
+        if package.unit is PackageUnit.TOKENS and (terms.daily_cap_nanos or terms.monthly_cap_nanos):
+            raise CommandRefused("a key that spends a package of tokens costs no money: the package is its limit")
+
+    def _caps(self, key: KeyView, terms: KeyTerms) -> tuple[Cap, ...]:
+        limits = ((CapSpan.DAY, terms.daily_cap_nanos), (CapSpan.MONTH, terms.monthly_cap_nanos))
+        return tuple(
+            Cap(
+                id=self._ids.next(),
+                account_id=key.account_id,
+                scope=CapScope.KEY,
+                subject=str(key.id),
+                span=span,
+                limit_nanos=limit_nanos,
+                alert_ppm=ALERT_PPM,
+                created_ms=key.created_ms,
+            )
+            for span, limit_nanos in limits
+            if checked_limit(limit_nanos)
+        )

@@ -17,6 +17,7 @@ from tollway.access.packages import (
     SaleOutcome,
     package_of,
     render_quantity,
+    standing_of,
 )
 from tollway.access.terms import PackageUnit
 from tollway.billing.accounts import Ids, checked_reason
@@ -205,7 +206,8 @@ class Packages:
         return self.show(package.id)
 
     def _too_many(self, account_id: int) -> str:
-        active = [use for use in self.list(account_id) if use.package.state is PackageState.ACTIVE and use.left]
+        now_ms = self._now_ms()
+        active = [use for use in self.list(account_id) if standing_of(use, now_ms=now_ms) == PackageState.ACTIVE]
         shown = "; ".join(
             f"{render_id(PACKAGE, use.package.id)} has {render_quantity(use.left, use.package.unit)} left"
             for use in active

@@ -145,6 +145,17 @@ def parse_quantity(text: str, unit: PackageUnit) -> int:
     return int(digits) * MICROS_PER_TOKEN
 
 
+def parse_models(text: str) -> tuple[ModelRatio, ...]:
+    """Return the models of a text such as ``"gpt-4o=2,gpt-*=0.5,other"``: 1 where no ratio stands; raises AmountError."""
+    models: list[ModelRatio] = []
+    for entry in text.split(",") if text.strip() else ():
+        model, sign, ratio = entry.strip().rpartition("=")
+        models.append(
+            ModelRatio(model=model, ratio_ppm=parse_ratio(ratio)) if sign else ModelRatio(model=ratio, ratio_ppm=PPM)
+        )
+    return tuple(models)
+
+
 def parse_ratio(text: str) -> int:
     """Return the parts per million of a ratio such as ``"0.5"`` or ``"2"``; raises AmountError."""
     ppm, finer = divmod(parse_amount(text), NANOS_PER_UNIT // PPM)

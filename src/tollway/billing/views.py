@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from tollway.access.key_view import AdminKeyView, KeyView
-from tollway.ids import ACCOUNT, CARD, EXCHANGE, KEY, TRANSFER, render_id
+from tollway.access.packages import render_quantity
+from tollway.access.terms import PackageUnit
+from tollway.ids import ACCOUNT, CARD, EXCHANGE, KEY, PACKAGE, SUB_ACCOUNT, TRANSFER, render_id
 from tollway.ledger.lines import BILLED_REASON, ExchangeLine, Hold
-from tollway.ledger.records import Account, Balance, LedgerReport, Transfer, UsageRow
-from tollway.money import render_amount
+from tollway.ledger.records import TOKENS, Account, Balance, LedgerReport, Transfer, UsageRow
+from tollway.money import render_amount, render_rate
 
 View = dict[str, object]
 
@@ -26,6 +28,8 @@ def view_account(account: Account) -> View:
         "name": account.name,
         "currency": account.currency,
         "state": account.state.value,
+        "platform_fee": None if account.fee_ppm is None else render_rate(account.fee_ppm),
+        "price_share": render_rate(account.price_ppm),
         "created": view_time(account.created_ms),
     }
 
@@ -40,13 +44,15 @@ def view_balance(balance: Balance) -> View:
 
 
 def view_transfer(transfer: Transfer) -> View:
-    """Show a movement of money."""
+    """Show a movement of money, or of tokens."""
+    tokens = transfer.currency == TOKENS
+    unit = PackageUnit.TOKENS if tokens else PackageUnit.MONEY
     return {
         "id": render_id(TRANSFER, transfer.id),
         "kind": transfer.kind.value,
         "from": transfer.debit_account,
         "to": transfer.credit_account,
-        "amount": render_amount(transfer.amount_nanos),
+        "amount": render_quantity(transfer.amount_nanos, unit),
         "currency": transfer.currency,
         "reason": transfer.reason,
         "created": view_time(transfer.created_ms),
@@ -58,8 +64,11 @@ def view_key(key: KeyView) -> View:
     return {
         "id": render_id(KEY, key.id),
         "account": render_id(ACCOUNT, key.account_id),
+        "sub_account": None if key.sub_account_id is None else render_id(SUB_ACCOUNT, key.sub_account_id),
         "name": key.name,
         "hint": key.hint,
+        "billing": key.billing.value,
+        "package": None if key.package_id is None else render_id(PACKAGE, key.package_id),
         "models": list(key.models),
         "expires": view_time(key.expires_ms),
         "revoked": view_time(key.revoked_ms),

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from tollway.billing.accounts import parse_fee, parse_price_share
 from tollway.billing.views import view_account, view_balance, view_transfer
 from tollway.cli.office import Office
 from tollway.cli.options import AccountId, Config, Json, choose_settings
 from tollway.cli.output import as_fields, as_table, show
-from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, parse_id
 from tollway.money import parse_amount
 
@@ -24,18 +24,15 @@ def account_commands(office: Office) -> typer.Typer:
         name: Annotated[str, typer.Option(help="What people call it.", show_default=False)],
         credit: Annotated[str, typer.Option(metavar="AMOUNT", help="Its first credit, such as 5.00.")] = "0",
         currency: Annotated[
-            str | None, typer.Option(help="The deployment's.  [default: from the settings]", show_default=False)
+            str | None, typer.Option(help="USD or CNY.  [default: the deployment's]", show_default=False)
         ] = None,
         json: Json = False,
         config: Config = None,
     ) -> None:
         """Make an account."""
         settings = choose_settings(config)
-        ours = settings.billing.currency
-        if currency not in {None, ours}:
-            raise CommandRefused(f"this deployment charges in {ours}: an account in {currency} could pay for nothing")
         with office.open_books(settings) as desk:
-            account = desk.accounts.create(name, ours, parse_amount(credit))
+            account = desk.accounts.create(name, currency or settings.billing.currency, parse_amount(credit))
             balance = desk.accounts.balance(account.id)
         show(as_fields(view_account(account) | view_balance(balance)), json=json)
 
@@ -59,6 +56,28 @@ def account_commands(office: Office) -> typer.Typer:
             number = parse_id(ACCOUNT, account)
             view = view_account(desk.accounts.show(number)) | view_balance(desk.accounts.balance(number))
         show(as_fields(view), json=json)
+
+    @app.command("set")
+    def set_account(
+        account: AccountId,
+        fee: Annotated[
+            str | None,
+            typer.Option(metavar="RATE", help="Its platform fee, such as 5%, or default.", show_default=False),
+        ] = None,
+        discount: Annotated[
+            str | None, typer.Option(metavar="RATE", help="Off every price, such as 10%.", show_default=False)
+        ] = None,
+        markup: Annotated[
+            str | None, typer.Option(metavar="RATE", help="On every price, such as 10%.", show_default=False)
+        ] = None,
+        json: Json = False,
+        config: Config = None,
+    ) -> None:
+        """Give an account a platform fee, a discount or a markup of its own."""
+        fee_ppm, price_ppm = parse_fee(fee), parse_price_share(discount=discount, markup=markup)
+        with office.open_books(choose_settings(config)) as desk:
+            changed = desk.accounts.agree(parse_id(ACCOUNT, account), fee_ppm=fee_ppm, price_ppm=price_ppm)
+        show(as_fields(view_account(changed)), json=json)
 
     @app.command()
     def suspend(account: AccountId, json: Json = False, config: Config = None) -> None:

@@ -6,13 +6,16 @@ import typer
 from typer.main import get_command
 
 from tollway import __version__
+from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
 from tollway.cli.key_commands import admin_key_commands, key_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
+from tollway.cli.package_commands import package_commands, product_commands
 from tollway.cli.serving_commands import add_serving_commands, add_worker_command
 from tollway.cli.statement_commands import add_usage_command, ledger_commands, request_commands
+from tollway.cli.sub_account_commands import sub_account_commands
 from tollway.errors import SetupError, TollwayError
 from tollway.ids import IdError
 from tollway.money import AmountError
@@ -43,7 +46,11 @@ def build(office: Office) -> typer.Typer:
 
     add_serving_commands(app, office)
     app.add_typer(account_commands(office), name="account")
+    app.add_typer(sub_account_commands(office), name="sub-account")
     app.add_typer(key_commands(office), name="key")
+    app.add_typer(cap_commands(office), name="cap")
+    app.add_typer(product_commands(office), name="product")
+    app.add_typer(package_commands(office), name="package")
     add_money_commands(app, office)
     add_catalog_commands(app)
     app.add_typer(request_commands(office), name="requests")

@@ -100,6 +100,8 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Parts per million of the base cost; written as ``"10%"``."""
     timezone: Timezone = "UTC"
     """In whose days and months caps are counted."""
+    packages_active_max: Annotated[int, Meta(ge=0, le=1000)] = 1
+    """Packages that an account may have at a time, those aside that are used up or over; 0 for any number."""
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,18 @@
 """Keys and admin keys in SQL. Knows no secret: only digests. Runs in the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, String, cast, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from tollway.access.caps import Cap
 from tollway.access.key_view import AdminKeyView, KeyView
+from tollway.access.principal import BillingMode
+from tollway.store.cap_rows import add_cap
 from tollway.store.rows import fields_of
-from tollway.store.schema import ACCESS_VERSION_KEY
-from tollway.store.tables import admin_keys, keys, meta
+from tollway.store.schema import move_access_version
+from tollway.store.tables import admin_keys, keys
+from tollway.store.transactions import Rows
 
 _KEY = (
     keys.c.id,
@@ -19,14 +23,27 @@ _KEY = (
     keys.c.expires_ms,
     keys.c.revoked_ms,
     keys.c.created_ms,
+    keys.c.sub_account_id,
+    keys.c.billing,
+    keys.c.package_id,
 )
 _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
 
 
-def move_access_version(connection: Connection) -> None:
-    """Note that keys or accounts changed; whoever polls the version reads them anew."""
-    raised = cast(cast(meta.c.value, Integer) + 1, String)
-    connection.execute(update(meta).where(meta.c.key == ACCESS_VERSION_KEY).values(value=raised))
+class KeyRows(Rows):
+    """The rows of API keys; every call is one transaction."""
+
+    def add_key(self, key: KeyView, digest: bytes, caps: Sequence[Cap] = ()) -> None:
+        """Write a key and its caps."""
+        with self._changing() as connection:
+            add_key(connection, key, digest)
+            for cap in caps:
+                add_cap(connection, cap)
+
+    def key(self, key_id: int) -> KeyView | None:
+        """Read one key, revoked or not."""
+        with self._reading() as connection:
+            return read_key(connection, key_id)
 
 
 def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
@@ -41,9 +58,17 @@ def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
             models=",".join(key.models),
             expires_ms=key.expires_ms,
             created_ms=key.created_ms,
+            sub_account_id=key.sub_account_id,
+            billing=key.billing.value,
+            package_id=key.package_id,
         )
     )
-    move_access_version(connection)
+
+
+def read_key(connection: Connection, key_id: int) -> KeyView | None:
+    """Return one key, revoked or not."""
+    row = connection.execute(select(*_KEY).where(keys.c.id == key_id)).mappings().first()
+    return None if row is None else _read_key(row)
 
 
 def read_keys(connection: Connection, account_id: int | None) -> tuple[KeyView, ...]:
@@ -59,8 +84,7 @@ def revoke_key(connection: Connection, key_id: int, revoked_ms: int) -> KeyView 
     mine = keys.c.id == key_id
     connection.execute(update(keys).where(mine, keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms))
     move_access_version(connection)
-    row = connection.execute(select(*_KEY).where(mine)).mappings().first()
-    return None if row is None else _read_key(row)
+    return read_key(connection, key_id)
 
 
 def add_admin_key(connection: Connection, key: AdminKeyView, digest: bytes) -> None:
@@ -93,4 +117,5 @@ def revoke_admin_key(connection: Connection, key_id: int, revoked_ms: int) -> Ad
 def _read_key(row: Mapping[Any, Any]) -> KeyView:
     fields = fields_of(row)
     fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
+    fields["billing"] = BillingMode(fields["billing"])
     return KeyView(**fields)

@@ -177,7 +177,7 @@ def read_package(connection: Connection, package_id: int) -> PackageUse | None:
 
 
 def _worth_something() -> ColumnElement[bool]:
-    """As access.packages.is_spendable says it of what is left."""
+    """As access.packages.standing_of says it of what is left."""
     left = purses.c.balance_nanos
     return or_(left >= MICROS_PER_TOKEN, and_(packages.c.unit == PackageUnit.MONEY.value, left > 0))
 

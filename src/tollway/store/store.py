@@ -38,6 +38,7 @@ from tollway.store.change_signal import ChangeSignal
 from tollway.store.check import check_books
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
+from tollway.store.key_rows import KeyRows
 from tollway.store.ledger_writer import LedgerWriter
 from tollway.store.numbers import NumberClaim, Numbers, SharedIds
 from tollway.store.package_rows import PackageRows
@@ -51,7 +52,7 @@ KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
 
-class Store(AccountRows, CapRows, PackageRows, SubAccountRows):
+class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.
@@ -192,12 +193,6 @@ class Store(AccountRows, CapRows, PackageRows, SubAccountRows):
         """Read what an account has, and what its running exchanges hold."""
         with self._reading() as connection:
             return books_reader.read_balance(connection, account_id)
-
-    def add_key(self, key: KeyView, digest: bytes) -> None:
-        """Write a key."""
-        with self._writing() as connection:
-            key_rows.add_key(connection, key, digest)
-        self._signal.bump()
 
     def keys(self, account_id: int | None) -> tuple[KeyView, ...]:
         """Read the keys of an account, or all, oldest first."""

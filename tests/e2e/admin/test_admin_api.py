@@ -10,11 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tollway.app import open_desk
 from tollway.billing.accounts import Accounts
-from tollway.billing.admin_keys import AdminKeys
-from tollway.billing.desk import Desk
-from tollway.billing.keys import Keys
-from tollway.billing.statements import Statements
 from tollway.catalog.loader import deploy
 from tollway.dialects.openai_chat.errors import render_error
 from tollway.http.admin.api import build_admin, build_routes
@@ -31,12 +28,11 @@ class Admin:
     """The API, a client with a valid key, and one without."""
 
     def __init__(self, store: Store) -> None:
-        ids = store.ids()
-        self.desk = Desk(Accounts(store, ids), Keys(store, ids, "tw-"), AdminKeys(store, ids, "tw-"), Statements(store))
-        catalog = deploy(Settings(local_model=LocalModelSettings(enabled=True))).catalog
+        deployment = deploy(Settings(local_model=LocalModelSettings(enabled=True)))
+        self.desk = open_desk(store, deployment.brand, deployment.settings.billing)
         self.parts = AdminParts(
             desk=self.desk,
-            catalog=catalog,
+            catalog=deployment.catalog,
             currency="USD",
             header_prefix="x-tollway",
             render_error=render_error,

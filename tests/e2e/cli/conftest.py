@@ -8,11 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tollway.billing.accounts import Accounts
-from tollway.billing.admin_keys import AdminKeys
+from tollway.app import open_desk
 from tollway.billing.desk import Desk
-from tollway.billing.keys import Keys
-from tollway.billing.statements import Statements
 from tollway.catalog.loader import Deployment, brand_of
 from tollway.cli.office import Finding, Health, Welcome
 from tollway.cli.program import run
@@ -31,9 +28,8 @@ class BackOffice:
     @contextmanager
     def open_books(self, settings: Settings) -> Iterator[Desk]:
         store = Store.open(settings.store.url, durability="normal")
-        ids, prefix = store.ids(), brand_of(settings).key_prefix
         try:
-            yield Desk(Accounts(store, ids), Keys(store, ids, prefix), AdminKeys(store, ids, prefix), Statements(store))
+            yield open_desk(store, brand_of(settings), settings.billing)
         finally:
             store.close()
 

@@ -10,12 +10,12 @@ from tollway.access.packages import (
     PackageUse,
     Product,
     deduction_ppm,
-    is_spendable,
     model_not_covered,
     package_exhausted,
     package_expired,
     package_of,
     render_quantity,
+    standing_of,
     terms_of,
 )
 from tollway.access.terms import PackageTerms, PackageUnit
@@ -60,21 +60,21 @@ def test_a_package_without_models_covers_all_at_their_full_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "left", "spendable"),
+    ("fields", "left", "word"),
     [
-        ({}, 1_000_000, True),
-        ({}, 999_999, False),
-        ({"expires_ms": 5001}, 1_000_000, True),
-        ({"expires_ms": 5000}, 1_000_000, False),
-        ({"state": PackageState.REFUNDED}, 1_000_000, False),
-        ({"unit": PackageUnit.MONEY}, 1, True),
-        ({"unit": PackageUnit.MONEY}, 0, False),
+        ({}, 1_000_000, "active"),
+        ({}, 999_999, "exhausted"),
+        ({"expires_ms": 5001}, 1_000_000, "active"),
+        ({"expires_ms": 5000}, 1_000_000, "expired"),
+        ({"state": PackageState.REFUNDED}, 1_000_000, "refunded"),
+        ({"unit": PackageUnit.MONEY}, 1, "active"),
+        ({"unit": PackageUnit.MONEY}, 0, "exhausted"),
     ],
 )
 def test_a_package_is_active_while_it_lasts_and_holds_a_whole_token(
-    fields: dict[str, object], left: int, spendable: bool
+    fields: dict[str, object], left: int, word: str
 ) -> None:
-    assert is_spendable(PackageUse(package=package(**fields), left=left), now_ms=5000) is spendable
+    assert standing_of(PackageUse(package=package(**fields), left=left), now_ms=5000) == word
 
 
 @pytest.mark.parametrize(

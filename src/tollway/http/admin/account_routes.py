@@ -1,14 +1,15 @@
-"""The routes of accounts: make, list, show, suspend, credit, balance."""
+"""The routes of accounts: make, list, show, change, suspend, credit, balance."""
 
 from fastapi import APIRouter
 
+from tollway.billing.accounts import parse_fee, parse_price_share
 from tollway.billing.views import View, view_account, view_balance, view_transfer
 from tollway.errors import Refusal
-from tollway.http.admin.bodies import NewAccount, NewCredit
+from tollway.http.admin.bodies import NewAccount, NewCredit, NewTerms
 from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
 from tollway.ids import ACCOUNT, parse_id
-from tollway.money import parse_amount
+from tollway.money import CURRENCIES, parse_amount
 
 
 def account_routes(parts: AdminParts) -> APIRouter:
@@ -23,9 +24,9 @@ def account_routes(parts: AdminParts) -> APIRouter:
     @router.post("", status_code=201)
     def create_account(body: NewAccount) -> View:
         """Make an account, with a first credit or none."""
-        if body.currency not in {None, parts.currency}:
-            raise Refusal("invalid_request", f"This deployment charges in {parts.currency}.", param="currency")
-        account = accounts.create(body.name, parts.currency, parse_amount(body.credit))
+        if body.currency not in {None, *CURRENCIES}:
+            raise Refusal("invalid_request", f"Accounts are in {' or '.join(CURRENCIES)}.", param="currency")
+        account = accounts.create(body.name, body.currency or parts.currency, parse_amount(body.credit))
         return with_balance(account.id)
 
     @router.get("")
@@ -38,6 +39,15 @@ def account_routes(parts: AdminParts) -> APIRouter:
     def show_account(account: str) -> View:
         """Show one account and its balance."""
         return with_balance(parse_id(ACCOUNT, account))
+
+    @router.patch("/{account}")
+    def change_account(account: str, body: NewTerms) -> View:
+        """Give an account a platform fee, a discount or a markup of its own."""
+        number = parse_id(ACCOUNT, account)
+        found(lambda: accounts.show(number))
+        share = parse_price_share(discount=body.discount, markup=body.markup)
+        accounts.agree(number, fee_ppm=parse_fee(body.platform_fee), price_ppm=share)
+        return with_balance(number)
 
     @router.get("/{account}/balance")
     def show_balance(account: str) -> View:

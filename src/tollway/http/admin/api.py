@@ -9,14 +9,28 @@ from starlette.exceptions import HTTPException
 from tollway import __version__
 from tollway.errors import CommandRefused, Refusal
 from tollway.http.admin.account_routes import account_routes
+from tollway.http.admin.cap_routes import cap_routes
 from tollway.http.admin.gate import Gate
 from tollway.http.admin.key_routes import key_routes
+from tollway.http.admin.package_routes import package_routes, product_routes
 from tollway.http.admin.parts import PREFIX, AdminParts
 from tollway.http.admin.reading_routes import reading_routes
+from tollway.http.admin.sub_account_routes import sub_account_routes
 from tollway.ids import IdError
 from tollway.money import AmountError
 
 BAD_REQUEST = 400
+
+ROUTES = (
+    account_routes,
+    sub_account_routes,
+    key_routes,
+    cap_routes,
+    product_routes,
+    package_routes,
+    reading_routes,
+)
+"""What makes each group of routes."""
 
 
 def build_admin(parts: AdminParts) -> Gate:
@@ -35,8 +49,8 @@ def build_routes(parts: AdminParts) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for router in (account_routes(parts), key_routes(parts), reading_routes(parts)):
-        app.include_router(router, prefix=PREFIX)
+    for routes in ROUTES:
+        app.include_router(routes(parts), prefix=PREFIX)
 
     def answer(_: Request, error: Exception) -> Response:
         refusal = refusal_of(error)

@@ -5,6 +5,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tollway.access.principal import BillingMode
+from tollway.access.terms import CapSpan, PackageUnit
+from tollway.billing.caps import ALERT_PPM
+from tollway.money import render_rate
+
 Amount = Annotated[str, Field(examples=["5.00"], description="An exact decimal of the account's currency, as text.")]
 
 
@@ -23,6 +28,77 @@ class NewAccount(Body):
     """The deployment's when left out."""
 
 
+class NewTerms(Body):
+    """What an account pays other than the deployment says; what is left out stays."""
+
+    platform_fee: str | None = None
+    """A rate such as `5%`, or `default` for the deployment's."""
+    discount: str | None = None
+    """Off every price, such as `10%`."""
+    markup: str | None = None
+    """On every price; not beside a discount."""
+
+
+class NewSubAccount(Body):
+    """A sub-account to make."""
+
+    account: str
+    name: str
+
+
+class CapBody(Body):
+    """A cap to set: for the account, or for one thing of it, or with `*` for each of them."""
+
+    account: str | None = None
+    key: str | None = None
+    sub_account: str | None = None
+    tag: str | None = None
+    end_user: str | None = None
+    window: Annotated[CapSpan, Field(strict=False)]
+    limit: Amount
+    """`0` lifts the cap."""
+    alert: str = render_rate(ALERT_PPM)
+    """The share of the limit whose use raises an event."""
+
+
+class Ratio(Body):
+    """A model that a package covers."""
+
+    model: str
+    """An id, exact or ending in a star."""
+    ratio: str = "1"
+    """How much of the package a token of it takes."""
+
+
+class NewProduct(Body):
+    """A product to offer."""
+
+    name: str
+    unit: Annotated[PackageUnit, Field(strict=False)] = PackageUnit.TOKENS
+    amount: str
+    """Whole tokens, or money."""
+    models: list[Ratio] = []
+    """The first that matches counts; empty covers all."""
+    price: Amount
+    currency: str | None = None
+    """The deployment's when left out."""
+    validity_days: int | None = None
+    """For ever when left out."""
+
+
+class NewPurchase(Body):
+    """A package to buy from the balance."""
+
+    account: str
+    product: str
+
+
+class NewGrant(NewPurchase):
+    """A package to give."""
+
+    reason: str
+
+
 class NewCredit(Body):
     """Money to add to a balance."""
 
@@ -39,3 +115,11 @@ class NewKey(Body):
     """Model ids, exact or ending in a star; empty means all."""
     expires: Annotated[datetime | None, Field(strict=False)] = None
     """In UTC unless it says otherwise."""
+    sub_account: str | None = None
+    billing: Annotated[BillingMode, Field(strict=False)] = BillingMode.PAYG
+    package: str | None = None
+    """The one that it spends, in billing mode `package`."""
+    daily_cap: Amount = "0"
+    """Zero is none."""
+    monthly_cap: Amount = "0"
+    """Zero is none."""
