@@ -7,8 +7,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from tollway.access.caps import Cap
 from tollway.access.key_view import AdminKeyView, KeyView
-from tollway.access.principal import BillingMode
+from tollway.access.principal import BillingMode, Principal
 from tollway.store.cap_rows import add_cap
+from tollway.store.key_reader import EngineKeys
 from tollway.store.rows import fields_of
 from tollway.store.schema import move_access_version
 from tollway.store.tables import admin_keys, keys
@@ -44,6 +45,12 @@ class KeyRows(Rows):
         """Read one key, revoked or not."""
         with self._reading() as connection:
             return read_key(connection, key_id)
+
+    def principal(self, key_id: int) -> Principal | None:
+        """Read what a key stands for, as admission sees it; None when there is no such key, or it was revoked."""
+        with self._reading() as connection:
+            digest = connection.scalar(select(keys.c.digest).where(keys.c.id == key_id))
+        return None if digest is None else EngineKeys(self._reading).find((digest,), {}).get(digest)
 
 
 def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
