@@ -179,7 +179,9 @@ class Worker:
             hold_ttl_ms=hold_ttl_ms(deployment.catalog),
         )
         funds = Funds(
-            fee_ppm=settings.billing.platform_fee_ppm, windows=WindowClock(ZoneInfo(settings.billing.timezone))
+            fee_ppm=settings.billing.platform_fee_ppm,
+            rates=deployment.rates,
+            windows=WindowClock(ZoneInfo(settings.billing.timezone)),
         )
         heads = ReplyHeads(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
         relay = Relay(
@@ -240,7 +242,7 @@ class Worker:
     async def _housekeep(self) -> None:
         self._books.expire(self._deadlines.now_ms())
         self._books.give_back_idle()
-        self._keys.poll()
+        await self._keys.poll()
 
     async def _end_packages(self) -> None:
         await asyncio.to_thread(self._desk.packages.expire)

@@ -27,6 +27,10 @@ class ChangeSignal:
         """Return the counter; two equal readings mean that nothing was announced between them."""
         return self._counter[0]
 
+    def announce(self, connection: object) -> None:
+        """Announce nothing before the commit: what is not committed nobody could see."""
+        del connection
+
     def bump(self) -> None:
         """Announce a change that is already committed."""
         fcntl.flock(self._fd, fcntl.LOCK_EX)

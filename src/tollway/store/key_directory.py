@@ -1,82 +1,159 @@
 """Keys by their digest, for the data plane: a cache that is right at every instant, and the reading behind it.
 
-Knows no request and no secret. Belongs to one thread.
+Knows no request and no secret. Belongs to one thread; what it reads with may wait, and then in a thread of its own.
 """
 
-import sqlite3
-
-from sqlalchemy import bindparam, select
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from tollway.access.principal import Principal
-from tollway.ledger.records import AccountState
-from tollway.store.change_signal import ChangeSignal
-from tollway.store.schema import ACCESS_VERSION_KEY
-from tollway.store.sqlite import compiled
-from tollway.store.tables import accounts, keys, meta
+from tollway.access.terms import AccountTerms
+from tollway.errors import Refusal
 
-_FIND = compiled(
-    select(keys.c.id, keys.c.account_id, keys.c.models, keys.c.expires_ms, accounts.c.state, accounts.c.currency)
-    .select_from(keys.join(accounts, accounts.c.id == keys.c.account_id))
-    .where(keys.c.digest == bindparam("digest"), keys.c.revoked_ms.is_(None))
-)
-_VERSION = compiled(select(meta.c.value).where(meta.c.key == bindparam("key")))
+LOOKUP_WAIT_S = 3.0
+"""How long a request waits for its key to be read: longer than any healthy database, shorter than a client's patience."""
+LOOKUPS_MAX = 10_000
+"""Keys that wait to be read: beyond, a flood of strangers' keys would grow without end (a kilobyte each)."""
+LOOKUPS_AT_ONCE = 100
+"""Keys of one question."""
+
+
+class KeyReader(Protocol):
+    """What reads keys from the store."""
+
+    def find(self, digests: Sequence[bytes], terms: Mapping[int, AccountTerms]) -> dict[bytes, Principal]:
+        """Read the principals of those digests that belong to a key which is not revoked.
+
+        `terms` are those of accounts read before: all keys of an account share one object.
+        """
+        ...
+
+    def version(self) -> str:
+        """Read what moves whenever keys or accounts change."""
+        ...
+
+
+class Counter(Protocol):
+    """What moves in memory when keys or accounts change."""
+
+    def read(self) -> int:
+        """Return the counter, with no I/O."""
+        ...
 
 
 class KeyDirectory:
     """Who is behind a key. Expiry is left to the caller, who knows the time."""
 
-    def __init__(self, connection: sqlite3.Connection, signal: ChangeSignal, *, entries_max: int) -> None:
-        """Read on `connection`; forget everything when `signal` moves; remember `entries_max` keys at most."""
-        self._connection = connection
+    def __init__(self, reader: KeyReader, signal: Counter, *, entries_max: int, embedded: bool) -> None:
+        """Read with `reader`; forget everything when `signal` moves; remember `entries_max` keys at most.
+
+        `embedded` says that the reader is as quick as memory, so that `find` need not be awaited.
+        """
+        self._reader = reader
         self._signal = signal
         self._entries_max = entries_max
         self._entries: dict[bytes, Principal] = {}
+        self._terms: dict[int, AccountTerms] = {}
+        self.embedded = embedded
         self._seen = signal.read()
-        self._version = self._read_version()
+        self._version = reader.version()
+        self._waiting: dict[bytes, asyncio.Future[Principal | None]] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
 
     def known(self, digest: bytes) -> Principal | None:
         """Return the principal of a key read before, if nothing has changed since; no I/O."""
-        moved = self._signal.read()
-        if moved != self._seen:
-            self._entries.clear()
-            self._seen = moved
-            return None
+        self._look()
         return self._entries.get(digest)
 
     def find(self, digest: bytes) -> Principal | None:
-        """Read the principal of a key that is not revoked, and remember it; None when there is none."""
-        # The counter first: a change while reading then shows at the next `known`.
-        moved = self._signal.read()
-        if moved != self._seen:
-            self._entries.clear()
-            self._seen = moved
-        row = self._connection.execute(_FIND, (digest,)).fetchone()
-        if row is None:
-            return None
-        key_id, account_id, models, expires_ms, state, currency = row
-        principal = Principal(
-            key_id=key_id,
-            account_id=account_id,
-            models=tuple(models.split(",")) if models else (),
-            expires_ms=expires_ms,
-            account_suspended=state == AccountState.SUSPENDED,
-            currency=currency,
-        )
-        if len(self._entries) >= self._entries_max:
-            del self._entries[next(iter(self._entries))]
-        self._entries[digest] = principal
-        return principal
+        """Read the principal of a key that is not revoked, and remember it; None when there is none.
 
-    def poll(self) -> None:
+        For an embedded store; the event loop may wait for no other. Raises Refusal `not_ready`.
+        """
+        moved = self._look()
+        found = self._reader.find((digest,), self._terms)
+        self._remember(found, moved)
+        return found.get(digest)
+
+    async def look_up(self, digest: bytes) -> Principal | None:
+        """Do as `find` does without stopping the event loop, in one question with all who ask at the same time.
+
+        Raises Refusal `not_ready` when the answer does not come in time, or too many wait for one.
+        """
+        answer = self._waiting.get(digest)
+        if answer is None:
+            if len(self._waiting) >= LOOKUPS_MAX:
+                raise _unread()
+            answer = self._waiting[digest] = asyncio.get_running_loop().create_future()
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        done, _ = await asyncio.wait((answer,), timeout=LOOKUP_WAIT_S)
+        if not done:
+            raise _unread()
+        return answer.result()
+
+    async def poll(self) -> None:
         """Compare the version in the store, once a second: for a change whose announcement died with its process."""
-        version = self._read_version()
+        if self.embedded:
+            version = self._reader.version()
+        else:
+            version = await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.version)
         if version != self._version:
             self._version = version
-            self._entries.clear()
+            self._forget()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Ask no more; what was asked ends by itself."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _read_version(self) -> str:
-        return self._connection.execute(_VERSION, (ACCESS_VERSION_KEY,)).fetchone()[0]
+    async def _ask(self) -> None:
+        """Ask until nobody waits. Who comes while a question is under way is in the next one: it might come too late."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            digests = tuple(self._waiting)[:LOOKUPS_AT_ONCE]
+            answers = {digest: self._waiting.pop(digest) for digest in digests}
+            moved = self._look()
+            asked = loop.run_in_executor(self._thread, self._reader.find, digests, self._terms)
+            await asyncio.wait((asked,))
+            failure = asked.exception()
+            if failure is None:
+                self._remember(asked.result(), moved)
+            for digest, answer in answers.items():
+                if failure is None:
+                    answer.set_result(asked.result().get(digest))
+                else:
+                    answer.set_exception(failure)
+                    # Marked as seen: whoever asked may have left.
+                    answer.exception()
+        self._asking = None
+
+    def _look(self) -> int:
+        """Forget everything if anything has changed; return the counter, which a change while reading will move."""
+        moved = self._signal.read()
+        if moved != self._seen:
+            self._seen = moved
+            self._forget()
+        return moved
+
+    def _forget(self) -> None:
+        self._entries.clear()
+        # Not cleared: a question under way may be reading the old ones, and its answer is not kept.
+        self._terms = {}
+
+    def _remember(self, found: dict[bytes, Principal], moved: int) -> None:
+        """Keep what was read while the counter stood at `moved`, unless it has moved since."""
+        if moved != self._signal.read():
+            return
+        entries = self._entries
+        for digest, principal in found.items():
+            if len(entries) >= self._entries_max:
+                del entries[next(iter(entries))]
+            entries[digest] = principal
+            self._terms[principal.account_id] = principal.terms
+
+
+def _unread() -> Refusal:
+    return Refusal("not_ready", "API keys cannot be read at the moment. Try again soon.", retry_after_s=1)

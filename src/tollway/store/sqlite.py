@@ -6,7 +6,6 @@ writes, so that nobody reads first and finds out at the commit that somebody els
 
 import sqlite3
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -17,9 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ClauseElement
 
 from tollway.errors import SetupError
-
-Durability = Literal["full", "normal"]
-"""`full` waits for the disk at every commit; `normal` survives a killed process, but not a power cut."""
+from tollway.store.durability import Durability
 
 PREFIX = "sqlite:///"
 
@@ -46,8 +43,7 @@ def database_path(url: str) -> Path:
     except ArgumentError:
         raise SetupError((f"[store] url: {url!r} is not a URL such as sqlite:///tollway-data/tollway.db",)) from None
     if parsed.get_backend_name() != "sqlite":
-        backend = parsed.get_backend_name()
-        raise SetupError((f"[store] url: {backend} is not supported yet; use sqlite:///tollway-data/tollway.db",))
+        raise SetupError((f"[store] url: write sqlite:///PATH or postgresql://…, not {parsed.drivername}://…",))
     raise SetupError(("[store] url: name a file, such as sqlite:///tollway-data/tollway.db",))
 
 
@@ -89,7 +85,7 @@ def open_engine(path: Path, *, durability: Durability) -> Engine:
 
 def compiled(statement: ClauseElement) -> str:
     """Return the SQL of a statement with `?` for each parameter, for connections that speak no SQLAlchemy."""
-    return str(statement.compile(dialect=_DIALECT))
+    return str(statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True}))
 
 
 def _set_up(connection: sqlite3.Connection | DBAPIConnection, durability: Durability, busy_timeout_ms: int) -> None:

@@ -15,14 +15,13 @@ A worker that serves does, inside its running loop:
 """
 
 import asyncio
+import importlib
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection
 
 from tollway import clock
 from tollway.access.key_view import AdminKeyView, KeyView
@@ -33,21 +32,23 @@ from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
 from tollway.store import account_rows, books_reader, card_rows, key_rows, schema, workers
 from tollway.store.account_rows import AccountRows
+from tollway.store.backend import Backend, Claim
 from tollway.store.cap_rows import CapRows
-from tollway.store.change_signal import ChangeSignal
 from tollway.store.check import check_books
+from tollway.store.durability import Durability
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
-from tollway.store.ledger_writer import LedgerWriter
-from tollway.store.numbers import NumberClaim, Numbers, SharedIds
+from tollway.store.numbers import SharedIds
 from tollway.store.package_rows import PackageRows
-from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, Durability, connect, database_path, make_private, open_engine
+from tollway.store.sqlite import database_path
+from tollway.store.sqlite_backend import SqliteBackend
 from tollway.store.sub_account_rows import SubAccountRows
 from tollway.store.workers import Worker
 
 LINES_WAITING_MAX = 20_000
 """About a second of charges at full speed: beyond that, a request is better refused than kept waiting."""
+POSTGRES_SCHEMES = ("postgresql", "postgres")
 KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
@@ -58,48 +59,37 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
     They raise Refusal `not_ready` when the database cannot be used.
     """
 
-    def __init__(self, path: Path, engine: Engine, durability: Durability) -> None:
+    def __init__(self, backend: Backend) -> None:
         """Use `Store.open`."""
-        self._path = path
-        self._engine = engine
-        self._durability: Durability = durability
-        self._signal = ChangeSignal(path.with_name(f"{path.name}.signal"))
-        self._wanted = ChangeSignal(path.with_name(f"{path.name}.wanted"))
-        self._numbers = Numbers(path.with_name(f"{path.name}.locks"))
-        self._claims: dict[int, NumberClaim] = {}
+        self._backend = backend
+        self._claims: dict[int, Claim] = {}
         self._directories: list[KeyDirectory] = []
 
     @classmethod
     def open(cls, url: str, *, durability: Durability = "full") -> Self:
         """Open the store at `url`, making it when there is none.
 
-        Raises SetupError when the URL is not one, the folder cannot be written, or the store has another schema.
+        Raises SetupError when the URL is not one, the database cannot be used, or the store has another schema.
         """
-        path = database_path(url)
-        engine = open_engine(path, durability=durability)
+        backend = open_backend(url, durability)
         try:
-            make_private(path)
-            with engine.execution_options(writes=True).begin() as connection:
+            with _mended(backend), backend.preparing() as connection:
                 version = schema.schema_version(connection)
                 if version is None:
                     schema.create(connection)
                 else:
                     schema.require_current(version)
-            return cls(path, engine, durability)
-        except BaseException as error:
-            engine.dispose()
-            if isinstance(error, OSError | DatabaseError):
-                reason = error.orig if isinstance(error, DatabaseError) else error
-                raise SetupError((f"[store] url: {path} cannot be opened: {reason}",)) from error
+            backend.join()
+        except BaseException:
+            backend.close()
             raise
+        return cls(backend)
 
     def close(self) -> None:
         """Close everything, and let others take this process's numbers."""
         for directory in self._directories:
             directory.close()
-        self._engine.dispose()
-        self._signal.close()
-        self._wanted.close()
+        self._backend.close()
         for claim in self._claims.values():
             claim.release()
 
@@ -109,9 +99,10 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
         """Settle the affairs of every worker that died; return how many. Their open exchanges become INTERRUPTED."""
         settled = 0
         with self._reading() as connection:
-            numbers = workers.registered_numbers(connection)
+            numbers = self._backend.dead_numbers(connection)
         for number in numbers:
-            claim = self._numbers.try_claim(number)
+            with self._refusing():
+                claim = self._backend.numbers.try_claim(number)
             if claim is None:
                 continue
             try:
@@ -129,13 +120,12 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     def group_commit(self, worker: Worker, *, lines_waiting_max: int = LINES_WAITING_MAX) -> GroupCommit:
         """Return the writer of a worker's lines, for the running loop; call its `start`."""
-        connection = connect(self._path, durability=self._durability, busy_timeout_ms=NO_BUSY_TIMEOUT_MS)
         return GroupCommit(
-            LedgerWriter(connection, worker.id),
+            self._backend.ledger_writer(worker.id),
             loop=asyncio.get_running_loop(),
             lines_waiting_max=lines_waiting_max,
             retire=partial(self.retire, worker),
-            wanted=self._wanted,
+            wanted=self._backend.wanted,
         )
 
     def retire(self, worker: Worker) -> None:
@@ -146,8 +136,10 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     def key_directory(self, *, entries_max: int = KEYS_CACHED_MAX) -> KeyDirectory:
         """Return the keys for the data plane of one thread."""
-        connection = connect(self._path, durability=self._durability)
-        directory = KeyDirectory(connection, self._signal, entries_max=entries_max)
+        backend = self._backend
+        with self._refusing():
+            reader = backend.key_reader(self._reading)
+        directory = KeyDirectory(reader, backend.changes, entries_max=entries_max, embedded=backend.embedded)
         self._directories.append(directory)
         return directory
 
@@ -176,10 +168,8 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     def set_account_state(self, account_id: int, state: AccountState) -> bool:
         """Change an account's state in every worker; False when there is no such account."""
-        with self._writing() as connection:
-            changed = account_rows.set_account_state(connection, account_id, state)
-        self._signal.bump()
-        return changed
+        with self._changing() as connection:
+            return account_rows.set_account_state(connection, account_id, state)
 
     def post(self, transfer: Transfer) -> bool:
         """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""
@@ -201,10 +191,8 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None:
         """Revoke a key in every worker, keeping the first time; None when there is no such key."""
-        with self._writing() as connection:
-            key = key_rows.revoke_key(connection, key_id, revoked_ms)
-        self._signal.bump()
-        return key
+        with self._changing() as connection:
+            return key_rows.revoke_key(connection, key_id, revoked_ms)
 
     def add_admin_key(self, key: AdminKeyView, digest: bytes) -> None:
         """Write an admin key."""
@@ -248,8 +236,8 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     def check(self) -> LedgerReport:
         """Prove the books on one snapshot."""
-        with self._reading() as connection:
-            return check_books(connection, dead_numbers=workers.dead_numbers(connection, self._numbers))
+        with self._refusing(), self._backend.reading_all() as connection:
+            return check_books(connection, dead_numbers=self._backend.dead_numbers(connection))
 
     # -- for the catalog
 
@@ -260,19 +248,20 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
 
     # -- inside
 
-    def _claim(self) -> NumberClaim:
-        claim = self._numbers.claim()
+    def _claim(self) -> Claim:
+        with self._refusing():
+            claim = self._backend.numbers.claim()
         self._claims[claim.number] = claim
         return claim
 
     @contextmanager
     def _reading(self) -> Generator[Connection]:
-        with _refusing(), self._engine.connect() as connection, connection.begin():
+        with self._refusing(), self._backend.reading() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Generator[Connection]:
-        with _refusing(), self._engine.execution_options(writes=True).begin() as connection:
+        with self._refusing(), self._backend.writing() as connection:
             yield connection
 
     @contextmanager
@@ -281,15 +270,40 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
         with self._writing() as connection:
             yield connection
             schema.move_access_version(connection)
-        self._signal.bump()
+            self._backend.changes.announce(connection)
+        self._backend.changes.bump()
+
+    @contextmanager
+    def _refusing(self) -> Generator[None]:
+        """Say as a Refusal what is wrong with the database itself (locked, full, gone); a defect of ours stays one."""
+        try:
+            yield
+        except Exception as error:
+            trouble = self._backend.trouble_of(error)
+            if trouble is None:
+                raise
+            raise Refusal("not_ready", f"The store cannot be used at the moment: {trouble}.") from error
+
+
+def open_backend(url: str, durability: Durability) -> Backend:
+    """Return the database at `url`, its schema not looked at; raises SetupError. The one place that knows all kinds."""
+    if url.partition(":")[0] in POSTGRES_SCHEMES:
+        # Imported here, because an embedded store needs no driver of PostgreSQL (70 ms each).
+        return importlib.import_module("tollway.store.postgres.backend").PostgresBackend(url, durability)
+    path = database_path(url)
+    try:
+        return SqliteBackend(path, durability)
+    except OSError as error:
+        raise SetupError((f"[store] url: {path} cannot be opened: {error}",)) from error
 
 
 @contextmanager
-def _refusing() -> Generator[None]:
-    """Say as a Refusal what is wrong with the database itself (locked, full, damaged); a defect of ours stays one."""
+def _mended(backend: Backend) -> Generator[None]:
+    """Say as a SetupError, at the start, what an operator must mend about the database."""
     try:
         yield
-    except DatabaseError as error:
-        if type(error) not in {OperationalError, DatabaseError}:
+    except Exception as error:
+        trouble = backend.trouble_of(error)
+        if trouble is None:
             raise
-        raise Refusal("not_ready", f"The store cannot be used at the moment: {error.orig}.") from error
+        raise SetupError((f"[store] url: {backend.place} cannot be opened: {trouble}",)) from error

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from tollway.id_source import IdSource
 from tollway.ledger.lines import Outcome
 from tollway.ledger.unknown import unknown_line
-from tollway.store.numbers import NumberClaim, Numbers
+from tollway.store.backend import Claim, Numbers
 from tollway.store.rows import line_values, read_hold
 from tollway.store.tables import (
     accounts,
@@ -54,7 +54,7 @@ def last_id(connection: Connection) -> int:
     return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)
 
 
-def register(connection: Connection, claim: NumberClaim, now_ms: int) -> Worker:
+def register(connection: Connection, claim: Claim, now_ms: int) -> Worker:
     """Write the row of a worker that holds `claim`, settling the affairs of a dead one that had the number."""
     settle_number(connection, claim.number, now_ms)
     after = last_id(connection)
@@ -74,7 +74,8 @@ def registered_numbers(connection: Connection) -> tuple[int, ...]:
 
 def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
     """Settle the affairs of the worker with this number; the caller holds its lock. False when there is none."""
-    worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number))
+    # The lock, where there are locks of rows, waits for a charge that its writer is just committing.
+    worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number).with_for_update())
     if worker_id is None:
         return False
     settle_worker(connection, worker_id, now_ms)

@@ -162,7 +162,7 @@ def test_a_suspended_account_shows_at_the_next_request(
     assert not resumed.account_suspended
 
 
-def test_a_change_whose_announcement_was_lost_is_found_by_polling(
+async def test_a_change_whose_announcement_was_lost_is_found_by_polling(
     store: Store, keys: Keys, account: Account, tmp_path: Path
 ) -> None:
     key, secret = keys.create(account.id, "ci")
@@ -174,9 +174,9 @@ def test_a_change_whose_announcement_was_lost_is_found_by_polling(
         connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'access_version'")
     connection.close()
     assert directory.known(digest) is not None
-    directory.poll()
+    await directory.poll()
     assert directory.known(digest) is None
-    directory.poll()
+    await directory.poll()
 
 
 def test_only_so_many_keys_are_remembered(store: Store, keys: Keys, account: Account) -> None:

@@ -83,7 +83,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path, url: str) ->
     ("url", "says"),
     [
         ("nonsense", "is not a URL"),
-        ("postgresql://host/books", "not supported yet"),
+        ("mysql://host/books", "not mysql://"),
         ("sqlite://", "name a file"),
         ("sqlite:///:memory:", "name a file"),
         ("sqlite:////dev/null/books.db", "cannot be opened"),

@@ -1,0 +1,126 @@
+"""What a kind of database does in its own way, as Protocols: everything else of the store is the same on all. No SQL."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from tollway.store.group_commit import Writer
+from tollway.store.key_directory import KeyReader
+
+Reading = Callable[[], AbstractContextManager[Connection]]
+
+
+class Claim(Protocol):
+    """A worker number that this process holds until it is released, or until the process is gone."""
+
+    @property
+    def number(self) -> int:
+        """Which one."""
+        ...
+
+    def release(self) -> None:
+        """Let others take the number; may be called again."""
+        ...
+
+
+class Numbers(Protocol):
+    """The numbers 0 to 1023 of one store: each belongs to one live process at most."""
+
+    def claim(self) -> Claim:
+        """Take a free number; raises SetupError when all are taken."""
+        ...
+
+    def try_claim(self, number: int) -> Claim | None:
+        """Take this number, or return None when a live process has it."""
+        ...
+
+
+class Signal(Protocol):
+    """A counter that every process of the store sees: at once, or as fast as the database can tell them."""
+
+    def read(self) -> int:
+        """Return the counter, with no I/O; two equal readings mean that nothing was announced between them."""
+        ...
+
+    def announce(self, connection: Connection) -> None:
+        """Announce a change in the transaction that makes it, where the database can."""
+        ...
+
+    def bump(self) -> None:
+        """Announce a change that is committed. Does not wait."""
+        ...
+
+
+class Backend(Protocol):
+    """One open database. Its methods may be called from any thread."""
+
+    @property
+    def place(self) -> str:
+        """How messages name the database: without its password."""
+        ...
+
+    @property
+    def embedded(self) -> bool:
+        """True where a read costs microseconds and cannot hang: the event loop may wait for one."""
+        ...
+
+    @property
+    def numbers(self) -> Numbers:
+        """The worker numbers."""
+        ...
+
+    @property
+    def changes(self) -> Signal:
+        """Moved when keys or accounts change."""
+        ...
+
+    @property
+    def wanted(self) -> Signal:
+        """Moved when a worker was refused a loan that others could give back."""
+        ...
+
+    def join(self) -> None:
+        """Make the signals and numbers usable: to be called once the database is known to be Tollway's."""
+        ...
+
+    def preparing(self) -> AbstractContextManager[Connection]:
+        """Begin the transaction in which the schema is looked at or made; one process at a time."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that sees one snapshot and changes nothing."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that is committed at the end of the block."""
+        ...
+
+    def reading_all(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that reads whole tables, however long that takes."""
+        ...
+
+    def writing_all(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that changes whole tables, however long that takes."""
+        ...
+
+    def dead_numbers(self, connection: Connection) -> tuple[int, ...]:
+        """Return the numbers of registered workers that nobody alive holds, looking only."""
+        ...
+
+    def trouble_of(self, error: Exception) -> str | None:
+        """Return what is wrong with the database itself, in words for an operator; None for a defect of ours."""
+        ...
+
+    def ledger_writer(self, worker_id: int) -> Writer:
+        """Return the writer of a worker's charges."""
+        ...
+
+    def key_reader(self, reading: Reading) -> KeyReader:
+        """Return what reads keys for the data plane; `reading` begins a transaction of the store's."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection, and let others take this process's numbers."""
+        ...

@@ -1,0 +1,86 @@
+"""The embedded store: one file, and beside it the files by which the processes of one host know of each other."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from tollway.store.change_signal import ChangeSignal
+from tollway.store.durability import Durability
+from tollway.store.key_reader import SqliteKeys
+from tollway.store.ledger_writer import LedgerWriter
+from tollway.store.numbers import Numbers
+from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, connect, make_private, open_engine
+from tollway.store.workers import dead_numbers
+
+
+class SqliteBackend:
+    """Satisfies store.backend.Backend."""
+
+    embedded = True
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        """Make the file where it is missing; raises OSError."""
+        make_private(path)
+        self.place = str(path)
+        self._path = path
+        self._durability: Durability = durability
+        self._engine = open_engine(path, durability=durability)
+        self._keys: list[SqliteKeys] = []
+        self._joined = False
+
+    def join(self) -> None:
+        """Open what lies beside the file, making it where it is missing."""
+        path = self._path
+        self.changes = ChangeSignal(path.with_name(f"{path.name}.signal"))
+        self.wanted = ChangeSignal(path.with_name(f"{path.name}.wanted"))
+        self.numbers = Numbers(path.with_name(f"{path.name}.locks"))
+        self._joined = True
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """Begin a transaction that sees one snapshot and changes nothing."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[Connection]:
+        """Begin a transaction as the one process that may write until it ends."""
+        with self._engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+    preparing = writing_all = writing
+    reading_all = reading
+
+    def dead_numbers(self, connection: Connection) -> tuple[int, ...]:
+        """Return the numbers of registered workers whose lock is free, looking only."""
+        return dead_numbers(connection, self.numbers)
+
+    def trouble_of(self, error: Exception) -> str | None:
+        """Return what is wrong with the file (locked, full, damaged); None for a defect of ours."""
+        if type(error) not in {OperationalError, DatabaseError}:
+            return None
+        assert isinstance(error, DatabaseError)
+        return str(error.orig)
+
+    def ledger_writer(self, worker_id: int) -> LedgerWriter:
+        """Return the writer of a worker's charges, on a connection of its own."""
+        connection = connect(self._path, durability=self._durability, busy_timeout_ms=NO_BUSY_TIMEOUT_MS)
+        return LedgerWriter(connection, worker_id)
+
+    def key_reader(self, reading: object) -> SqliteKeys:
+        """Return what reads keys, on a connection of its own."""
+        del reading
+        self._keys.append(SqliteKeys(connect(self._path, durability=self._durability)))
+        return self._keys[-1]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for keys in self._keys:
+            keys.close()
+        self._engine.dispose()
+        if self._joined:
+            self.changes.close()
+            self.wanted.close()
