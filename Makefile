@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt requirements/postgres.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench bench-quick crash lock clean
+.PHONY: help setup run test check format bench bench-quick crash soak lock clean
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-quick: setup ## The same in about a minute: a smoke test of the bench, not
 
 crash: setup ## Kill -9 a serving gateway at random moments under load, then compare every reply with the books.
 	@exec $(BIN)/python -m tests.crash.run $(ARGS)
+
+soak: setup ## Load a gateway for an hour and watch memory, files and books, the ledger's machine beside it.
+	@PYTHONPATH=. exec $(BIN)/python bench/soak.py $(ARGS)
 
 lock: ## Compile requirements/*.in anew into the pinned *.txt (for maintainers).
 	@PYTHON="$(PYTHON)" requirements/lock

@@ -4,10 +4,12 @@ Knows nothing of what a reply should cost; `audit.py` does.
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,11 +82,14 @@ class Load:
         self._buyers = buyers
         self._seed = seed
         self._dice = random.Random(f"{seed} asks")
+        self._numbers = itertools.count(1)
         self._over = False
         self._clients: list[asyncio.Task[None]] = []
 
     def start(self, clients: int) -> None:
-        """Begin."""
+        """Begin, or begin again."""
+        self._numbers = itertools.count(1)
+        self._over = False
         self._clients = [asyncio.create_task(self._client(number)) for number in range(clients)]
 
     async def stop(self) -> None:
@@ -96,7 +101,7 @@ class Load:
         client = Client(self._place, self._trap.notice, random.Random(f"{self._seed} client {number}"))
         try:
             while not self._over:
-                ask = draw(self._dice, len(self._asks) + 1, buyers=self._buyers, ways=WAYS)
+                ask = draw(self._dice, next(self._numbers), buyers=self._buyers, ways=WAYS)
                 self._asks[ask.number] = ask
                 await client.ask(ask)
                 if ask.replies[-1].status == 429:  # out of money: not again at once, and not for ever
@@ -158,9 +163,27 @@ class Killer:
         await gateway.start()
 
 
-async def play(campaign: Campaign, folder: Path, *, say: Callable[[str], None]) -> Outcome:
-    """Run a campaign in a folder of its own."""
-    began = time.monotonic()
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """A gateway that serves, and the load on it."""
+
+    gateway: Gateway
+    desk: Desk
+    trap: Trap
+    buyers: list[Buyer]
+    load: Load
+    asks: dict[int, Ask]
+
+    def top_up(self) -> None:
+        """Give the scarce accounts a little."""
+        for buyer in self.buyers:
+            if buyer.wallet is Wallet.SCARCE:
+                self.desk.credit(buyer.account_id, SCARCE)
+
+
+@asynccontextmanager
+async def staged(campaign: Campaign, folder: Path) -> AsyncGenerator[Scene]:
+    """Start a gateway in a folder of its own, and its provider; raises HarnessError when ours failed."""
     place, trap = Place(), Trap()
     asks: dict[int, Ask] = {}
     mishaps: list[str] = []
@@ -172,27 +195,32 @@ async def play(campaign: Campaign, folder: Path, *, say: Callable[[str], None]) 
     buyers = desk.buyers()
     gateway = Gateway(config, place)
     load = Load(asks, place=place, trap=trap, buyers=buyers, seed=campaign.seed)
-    killer = Killer(gateway, trap, workers=campaign.workers, seed=campaign.seed)
-    dice = random.Random(f"{campaign.seed} money")
     async with provider:
         await gateway.start()
-        load.start(campaign.clients)
+        yield Scene(gateway=gateway, desk=desk, trap=trap, buyers=buyers, load=load, asks=asks)
+        await gateway.stop()
+    if mishaps:
+        raise HarnessError("\n".join(mishaps[:10]))
+
+
+async def play(campaign: Campaign, folder: Path, *, say: Callable[[str], None]) -> Outcome:
+    """Run a campaign in a folder of its own."""
+    began = time.monotonic()
+    dice = random.Random(f"{campaign.seed} money")
+    async with staged(campaign, folder) as scene:
+        killer = Killer(scene.gateway, scene.trap, workers=campaign.workers, seed=campaign.seed)
+        scene.load.start(campaign.clients)
         for number in range(1, campaign.kills + 1):
             await killer.kill()
             say(f"kill {number} of {campaign.kills}")
             if dice.random() < TOP_UPS:
-                for buyer in buyers:
-                    if buyer.wallet is Wallet.SCARCE:
-                        desk.credit(buyer.account_id, SCARCE)
-        await load.stop()
+                scene.top_up()
+        await scene.load.stop()
         await swept(campaign)
-        await gateway.stop()
-    if mishaps:
-        raise HarnessError("\n".join(mishaps[:10]))
     return Outcome(
         campaign=campaign,
         moments=killer.moments,
-        findings=audit(asks.values(), read_books(campaign.store), funded=desk.funded),
+        findings=audit(scene.asks.values(), read_books(campaign.store), funded=scene.desk.funded),
         seconds=time.monotonic() - began,
     )
 

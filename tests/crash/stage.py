@@ -63,6 +63,12 @@ class Gateway:
         elif process.returncode is None and await process.wait() != -signal.SIGKILL:
             raise GatewayError(f"it did not start:\n{self.log_end()}")
 
+    @property
+    def pid(self) -> int:
+        """The root of its process tree."""
+        assert self._process is not None
+        return self._process.pid
+
     def workers(self) -> list[int]:
         """Return the ids of a fleet's workers; none when one process does everything."""
         if self._process is None:

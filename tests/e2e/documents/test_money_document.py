@@ -1,0 +1,87 @@
+"""docs/money.md does what it says: each of its sections is played against a gateway with the settings that it shows."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.documents.transcript import Section, Transcript, sections
+from tests.e2e.gateway.deployment import Deployment
+from tests.e2e.gateway.provider import CONTENT, USAGE, Line, Provider, Seen, answer, event, events
+from tests.tidy.tree import ROOT, fences
+
+DOCUMENT = (ROOT / "docs" / "money.md").read_text()
+PROVIDER = "http://127.0.0.1:9000"
+"""Where the document says that its provider is."""
+
+
+async def broken(seen: Seen, to: Line) -> None:
+    """Answer 500."""
+    await to.whole(b'{"error": {"message": "out of order"}}', "500 Oops")
+
+
+async def torn(seen: Seen, to: Line) -> None:
+    """Break off behind the third word."""
+    await to.start_stream()
+    for word in CONTENT[:3]:
+        await to.piece(event("torn-1", {"content": word}))
+    to.cut()
+
+
+async def slow(seen: Seen, to: Line) -> None:
+    """Stream a word each tenth of a second."""
+    await to.start_stream()
+    for number in range(25):
+        await to.piece(event("slow-1", {"content": CONTENT[number % len(CONTENT)]}))
+        await asyncio.sleep(0.1)
+    for piece in events("slow-1")[-3:]:
+        await to.piece(piece)
+    await to.end_stream()
+
+
+async def wordy(seen: Seen, to: Line) -> None:
+    """Write three times as much as was asked for."""
+    await to.whole(answer("wordy-1", usage=USAGE | {"completion_tokens": 3000, "total_tokens": 4000}))
+
+
+SCRIPTS = {"broken-1": broken, "torn-1": torn, "slow-1": slow, "wordy-1": wordy}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The gateway of the document, whose provider is where a free port was."""
+    provider = Provider().start()
+    provider.scripts |= SCRIPTS
+    shown = "\n".join(fences(DOCUMENT, "toml")).replace(PROVIDER, f"http://127.0.0.1:{provider.port}")
+    assert str(provider.port) in shown, "the document names its provider's address"
+    deployment = Deployment(tmp_path_factory.mktemp("money"), f"[server]\nport = 0\n{shown}").start()
+    yield deployment
+    deployment.stop()
+    provider.stop()
+
+
+def whereabouts(gateway: Deployment) -> dict[str, str]:
+    """Return the names under which a document knows a running gateway."""
+    assert gateway.process is not None
+    return {"URL": gateway.url, "TOLLWAY": str(gateway.process.pid)}
+
+
+@pytest.mark.parametrize("section", tuple(sections(DOCUMENT)), ids=lambda section: section.heading)
+def test_the_example_does_what_it_says(
+    section: Section, gateway: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TOLLWAY_CONFIG", str(gateway.config))
+    monkeypatch.chdir(tmp_path)
+
+    def serve() -> dict[str, str]:
+        gateway.kill()  # what is left of it
+        gateway.start()
+        return whereabouts(gateway)
+
+    transcript = Transcript("\n".join(fences(DOCUMENT, "sh")), serve, whereabouts(gateway))
+    try:
+        for step in section.steps:
+            transcript.play(step)
+    finally:
+        transcript.close()
