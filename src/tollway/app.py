@@ -79,6 +79,10 @@ PACKAGES_S = 10.0
 RECLAIM_S = 5.0
 """A dead worker's loans come back within this time."""
 
+ANSWERS_S = 60.0
+"""How often kept answers are looked through for those whose day is over: they count for nothing from that instant on,
+and only take room."""
+
 
 class CardBook:
     """Writes each price card to the store before the first line that names it: then any charge can be recomputed."""
@@ -219,6 +223,7 @@ class Worker:
             Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
             Sweep("wanted", self._look_wanted, every_s=WANTED_S),
             Sweep("packages", self._end_packages, every_s=PACKAGES_S),
+            Sweep("answers", self._sweep_answers, every_s=ANSWERS_S),
         )
 
     async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
@@ -246,6 +251,10 @@ class Worker:
 
     async def _end_packages(self) -> None:
         await asyncio.to_thread(self._desk.packages.expire)
+
+    async def _sweep_answers(self) -> None:
+        while await asyncio.to_thread(self._store.sweep_answers, clock.now_ms()):
+            pass
 
     async def _look_wanted(self) -> None:
         self._commits.look_wanted()

@@ -30,7 +30,7 @@ from tollway.errors import Refusal, SetupError
 from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
-from tollway.store import account_rows, books_reader, card_rows, key_rows, schema, workers
+from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, schema, workers
 from tollway.store.account_rows import AccountRows
 from tollway.store.backend import Backend, Claim
 from tollway.store.cap_rows import CapRows
@@ -111,6 +111,14 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
             finally:
                 claim.release()
         return settled
+
+    def sweep_answers(self, now_ms: int) -> int:
+        """Delete some kept answers whose day is over, so that charges are written in between; return how many.
+
+        To be called again until there are none.
+        """
+        with self._writing() as connection:
+            return answer_rows.sweep_answers(connection, now_ms)
 
     def register_worker(self, now_ms: int) -> Worker:
         """Make this process a worker of the store, with a number of its own, until it retires or dies."""

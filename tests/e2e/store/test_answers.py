@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.e2e.store.conftest import Desk
@@ -19,6 +20,7 @@ from tollway.ledger.answers import (
 )
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.ledger.records import Account
+from tollway.store.answer_rows import SWEPT_AT_ONCE
 from tollway.store.batch import LineRefused
 from tollway.store.group_commit import NotDurable
 from tollway.store.store import Store
@@ -187,3 +189,14 @@ def acting_again(acting: AnswerClaim, desk: Desk) -> AnswerClaim:
         created_ms=clock.now_ms(),
         state=AnswerState.ACTING,
     )
+
+
+async def test_answers_whose_day_is_over_are_swept_a_hundred_at_a_time(desk: Desk, tmp_path: Path) -> None:
+    old = [msgspec.structs.replace(claim(desk, ago_ms=KEPT_MS), key_digest=b"%d" % number) for number in range(250)]
+    young = claim(desk, ago_ms=KEPT_MS - 60_000)
+    await asyncio.gather(*(step(desk, each) for each in [*old, young]))
+    now_ms = clock.now_ms()
+    assert [desk.store.sweep_answers(now_ms) for _ in range(4)] == [SWEPT_AT_ONCE, SWEPT_AT_ONCE, 50, 0]
+    assert len(stored(tmp_path)) == 1
+    assert desk.store.sweep_answers(young.expires_ms - 1) == 0
+    assert desk.store.sweep_answers(young.expires_ms) == 1
