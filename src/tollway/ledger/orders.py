@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tollway.ledger.records import TransferKind
+from tollway.ledger.records import Account, Transfer, TransferKind
 from tollway.money import NANOS_PER_UNIT, render_amount
 
 MINOR_UNITS = {"USD": 100, "CNY": 100}
@@ -194,6 +194,38 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         return self.amount_nanos - self.taken_nanos
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account's balance can give now, and what workers have borrowed of it; nano-units."""
+
+    available_nanos: int
+    lent_nanos: int
+
+
+class PaidOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order with everything that it moved: what a receipt shows."""
+
+    order: Order
+    account: Account
+    transfers: tuple[Transfer, ...]
+    claims: tuple[Claim, ...]
+    package_id: int | None
+    """The package that it paid for, if one was granted."""
+
+
+class PaymentTale(StrEnum):
+    """The kinds of events that people are told of payments."""
+
+    MISMATCH = "payment_mismatch"
+    """The provider says something that does not fit our books: nothing was moved."""
+    OWED = "payment_owed"
+    """More was taken back than the account has: it is suspended."""
+    PACKAGE_NOT_GRANTED = "package_not_granted"
+    """A package was paid for and could not be given: the money is on the balance."""
+    AUTO_TOPUP_FAILED = "auto_topup_failed"
+    AUTO_TOPUP_STOPPED = "auto_topup_stopped"
+    AUTO_TOPUP_DAILY_MAX = "auto_topup_daily_max"
+
+
 STANDS = frozenset({ClaimState.TAKING, ClaimState.TAKEN, ClaimState.OWED})
 """States of a claim that takes money."""
 
@@ -235,16 +267,14 @@ def payment_differences(order: Order, notice: PaymentNotice) -> tuple[str, ...]:
     return tuple(found)
 
 
-def claim_differences(order: Order, notice: ClaimNotice, others: Iterable[Claim]) -> tuple[str, ...]:
+def claim_differences(order: Order, claim: Claim, others: Iterable[Claim]) -> tuple[str, ...]:
     """Return a sentence for each point in which a refund or dispute differs from what was paid."""
-    if notice.currency != order.currency:
-        return (f"it is in {notice.currency or 'no currency'}, the order in {order.currency}",)
-    amount = from_minor(notice.amount_minor, notice.currency) or 0
-    before = sum(claim.amount_nanos for claim in others if claim.state in STANDS and claim.id != notice.id)
-    if amount <= 0:
-        return (f"it is about {notice.amount_minor} of the smallest coins",)
-    if before + amount > order.amount_nanos:
-        return (f"{render_amount(before + amount)} would be taken back of an order of {_shown(order)}",)
+    if claim.currency != order.currency:
+        return (f"{claim.id} is in {claim.currency}, the order in {order.currency}",)
+    before = sum(other.amount_nanos for other in others if other.state in STANDS and other.id != claim.id)
+    if before + claim.amount_nanos > order.amount_nanos:
+        taken = render_amount(before + claim.amount_nanos)
+        return (f"with {claim.id}, {taken} would be taken back of an order of {_shown(order)}",)
     return ()
 
 

@@ -79,14 +79,8 @@ class PackageRows(Rows):
 
     def end_package(self, package_id: int, ends_ms: int) -> None:
         """Let an active package expire at `ends_ms` unless it does before, in every worker."""
-        c = packages.c
-        later = or_(c.expires_ms.is_(None), c.expires_ms > ends_ms)
         with self._changing() as connection:
-            connection.execute(
-                update(packages)
-                .where(c.id == package_id, c.state == PackageState.ACTIVE.value, later)
-                .values(expires_ms=ends_ms)
-            )
+            end_package(connection, package_id, ends_ms)
 
     def expired_packages(self, now_ms: int, limit: int) -> tuple[tuple[PackageUse, int], ...]:
         """Read packages whose time is over and that are not ended yet, each with what of it no worker has borrowed.
@@ -150,6 +144,17 @@ def grant_package(connection: Connection, package: Package, grant: Transfer) -> 
     connection.execute(insert(packages).values(_fields(package)))
     filled = post(connection, grant)
     assert filled, "a new purse takes any amount"
+
+
+def end_package(connection: Connection, package_id: int, ends_ms: int) -> None:
+    """Let an active package expire at `ends_ms` unless it does before; workers hear of it from the caller."""
+    c = packages.c
+    later = or_(c.expires_ms.is_(None), c.expires_ms > ends_ms)
+    connection.execute(
+        update(packages)
+        .where(c.id == package_id, c.state == PackageState.ACTIVE.value, later)
+        .values(expires_ms=ends_ms)
+    )
 
 
 def count_active(connection: Connection, account_id: int, now_ms: int) -> int:

@@ -41,9 +41,11 @@ from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
 from tollway.store.numbers import SharedIds
 from tollway.store.package_rows import PackageRows
+from tollway.store.payment_rows import PaymentRows
 from tollway.store.sqlite import database_path
 from tollway.store.sqlite_backend import SqliteBackend
 from tollway.store.sub_account_rows import SubAccountRows
+from tollway.store.voucher_rows import VoucherRows
 from tollway.store.workers import Worker
 
 LINES_WAITING_MAX = 20_000
@@ -53,7 +55,7 @@ KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
 
-class Store(AccountRows, CapRows, KeyRows, PackageRows, SubAccountRows):
+class Store(AccountRows, CapRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.

@@ -22,8 +22,10 @@ from tollway.store.tables import (
     idempotency,
     keys,
     leases,
+    orders,
     purses,
     transfers,
+    vouchers,
     workers,
 )
 from tollway.store.usage_rollup import add_usage
@@ -49,6 +51,8 @@ def last_id(connection: Connection) -> int:
         accounts.c.id,
         keys.c.id,
         admin_keys.c.id,
+        orders.c.id,
+        vouchers.c.id,
         workers.c.id,
     )
     return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)

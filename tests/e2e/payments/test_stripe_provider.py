@@ -116,14 +116,14 @@ def test_a_stripe_that_is_down_leaves_the_outcome_open(provider: StripeProvider,
         provider.charge_saved(ORDERED, SavedCard(customer_ref="cus_1", method_ref=GOOD_CARD))
 
 
-def test_a_wrong_key_is_refused_and_not_repeated(payment_settings: PaymentSettings) -> None:
+def test_a_wrong_key_of_ours_is_no_refusal_of_a_card_and_is_not_repeated(payment_settings: PaymentSettings) -> None:
     wrong = PaymentSettings(
         stripe_secret_key=Secret("sk_test_wrong_canary"),
         stripe_webhook_secret=payment_settings.stripe_webhook_secret,
         success_url="https://example.test/paid",
         api_base=payment_settings.api_base,
     )
-    with pytest.raises(PaymentRefused) as caught:
+    with pytest.raises(PaymentUnclear, match="does not take this deployment's key") as caught:
         StripeProvider(wrong).start_checkout(Checkout(order=ORDERED, title="Top-up"))
     assert "wrong_canary" not in str(caught.value)
 

@@ -122,6 +122,24 @@ def _make_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "payment_claims",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("payment_ref", sa.String(), nullable=False),
+        sa.Column("order_id", ID, nullable=True),
+        sa.Column("amount_nanos", sa.BigInteger(), nullable=False),
+        sa.Column("taken_nanos", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "amount_nanos > 0 AND taken_nanos >= 0 AND taken_nanos <= amount_nanos", name="claim_within_amount"
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("payment_claims_payment_ref", "payment_claims", ["payment_ref"], unique=False)
+    op.create_index("payment_claims_order", "payment_claims", ["order_id"], unique=False)
+    op.create_table(
         "products",
         sa.Column("id", ID, autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
