@@ -7,6 +7,8 @@ from tollway.errors import Refusal
 
 JSON = "application/json"
 EVENTS = "text/event-stream; charset=utf-8"
+NEUTRAL_WARNING = "x-aig-warning"
+"""The header that says what was done otherwise than the client asked, whatever the brand is called."""
 
 
 class ReplyHeads:
@@ -16,6 +18,8 @@ class ReplyHeads:
         """Take the brand's header prefix (`x-tollway`) and the renderer of the client's dialect."""
         self._render_error = render_error
         self._ids = f"x-request-id: %b\r\n{header_prefix}-request-id: %b\r\n".encode("ascii")
+        names = dict.fromkeys((f"{header_prefix}-warning", NEUTRAL_WARNING))
+        self._warning_names = [name.encode("ascii") for name in names]
         self._templates: dict[tuple[int, str], bytes] = {}
         self._stream = (
             status_line(200)
@@ -23,29 +27,42 @@ class ReplyHeads:
             + self._ids
         )
 
-    def whole(self, status: int, content_type: str, *, request_id: str, length: int) -> bytes:
-        """Return the head of a reply whose length is known."""
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int, warning: str = "") -> bytes:
+        """Return the head of a reply whose length is known; `warning` says what was done otherwise than asked."""
         template = self._templates.get((status, content_type))
         if template is None:
             fixed = f"content-type: {content_type}\r\ncontent-length: %d\r\n".encode("ascii")
             template = self._templates[status, content_type] = status_line(status) + fixed + self._ids
         name = request_id.encode("ascii")
-        return template % (length, name, name)
+        head = template % (length, name, name)
+        return head + self._warnings(warning) if warning else head
 
-    def stream(self, *, request_id: str) -> bytes:
-        """Return the head of a streamed reply."""
+    def stream(self, *, request_id: str, warning: str = "") -> bytes:
+        """Return the head of a streamed reply; `warning` says what was done otherwise than asked."""
         name = request_id.encode("ascii")
-        return self._stream % (name, name)
+        head = self._stream % (name, name)
+        return head + self._warnings(warning) if warning else head
+
+    def _warnings(self, warning: str) -> bytes:
+        """Return the lines of a warning: under the brand's name, and under the one that every brand has."""
+        text = warning.encode("ascii")
+        return b"".join([b"%b: %b\r\n" % (name, text) for name in self._warning_names])
 
     def refusal(self, refusal: Refusal, *, request_id: str) -> tuple[bytes, bytes]:
         """Return head and body of an error."""
         body = self._render_error(refusal)
         head = self.whole(refusal.facts.status, JSON, request_id=request_id, length=len(body))
-        if refusal.retry_after_s is not None:
-            head += b"retry-after: %d\r\n" % refusal.retry_after_s
-        if refusal.facts.retry is not None:
-            head += b"x-should-retry: %b\r\n" % (b"true" if refusal.facts.retry else b"false")
-        return head, body
+        return head + b"".join([b"%b: %b\r\n" % header for header in advice(refusal)]), body
+
+
+def advice(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """Return the headers that say whether, and when, a request may be sent again."""
+    headers: list[tuple[bytes, bytes]] = []
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    if refusal.facts.retry is not None:
+        headers.append((b"x-should-retry", b"true" if refusal.facts.retry else b"false"))
+    return headers
 
 
 def status_line(status: int) -> bytes:

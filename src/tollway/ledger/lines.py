@@ -18,7 +18,9 @@ class Outcome(StrEnum):
 
     COMPLETED = "completed"
     CLIENT_GONE = "client_gone"
-    """The client left before the end; it pays what was generated until then."""
+    """The client left before the end and the provider was stopped; it pays what was generated until then."""
+    DRAINED = "drained"
+    """The client left before the end and the provider, which bills to the end, was read on; it pays all of the answer."""
     UPSTREAM_BROKE = "upstream_broke"
     """The provider broke off after the first byte; the client pays what was delivered."""
     SHUT_DOWN = "shut_down"
@@ -138,7 +140,8 @@ class ExchangeLine(msgspec.Struct, frozen=True, kw_only=True):
 
 BILLED_REASON = {
     Outcome.COMPLETED: "completed: the usage of the whole answer",
-    Outcome.CLIENT_GONE: "client left: what was generated until then",
+    Outcome.CLIENT_GONE: "client left, provider stopped: what was generated until then",
+    Outcome.DRAINED: "client left, provider read to its end: the usage of the whole answer",
     Outcome.UPSTREAM_BROKE: "provider broke off: what was delivered until then",
     Outcome.SHUT_DOWN: "gateway stopped: what was delivered until then",
     Outcome.OUT_OF_MONEY: "money ended: what was delivered until then",

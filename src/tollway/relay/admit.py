@@ -10,15 +10,25 @@ import msgspec
 from tollway.access.decide import check_key, check_model
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Target
-from tollway.errors import Shortage
+from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.neutral.peek import Peek
-from tollway.pricing.charge import PriceTerms
-from tollway.pricing.estimate import TokenLimits, worst_case_nanos, worst_case_tokens
+from tollway.pricing.affordable import affordable_output_tokens
+from tollway.pricing.estimate import TokenLimits, output_limit
 from tollway.relay.arrival import Arrival
 from tollway.relay.funding import Funding, Funds
+from tollway.relay.meter import EXTENSION_TOKENS, Limit
+from tollway.relay.need import Need
 from tollway.relay.ports import Books, KeyDirectory, Models
 from tollway.routing.plan import plan, priced_targets, refuse_unknown
+
+OUTPUT_TOKENS_MIN = 16
+"""The least output that a limit is lowered to; below, the request is refused. OpenAI answers 400 to a limit under 16, and
+an answer of fewer tokens is half a sentence for which the whole input is paid."""
+
+LOWERINGS_MAX = 4
+"""How often the limit of one request is lowered: other requests may take what was just found, and each cap may have less
+left than the one before."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,15 +39,52 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Longer than any exchange may last: expiry is a backstop for defects, never a deadline."""
 
 
+class Lowered(msgspec.Struct, frozen=True, kw_only=True):
+    """An output limit that was lowered to what is affordable."""
+
+    tokens: int
+    """Of one choice."""
+    because: str
+    """What had too little: `balance`, `package`, `daily cap`."""
+
+    @property
+    def warning(self) -> str:
+        """What the reply's header says of it."""
+        return f"lowered: max_tokens to {self.tokens} ({self.because})"
+
+
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     """A request that may be served: who pays, what it asks, where it may go, and the money set aside for it."""
 
     principal: Principal
     peek: Peek
     model: Model
-    targets: tuple[Target, ...]
-    funding: Funding
+    need: Need
     hold: Hold
+    lowered: Lowered | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where the request may go, in order."""
+        return self.need.targets
+
+    @property
+    def funding(self) -> Funding:
+        """Who pays."""
+        return self.need.funding
+
+    @property
+    def warning(self) -> str:
+        """What was done otherwise than asked; empty when nothing was."""
+        return "" if self.lowered is None else self.lowered.warning
+
+    def covered(self) -> tuple[int, Limit]:
+        """Return how many output tokens, over all choices, the hold covers, and whether that limit is kept."""
+        peek = self.peek
+        if self.lowered is not None:
+            return self.lowered.tokens * peek.choices, Limit.KEPT
+        limit = output_limit(peek, self.need.limits)
+        return limit.tokens * peek.choices, Limit.ASSUMED if limit.assumed else Limit.KEPT
 
 
 class Admission:
@@ -64,20 +111,50 @@ class Admission:
         if model is None:
             raise refuse_unknown(asked, self._models.suggest(asked))
         check_model(principal, asked)
-        targets = priced_targets(plan(model, draw=random.random()))  # noqa: S311  it spreads load, it keeps no secret
-        funding = self._funds.find(principal, asked, arrival.attribution, now_ms=arrival.received_ms)
-        hold = self._hold(arrival, asked, funding, self._need(funding, peek, model, targets))
+        planned = plan(model, draw=random.random())  # noqa: S311  it spreads load, it keeps no secret
+        targets = priced_targets(planned, now_ms=arrival.received_ms)
+        need = Need(
+            funding=self._funds.find(principal, model, arrival.attribution, now_ms=arrival.received_ms),
+            peek=peek,
+            limits=TokenLimits(context_tokens=model.context_tokens, output_tokens_max=model.output_tokens_max),
+            targets=targets,
+        )
+        hold = self._hold(arrival, asked, need.funding, need.as_asked())
+        lowered = None
         if not self._books.try_hold(hold):
-            await self._borrow(hold, funding)
-        return Admitted(principal=principal, peek=peek, model=model, targets=targets, funding=funding, hold=hold)
+            hold, lowered = await self._borrow(hold, need)
+        return Admitted(principal=principal, peek=peek, model=model, need=need, hold=hold, lowered=lowered)
 
-    def _need(self, funding: Funding, peek: Peek, model: Model, targets: tuple[Target, ...]) -> int:
-        """Return the most that the request can take of its payer, in the payer's unit."""
-        limits = TokenLimits(context_tokens=model.context_tokens, output_tokens_max=model.output_tokens_max)
-        if funding.ratio_ppm is not None:
-            return worst_case_tokens(peek, limits) * funding.ratio_ppm
-        terms = PriceTerms(fee_ppm=funding.fee_ppm, price_ppm=funding.price_ppm)
-        return worst_case_nanos(peek, [(target.card, terms) for target in targets if target.card is not None], limits)
+    async def extend(self, hold: Hold, need: Need, covered_tokens: int) -> int:
+        """Set more aside for a stream that has nearly written `covered_tokens`; return how many are covered then: more.
+
+        By a step, or by what there is. `need` is that of the target which answers: it may be cheaper than the dearest
+        one, for which the hold was made, and then nothing has to be set aside. Raises Refusal when nothing is to be had.
+        """
+        books = self._books
+        held = books.held_nanos(hold.exchange_id)
+        wanted_tokens = covered_tokens + EXTENSION_TOKENS
+        wanted = need.covering(wanted_tokens) - held
+        if wanted > 0:
+            try:
+                await books.extend(hold.exchange_id, wanted)
+            except Shortage as shortage:
+                left = shortage.available_nanos
+                if need.covered_by(held + left) <= covered_tokens:
+                    raise self._ended(need, shortage, needed=held + wanted) from None
+                try:
+                    await books.extend(hold.exchange_id, left)
+                except Shortage as another:
+                    raise self._ended(need, another, needed=held + wanted) from None
+        return need.covered_by(books.held_nanos(hold.exchange_id))
+
+    def _ended(self, need: Need, shortage: Shortage, *, needed: int) -> Refusal:
+        refusal = self._funds.refuse(need.funding, shortage, needed=needed)
+        return Refusal(
+            refusal.code,
+            f"The answer ends here: nothing more could be set aside for it. {refusal.message}",
+            metadata=refusal.metadata,
+        )
 
     def _hold(self, arrival: Arrival, model_asked: str, funding: Funding, amount_nanos: int) -> Hold:
         terms = self._terms
@@ -96,8 +173,19 @@ class Admission:
             attribution=arrival.attribution,
         )
 
-    async def _borrow(self, hold: Hold, funding: Funding) -> None:
-        try:
-            await self._books.hold(hold)
-        except Shortage as shortage:
-            raise self._funds.refuse(funding, shortage, needed=hold.amount_nanos) from None
+    async def _borrow(self, hold: Hold, need: Need) -> tuple[Hold, Lowered | None]:
+        """Hold what was not at hand: as much as was asked, or else for as much output as is affordable."""
+        asked_nanos, lowered = hold.amount_nanos, None
+        tokens = output_limit(need.peek, need.limits).tokens
+        for lowerings in range(LOWERINGS_MAX + 1):
+            try:
+                await self._books.hold(hold)
+                break
+            except Shortage as shortage:
+                available, purse_id = shortage.available_nanos, shortage.purse_id
+                tokens = affordable_output_tokens(need.with_output, available=available, tokens_max=tokens)
+                if tokens < OUTPUT_TOKENS_MIN or lowerings == LOWERINGS_MAX:
+                    raise self._funds.refuse(need.funding, shortage, needed=asked_nanos) from None
+            hold = msgspec.structs.replace(hold, amount_nanos=need.with_output(tokens))
+            lowered = Lowered(tokens=tokens, because=need.funding.purse_word(purse_id))
+        return hold, lowered

@@ -5,40 +5,49 @@ pure modules; the neighbours are reached through `ports.py`.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from tollway import clock
 from tollway.catalog.records import AfterLeave, StreamUsage, Target
 from tollway.dialects.record import RequestEdits, Stream
-from tollway.errors import FailureKind, Refusal, UpstreamFailure
+from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
-from tollway.pricing.estimate import estimated_usage
+from tollway.pricing.estimate import completed_usage
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
-from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
+from tollway.relay.attempts import Setback, attempts, explain
+from tollway.relay.meter import Meter
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
-from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
-from tollway.relay.wire import RequestHeads, strike, struck
+from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
+from tollway.relay.wire import RequestHeads, provider_refusal, struck
 
 log = structlog.get_logger()
 
 DRAIN_S = 60.0
 """How long a provider that bills to the end is read on after the client has left."""
 
+DRAINS_MAX = 64
+"""How many such providers one worker reads on at once, less than a tenth of the streams it is built for: clients that
+come and leave at once must not fill it. Beyond, the provider's connection is closed, and the charge is an estimate."""
+
+AFFORD_S = 2.0
+"""How long the end of an answer that cost more than its hold may wait for the money: a loan takes a commit, and other
+workers need half a second to give back what they do not hold."""
+
 
 class ReplyHeads(Protocol):
     """The heads of replies."""
 
-    def whole(self, status: int, content_type: str, *, request_id: str, length: int) -> bytes:
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int, warning: str = "") -> bytes:
         """Return the head of a reply whose length is known."""
         ...
 
-    def stream(self, *, request_id: str) -> bytes:
+    def stream(self, *, request_id: str, warning: str = "") -> bytes:
         """Return the head of a streamed reply."""
         ...
 
@@ -58,6 +67,8 @@ class Relay:
         self.reply_heads = heads
         self.cards = cards
         self.request_heads = RequestHeads()
+        self.drains = 0
+        """How many providers are read on for clients that have left."""
 
     async def serve(self, arrival: Arrival, client: Client) -> None:
         """Answer one request; raises Refusal when it is answered with an error and nothing was sent yet."""
@@ -76,6 +87,8 @@ class Exchange:
         self._client = client
         self._outlet: Outlet | None = None
         self._pipe: Stream | None = None
+        self._meter: Meter | None = None
+        self._drain: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._target: Target | None = None
         self._attempts = 0
@@ -89,13 +102,13 @@ class Exchange:
         self._task = asyncio.current_task(self._relay.loop)
         client.watch(self._on_gone)
         if self._admitted.peek.streamed:
-            head = self._relay.reply_heads.stream(request_id=self._arrival.request_id)
+            head = self._relay.reply_heads.stream(request_id=self._arrival.request_id, warning=self._admitted.warning)
             # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
             self._outlet = Outlet(client, head, recorded=self._relay.books.announce(self._arrival.exchange_id))
             self._outlet.open()
         try:
             if client.gone:  # while its money was being borrowed
-                self._leave()
+                await self._leave()
                 return
             refusal = await self._try_targets()
             if refusal is not None:
@@ -106,8 +119,13 @@ class Exchange:
             client.watch(None)
             if self._outlet is not None:
                 self._outlet.close()
+            if self._meter is not None:
+                self._meter.close()
+            if self._drain is not None:
+                self._drain.cancel()
+                self._relay.drains -= 1
             if not self._closed:  # a defect of ours: the client gets a 500, and what failed is free
-                self._close(self._ending(Outcome.FAILED, 500))
+                self._record(self._line(self._ending(Outcome.FAILED, 500)))
 
     # -- the attempts
 
@@ -128,6 +146,8 @@ class Exchange:
                 model=target.model_routed,
                 reason=explain(setback, provider=target.provider.name).message,
             )
+            if self._client.gone:
+                return explain(setback, provider=target.provider.name)  # nobody is left to buy another attempt for
             try:
                 target = tries.send(setback)
             except StopIteration as stop:
@@ -142,6 +162,7 @@ class Exchange:
             # Before anything is sent: what cannot be charged must not be bought.
             await self._relay.cards.record(card)
         self._attempts += 1
+        lowered = self._admitted.lowered
         patched = dialect.patch_request(
             self._arrival.body,
             peek,
@@ -149,6 +170,7 @@ class Exchange:
                 model_routed=target.model_routed,
                 usage_wanted=provider.profile.stream_usage is StreamUsage.ASKED,
                 renames=provider.profile.renames,
+                output_tokens_max=None if lowered is None else lowered.tokens,
             ),
         )
         self._lane = patched.lane
@@ -173,14 +195,7 @@ class Exchange:
         except UpstreamFailure as failure:
             return failure
         error = self._arrival.dialect.parse_error(answer.status, body)
-        after = next((value for name, value in answer.headers if name == b"retry-after"), b"")
-        return ProviderRefusal(
-            status=answer.status,
-            message=strike(error.message, target.provider),
-            code=None if error.code is None else strike(error.code, target.provider),
-            param=None,
-            retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
-        )
+        return provider_refusal(answer.status, answer.headers, error, target.provider)
 
     # -- the two ways to relay an answer
 
@@ -194,71 +209,89 @@ class Exchange:
         usage, basis = self._known_or_estimated(read.usage, read.text_bytes, 0)
         gone = self._client.gone
         ending = self._ending(
-            Outcome.CLIENT_GONE if gone else Outcome.COMPLETED,
+            Outcome.DRAINED if gone else Outcome.COMPLETED,
             STATUS_CLIENT_GONE if gone else 200,
             usage=usage,
             basis=basis,
-            model_answered=read.model_answered,
+            **told(read),
         )
         # The reply is made before the charge: an answer that we cannot write must not be paid for.
         draft = self._line(ending)
         body = dialect.splice_cost(read, costs_of(draft, currency=self._currency), usage)
-        line, durable = self._settle(draft)
+        line, durable = await self._settle(draft)
         if line.written_off_nanos:
             body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
         head = self._relay.reply_heads.whole(
-            200, "application/json", request_id=self._arrival.request_id, length=len(body)
+            200,
+            "application/json",
+            request_id=self._arrival.request_id,
+            length=len(body),
+            warning=self._admitted.warning,
         )
+        self._keep(head, body)
         await durable
         await self._client.respond(head, body)
         return None
 
     async def _relay_stream(self, answer: Answer, target: Target, outlet: Outlet) -> Setback | None:
         pipe = self._pipe = self._arrival.dialect.open_stream(self._admitted.peek)
+        covered_tokens, limit = self._admitted.covered()
+        self._meter = Meter(covered_tokens=covered_tokens, limit=limit, extend=self._extend)
         try:
-            await pump(answer, pipe, outlet)
+            await pump(answer, pipe, outlet, self._meter)
         except UpstreamFailure as broken:
             failure = struck(broken, target.provider)
             if not pipe.content_started:
                 self._pipe = None
                 return failure
-            await self._break_off(pipe, outlet, failure)
+            await self._end_early(explain(failure, provider=target.provider.name), Outcome.UPSTREAM_BROKE)
+            return None
+        except Refusal as refusal:
+            answer.release()  # nothing more may be bought
+            await self._end_early(refusal, Outcome.OUT_OF_MONEY)
             return None
         usage, basis = self._delivered(pipe)
         gone = self._client.gone
-        line, durable = self._close(
+        line, durable = await self._close(
             self._ending(
-                Outcome.CLIENT_GONE if gone else Outcome.COMPLETED,
+                Outcome.DRAINED if gone else Outcome.COMPLETED,
                 STATUS_CLIENT_GONE if gone else 200,
                 usage=usage,
                 basis=basis,
-                model_answered=pipe.model_answered,
+                **told(pipe),
             )
         )
         tail = pipe.end(costs_of(line, currency=self._currency), usage)
+        self._keep(outlet.head, tail)
         await durable
         await outlet.finish(tail)
         return None
 
-    async def _break_off(
-        self, pipe: Stream, outlet: Outlet, failure: UpstreamFailure, *, outcome: Outcome = Outcome.UPSTREAM_BROKE
-    ) -> None:
-        """End a stream that broke after its content began: the client pays what was delivered, and is told."""
-        assert self._target is not None, "a pipe belongs to an attempt"
-        usage, basis = self._delivered(pipe)
-        line, durable = self._close(
-            self._ending(outcome, 200, usage=usage, basis=basis, model_answered=pipe.model_answered)
-        )
-        error = self._arrival.dialect.render_error(explain(failure, provider=self._target.provider.name))
-        tail = pipe.break_off(error, costs_of(line, currency=self._currency), usage)
-        await durable
-        await outlet.finish(tail)
+    async def _extend(self, covered_tokens: int) -> int:
+        assert self._target is not None, "a stream belongs to an attempt"
+        need = self._admitted.need.at(self._target)
+        return await self._relay.admission.extend(self._admitted.hold, need, covered_tokens)
 
     # -- the ends that nobody wished for
 
+    async def _end_early(self, refusal: Refusal, outcome: Outcome) -> None:
+        """End a stream after its content began and before its answer did: what was delivered is paid, and why is told."""
+        pipe, outlet = self._pipe, self._outlet
+        assert pipe is not None, "there is a stream to end"
+        assert outlet is not None, "and a client to tell"
+        usage, basis = self._delivered(pipe)
+        status = STATUS_CLIENT_GONE if self._client.gone else 200
+        line, durable = await self._close(self._ending(outcome, status, usage=usage, basis=basis, **told(pipe)))
+        end = pipe.cut if outcome is Outcome.OUT_OF_MONEY else pipe.break_off
+        error = self._arrival.dialect.render_error(refusal)
+        tail = end(error, costs_of(line, currency=self._currency), usage)
+        self._keep(outlet.head, tail)
+        await durable
+        await outlet.finish(tail)
+
     async def _fail(self, refusal: Refusal) -> None:
         """Void the hold: nothing of an answer reached the client, so it is free."""
-        self._close(self._ending(Outcome.FAILED, refusal.facts.status))
+        self._record(self._line(self._ending(Outcome.FAILED, refusal.facts.status)))
         if self._outlet is None or not self._outlet.started:
             raise refusal
         # Only comments have been sent, but the head is out: the error can only be told inside the stream.
@@ -275,8 +308,13 @@ class Exchange:
         task, target = self._task, self._target
         if task is None or self._closed or not self._admitted.peek.streamed:
             return
-        if target is not None and target.provider.profile.after_leave is AfterLeave.DRAIN:
-            self._relay.loop.call_later(DRAIN_S, self._end_drain)
+        relay = self._relay
+        bills_on = target is not None and target.provider.profile.after_leave is AfterLeave.DRAIN
+        # Who keeps the answer for the client's next try wants all of it.
+        drains = bills_on or self._arrival.keeper is not None
+        if drains and relay.drains < DRAINS_MAX:
+            relay.drains += 1
+            self._drain = relay.loop.call_later(DRAIN_S, self._end_drain)
         else:
             task.cancel()
 
@@ -289,24 +327,20 @@ class Exchange:
         if self._closed:  # settled, and being stopped while the last bytes waited: they must not look finished
             self._client.abort()
         elif self._client.gone:
-            self._leave()
-        else:
+            await self._leave()
+        elif self._pipe is not None and self._target is not None and self._pipe.content_started:
             stopping = UpstreamFailure(FailureKind.BROKE, "this gateway is being stopped; send the request again")
-            if self._pipe is not None and self._outlet is not None and self._pipe.content_started:
-                await self._break_off(self._pipe, self._outlet, stopping, outcome=Outcome.SHUT_DOWN)
-            else:
-                await self._fail(
-                    Refusal("upstream_unavailable", "This gateway is being stopped: send the request again.")
-                )
+            await self._end_early(explain(stopping, provider=self._target.provider.name), Outcome.SHUT_DOWN)
+        else:
+            await self._fail(Refusal("upstream_unavailable", "This gateway is being stopped: send the request again."))
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
         """Charge a client that left for what was generated until then: nothing before the answer began."""
-        pipe = self._pipe
-        ending = self._ending(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE)
-        if pipe is not None:
-            usage, basis = self._delivered(pipe)
-            ending = msgspec.structs.replace(ending, usage=usage, basis=basis, model_answered=pipe.model_answered)
-        self._close(ending)
+        if self._pipe is None:
+            await self._close(self._ending(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE))
+        else:  # nobody reads how it ends, unless the client asks again for what was kept
+            left = Refusal("upstream_error", "The client had left, and the answer was not read to its end.")
+            await self._end_early(left, Outcome.CLIENT_GONE)
 
     # -- settlement
 
@@ -318,10 +352,8 @@ class Exchange:
         return self._known_or_estimated(pipe.usage, pipe.delivered_text_bytes, pipe.delivered_events)
 
     def _known_or_estimated(self, usage: Usage | None, text_bytes: int, events: int) -> tuple[Usage, Basis]:
-        if usage is not None:
-            return usage, Basis.REPORTED
-        estimate = estimated_usage(body_bytes=self._admitted.peek.body_bytes, text_bytes=text_bytes, events=events)
-        return estimate, Basis.ESTIMATED
+        body_bytes = self._admitted.peek.body_bytes
+        return completed_usage(usage, body_bytes=body_bytes, text_bytes=text_bytes, events=events)
 
     def _ending(self, outcome: Outcome, status: int, **used: object) -> Ending:
         return Ending(
@@ -337,10 +369,39 @@ class Exchange:
     def _line(self, ending: Ending) -> ExchangeLine:
         return line_of(self._admitted, ending)
 
-    def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
-        return self._settle(self._line(ending))
+    async def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
+        return await self._settle(self._line(ending))
 
-    def _settle(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
+    async def _settle(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
+        """Close the hold with a line; what the line costs beyond it is set aside first, as far as it is to be had."""
+        try:
+            if line.paid > line.hold_nanos:
+                await self._afford(line.paid)
+        finally:  # cancelled or not: what was bought is charged
+            recorded = self._record(line)
+        return recorded
+
+    async def _afford(self, cost: int) -> None:
+        books, exchange_id = self._relay.books, self._arrival.exchange_id
+        lacking = cost - books.held_nanos(exchange_id)
+        if lacking <= 0:
+            return
+        with suppress(TollwayError, TimeoutError):
+            async with asyncio.timeout(AFFORD_S):
+                try:
+                    await books.extend(exchange_id, lacking)
+                except Shortage as shortage:
+                    if shortage.available_nanos:
+                        await books.extend(exchange_id, shortage.available_nanos)
+
+    def _record(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         assert not self._closed, "an exchange is settled exactly once"
         self._closed = True
-        return self._relay.books.close(line)
+        line, durable = self._relay.books.close(line)
+        if self._arrival.keeper is not None:
+            self._arrival.keeper.settled(line)
+        return line, durable
+
+    def _keep(self, head: bytes, rest: bytes) -> None:
+        if self._arrival.keeper is not None:
+            self._arrival.keeper.keep(head, rest)

@@ -5,15 +5,18 @@ Decides, and holds nothing: the books do. Knows no connection and no SQL.
 
 import msgspec
 
-from tollway.access.cap_rules import alert_nanos, cap_reached, rules_for
+from tollway.access.cap_rules import SPAN_WORDS, alert_nanos, cap_reached, rules_for
 from tollway.access.packages import deduction_ppm, model_not_covered, package_exhausted, package_expired
 from tollway.access.principal import BillingMode, Principal
 from tollway.access.terms import CapRule, PackageTerms, PackageUnit
+from tollway.catalog.rates import RateTable
+from tollway.catalog.records import Model, PriceCard
 from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Attribution
 from tollway.ledger.purses import CapWindow, cap_purse_id
 from tollway.limits.windows import WindowClock, render_moment
-from tollway.money import render_amount
+from tollway.money import PPM, render_amount
+from tollway.pricing.charge import PriceTerms, batch_ppm, combined_ppm
 
 CAP_WINDOWS_MAX = 100_000
 """Windows of caps that are remembered (about 40 MB): end users are as many as a client likes to name."""
@@ -27,7 +30,8 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     fee_ppm: int
     price_ppm: int
-    """The account's discount or markup."""
+    """The model's discount or markup times the account's."""
+    rates: RateTable
     package: PackageTerms | None = None
     ratio_ppm: int | None = None
     """Of a package that holds tokens: what a token of this model takes of it. None when money pays."""
@@ -35,31 +39,50 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[CapWindow, ...] = ()
     """The window of each rule, in the same order."""
 
+    def terms_for(self, card: PriceCard, *, service_tier: str | None = None) -> PriceTerms:
+        """Return the terms on which a card is charged; the tier is what the provider said of an answer.
+
+        Raises Refusal when nobody has said what the card's currency costs in the account's.
+        """
+        price_ppm = self.price_ppm
+        if card.batch_ppm is not None and service_tier is not None:
+            price_ppm = combined_ppm(model_ppm=price_ppm, account_ppm=PPM, batch_ppm=batch_ppm(card, service_tier))
+        rate_nanos = self.rates.rate_nanos(card.currency, self.currency)
+        return PriceTerms(fee_ppm=self.fee_ppm, price_ppm=price_ppm, rate_nanos=rate_nanos)
+
     @property
     def package_id(self) -> int | None:
         """The package that pays; None when the balance does."""
         return None if self.package is None else self.package.package_id
 
+    def purse_word(self, purse_id: int) -> str:
+        """Return how a warning calls one of the purses: `balance`, `package`, `daily cap`."""
+        for rule, cap in zip(self.rules, self.caps, strict=True):
+            if cap.purse_id == purse_id:
+                return SPAN_WORDS[rule.span]
+        return "balance" if self.package is None else "package"
+
 
 class Funds:
     """Finds what pays. Belongs to the event loop; remembers the windows of caps that run."""
 
-    def __init__(self, *, fee_ppm: int, windows: WindowClock) -> None:
-        """Take the deployment's fee, and the clock of its timezone."""
+    def __init__(self, *, fee_ppm: int, rates: RateTable, windows: WindowClock) -> None:
+        """Take the deployment's fee, what currencies cost in each other, and the clock of its timezone."""
         self._fee_ppm = fee_ppm
+        self._rates = rates
         self._windows = windows
         self._caps: dict[tuple[int, str], CapWindow] = {}
 
-    def find(self, principal: Principal, model_asked: str, attribution: Attribution, *, now_ms: int) -> Funding:
+    def find(self, principal: Principal, model: Model, attribution: Attribution, *, now_ms: int) -> Funding:
         """Return what pays for a request; raises Refusal when a package does not, or not for this model."""
         terms = principal.terms
         fee_ppm = self._fee_ppm if terms.fee_ppm is None else terms.fee_ppm
         package, ratio_ppm = None, None
         if principal.billing is BillingMode.PACKAGE:
             package = _spendable(principal, now_ms=now_ms)
-            ratio = deduction_ppm(package, model_asked)
+            ratio = deduction_ppm(package, model.id)
             if ratio is None:
-                raise model_not_covered(package, model_asked)
+                raise model_not_covered(package, model.id)
             if package.unit is PackageUnit.TOKENS:
                 ratio_ppm = ratio
         rules = rules_for(principal, tag=attribution.tag, end_user=attribution.end_user)
@@ -67,7 +90,8 @@ class Funds:
             payer_id=principal.account_id if package is None else package.package_id,
             currency=principal.currency,
             fee_ppm=fee_ppm,
-            price_ppm=terms.price_ppm,
+            price_ppm=combined_ppm(model_ppm=model.price_ppm, account_ppm=terms.price_ppm),
+            rates=self._rates,
             package=package,
             ratio_ppm=ratio_ppm,
             rules=rules,

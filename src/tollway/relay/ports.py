@@ -30,7 +30,15 @@ class Books(Protocol):
         ...
 
     async def hold(self, hold: Hold) -> None:
-        """Borrow and set aside; raises Refusal `insufficient_quota` or `not_ready`."""
+        """Borrow and set aside; raises Shortage, naming the purse, or Refusal `not_ready`."""
+        ...
+
+    async def extend(self, exchange_id: int, extra_nanos: int) -> None:
+        """Set more aside for an exchange that runs; raises Shortage, HoldNotOpen, or Refusal `not_ready`."""
+        ...
+
+    def held_nanos(self, exchange_id: int) -> int:
+        """Return what is set aside for an exchange that runs."""
         ...
 
     def announce(self, exchange_id: int) -> asyncio.Future[None] | None:

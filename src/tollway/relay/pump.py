@@ -1,12 +1,14 @@
 """Moving a streamed answer from provider to client, piece by piece, and keeping the client awake while nothing comes.
 
-Decides nothing about money: the stream's own reader knows what passed.
+Decides nothing about money: the stream's own reader knows what passed, and the meter how far it may go.
 """
 
 import asyncio
 
 from tollway.dialects.record import Stream
 from tollway.errors import FailureKind, UpstreamFailure
+from tollway.pricing.estimate import BYTES_PER_TOKEN
+from tollway.relay.meter import Meter
 from tollway.relay.ports import Answer, Client
 
 KEEPALIVE_S = 15.0
@@ -14,16 +16,20 @@ KEEPALIVE_S = 15.0
 
 KEEPALIVE_COMMENT = b": keep-alive\n\n"
 
+SMALL_BYTES = 512
+"""Pieces up to this size go through whole: most have one event of 200 to 350 bytes. A larger one, of a provider that
+writes faster than we read, may say more than the hold covers: near its end it is taken event by event."""
+
 
 class Outlet:
     """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
 
-    __slots__ = ("_client", "_comment", "_head", "_recorded", "_silent", "_timer", "started")
+    __slots__ = ("_client", "_comment", "_recorded", "_silent", "_timer", "head", "started")
 
     def __init__(self, client: Client, head: bytes, *, recorded: asyncio.Future[None] | None) -> None:
         """Start with nothing sent; call `open` before the first attempt."""
         self._client = client
-        self._head = head
+        self.head = head
         self._recorded = recorded
         self._silent = True
         self._timer: asyncio.Handle | None = None
@@ -68,7 +74,7 @@ class Outlet:
             await asyncio.shield(self._recorded)
         if not self.started:  # a comment may have been waiting beside the first content
             self.started = True
-            await self._client.start(self._head)
+            await self._client.start(self.head)
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)
@@ -77,27 +83,42 @@ class Outlet:
         self._silent = True
 
 
-async def pump(answer: Answer, pipe: Stream, outlet: Outlet) -> None:
-    """Move the answer through the pipe to the client until its end; raises UpstreamFailure when it breaks.
+async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
+    """Move the answer through the pipe to the client until its end.
 
-    The pipe lets nothing go before the first content event, so a failure until then leaves every choice open. Behind it
-    a piece goes from the provider's socket to the client's in one call: a turn of the event loop and three coroutines
-    for each cost as much as all the rest.
+    Raises UpstreamFailure when it breaks, and Refusal when its money has ended. The pipe lets nothing go before the
+    first content event, so a failure until then leaves every choice open. Behind it a piece goes from the provider's
+    socket to the client's in one call: a turn of the event loop and three coroutines for each cost as much as all the
+    rest.
     """
-    first = b""
+    first = large = b""
+    tokens_stop = meter.stop_at
+    bytes_stop = tokens_stop * BYTES_PER_TOKEN
 
     def take(data: bytes) -> bool:
-        nonlocal first
+        nonlocal first, large
+        if len(data) > SMALL_BYTES and len(data) > _room(pipe, meter):
+            large = data
+            return False
         ready = pipe.feed(data)
         if ready and not outlet.started:
             first = ready
             return False
         flowing = outlet.push(ready) if ready else True
-        return flowing and pipe.failure is None and not pipe.ended
+        return (
+            flowing
+            and pipe.failure is None
+            and not pipe.ended
+            and pipe.delivered_events < tokens_stop
+            and pipe.delivered_text_bytes < bytes_stop
+        )
 
     complete = False
     while not (complete or pipe.ended):
         complete = await answer.pour(take)
+        if large:
+            await _take_in_steps(large, pipe, outlet, meter)
+            large = b""
         if complete:
             first = pipe.close()
         if first:
@@ -107,5 +128,44 @@ async def pump(answer: Answer, pipe: Stream, outlet: Outlet) -> None:
             await outlet.drain()
         if pipe.failure is not None:
             raise pipe.failure
+        if not complete:
+            await _stay_within(pipe, meter)
+            tokens_stop = meter.stop_at
+            bytes_stop = tokens_stop * BYTES_PER_TOKEN
     if not pipe.finished:
         raise UpstreamFailure(FailureKind.BROKE, "the stream ended before the answer did")
+
+
+async def _take_in_steps(data: bytes, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
+    """Let a large piece go that may say more than is covered: only what cannot, and then one event at a time."""
+    at = 0
+    while at < len(data) and pipe.failure is None and not pipe.ended:
+        await _stay_within(pipe, meter)
+        step_end = _event_end(data, at + max(_room(pipe, meter) - SMALL_BYTES, 0))
+        ready = pipe.feed(data[at:step_end])
+        at = step_end
+        if ready:
+            await outlet.write(ready)
+
+
+def _event_end(data: bytes, start: int) -> int:
+    """Return the end of the event in which `start` lies, or a place near it where it is long."""
+    near = start + SMALL_BYTES
+    ends = [at + len(blank) for blank in (b"\n\n", b"\n\r\n") if (at := data.find(blank, start, near)) >= 0]
+    return min(ends, default=near)
+
+
+async def _stay_within(pipe: Stream, meter: Meter) -> None:
+    """Ask the meter when its mark is reached. What has its finish reason costs nothing more: its usage is let through."""
+    written = _written_tokens(pipe)
+    if written >= meter.stop_at and not pipe.finished:
+        await meter.reached(written)
+
+
+def _written_tokens(pipe: Stream) -> int:
+    return max(pipe.delivered_events, pipe.delivered_text_bytes // BYTES_PER_TOKEN)
+
+
+def _room(pipe: Stream, meter: Meter) -> int:
+    """Return how many bytes cannot say more than is covered: no text is longer than its event, and no event shorter than 4."""
+    return (meter.stop_at - _written_tokens(pipe)) * BYTES_PER_TOKEN

@@ -1,5 +1,7 @@
 """How an exchange's end becomes a charge and a line: pure arithmetic over usage, card and outcome; no I/O."""
 
+from typing import Protocol
+
 import msgspec
 
 from tollway import clock
@@ -7,7 +9,7 @@ from tollway.catalog.records import Target
 from tollway.dialects.record import CostFields
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
-from tollway.pricing.charge import PriceTerms, charge_for
+from tollway.pricing.charge import charge_for
 from tollway.relay.admit import Admitted
 
 STATUS_CLIENT_GONE = 499
@@ -29,8 +31,39 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """The one that answered or failed last."""
     lane: str = ""
     model_answered: str | None = None
+    service_tier: str | None = None
+    """The provider's own word for how it served the request: `flex` and `batch` cost less on some cards."""
+    provider_cost_nanos: int | None = None
     attempts: int = 0
     first_byte_ms: int | None = None
+
+
+class Told(Protocol):
+    """What a provider says of its answer beside the usage."""
+
+    @property
+    def model_answered(self) -> str | None:
+        """Its own word for the model."""
+        ...
+
+    @property
+    def service_tier(self) -> str | None:
+        """Its own word for how it served the request."""
+        ...
+
+    @property
+    def provider_cost_nanos(self) -> int | None:
+        """What it says the answer costs, in nano-USD."""
+        ...
+
+
+def told(answer: Told) -> dict[str, object]:
+    """Return what a provider said of its answer, as fields of an Ending."""
+    return {
+        "model_answered": answer.model_answered,
+        "service_tier": answer.service_tier,
+        "provider_cost_nanos": answer.provider_cost_nanos,
+    }
 
 
 def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
@@ -41,11 +74,12 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
     hold, target, funding = admitted.hold, ending.target, admitted.funding
     card = None if target is None else target.card
     base = fee = micros = 0
+    terms = None
     if ending.basis is not Basis.UNKNOWN:
         if funding.ratio_ppm is not None:
             micros = ending.usage.tokens * funding.ratio_ppm
         elif card is not None:
-            terms = PriceTerms(fee_ppm=funding.fee_ppm, price_ppm=funding.price_ppm)
+            terms = funding.terms_for(card, service_tier=ending.service_tier)
             charge = charge_for(ending.usage, card, terms=terms, basis=ending.basis)
             base, fee = charge.base_nanos, charge.fee_nanos
     return ExchangeLine(
@@ -77,7 +111,9 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
         package_micros=micros,
         ratio_ppm=funding.ratio_ppm,
         caps=tuple([cap.purse_id for cap in hold.caps]) if hold.caps and base else (),
-        price_ppm=funding.price_ppm,
+        price_ppm=funding.price_ppm if terms is None else terms.price_ppm,
+        rate_nanos=None if terms is None else terms.rate_nanos,
+        provider_cost_nanos=ending.provider_cost_nanos,
     )
 
 

@@ -1,8 +1,15 @@
-"""The head of a request to a provider, made once for each provider and completed with a length. No I/O."""
+"""What goes to a provider and what it says: the head of a request, made once for each provider; its errors, without its key.
+
+No I/O.
+"""
+
+from collections.abc import Iterable
 
 from tollway import __version__
 from tollway.catalog.records import Provider, Scheme
+from tollway.dialects.record import ProviderError
 from tollway.errors import UpstreamFailure
+from tollway.relay.attempts import ProviderRefusal
 
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
 
@@ -60,6 +67,20 @@ def strike(text: str, provider: Provider) -> str:
 def struck(failure: UpstreamFailure, provider: Provider) -> UpstreamFailure:
     """Return a failure that may quote the provider, without the provider's key."""
     return UpstreamFailure(failure.kind, strike(failure.message, provider))
+
+
+def provider_refusal(
+    status: int, headers: Iterable[tuple[bytes, bytes]], error: ProviderError, provider: Provider
+) -> ProviderRefusal:
+    """Return what a provider's error answer means, without the provider's key."""
+    after = next((value for name, value in headers if name == b"retry-after"), b"")
+    return ProviderRefusal(
+        status=status,
+        message=strike(error.message, provider),
+        code=None if error.code is None else strike(error.code, provider),
+        param=None,
+        retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
+    )
 
 
 def _common_lines(method: str, provider: Provider, path: str) -> list[bytes]:

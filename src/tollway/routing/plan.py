@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tollway.catalog.records import Model, Target
+from tollway.catalog.records import Model, Target, card_at
 from tollway.errors import Refusal
 
 
@@ -42,11 +42,15 @@ def refuse_unknown(model_asked: str, close: tuple[str, ...]) -> Refusal:
     )
 
 
-def priced_targets(planned: Plan) -> tuple[Target, ...]:
-    """Return the targets whose price is known; raises Refusal when there is none, saying what to configure."""
-    if planned.targets[0].card is not None and len(planned.targets) == 1:
-        return planned.targets
-    priced = tuple(target for target in planned.targets if target.card is not None)
+def priced_targets(planned: Plan, *, now_ms: int) -> tuple[Target, ...]:
+    """Return the targets whose price is known, each with the card in force at `now_ms`, when its exchange begins.
+
+    Raises Refusal when there is none, saying what to configure.
+    """
+    targets = planned.targets
+    if len(targets) == 1 and targets[0].card is not None and not targets[0].later_cards:
+        return targets
+    priced = tuple(target for target in (_in_force(target, now_ms) for target in targets) if target.card is not None)
     if not priced:
         name = planned.model.id
         raise Refusal(
@@ -56,3 +60,9 @@ def priced_targets(planned: Plan) -> tuple[Target, ...]:
             param="model",
         )
     return priced
+
+
+def _in_force(target: Target, now_ms: int) -> Target:
+    if not target.later_cards:
+        return target
+    return msgspec.structs.replace(target, card=card_at(target, now_ms), later_cards=())

@@ -41,15 +41,15 @@ def test_targets_without_any_weight_keep_their_order() -> None:
 
 def test_only_priced_targets_are_used() -> None:
     planned = plan(Model(id="m", targets=(target("a", card=None), target("b"))), draw=0.0)
-    assert [each.provider.name for each in priced_targets(planned)] == ["b"]
+    assert [each.provider.name for each in priced_targets(planned, now_ms=0)] == ["b"]
     alone = plan(Model(id="m", targets=(target("a"),)), draw=0.0)
-    assert priced_targets(alone) is alone.targets
+    assert priced_targets(alone, now_ms=0) is alone.targets
 
 
 def test_a_model_without_any_price_is_refused_with_what_to_configure() -> None:
     planned = plan(Model(id="dear", targets=(target("a", card=None),)), draw=0.0)
     with pytest.raises(Refusal, match='id = "dear", price') as refused:
-        priced_targets(planned)
+        priced_targets(planned, now_ms=0)
     assert refused.value.code == "model_not_allowed"
 
 
