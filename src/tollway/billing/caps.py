@@ -23,7 +23,7 @@ SUBJECT_CHARS_MAX = 256
 
 NAMED_CAPS_MAX = 10_000
 """Caps on tags and end users by name, of one account: its terms are read whole when a worker first meets one of its
-keys, which takes about 25 ms for so many. For more, one cap of `*` limits each by itself."""
+keys, which takes some 30 ms for so many. For more, one cap of `*` limits each by itself."""
 
 USES_MAX = 1000
 """Subjects of one listing of what is spent, the most spent first: a page of memory, not every end user."""

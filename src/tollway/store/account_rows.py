@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Row, insert, select, update
 from tollway.ledger.purses import PurseKind
 from tollway.ledger.records import Account, AccountState, Transfer, purse_of_leg
 from tollway.money import AMOUNT_NANOS_MAX
-from tollway.store.schema import move_access_version
 from tollway.store.tables import accounts, purses, transfers
 from tollway.store.transactions import Rows
 
@@ -58,7 +57,6 @@ def read_account(connection: Connection, account_id: int) -> Account | None:
 def set_account_state(connection: Connection, account_id: int, state: AccountState) -> bool:
     """Change an account's state; False when there is no such account."""
     changed = connection.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
-    move_access_version(connection)
     return changed.rowcount == 1
 
 

@@ -11,7 +11,6 @@ from tollway.access.principal import BillingMode, Principal
 from tollway.store.cap_rows import add_cap
 from tollway.store.key_reader import EngineKeys
 from tollway.store.rows import fields_of
-from tollway.store.schema import move_access_version
 from tollway.store.tables import admin_keys, keys
 from tollway.store.transactions import Rows
 
@@ -90,7 +89,6 @@ def revoke_key(connection: Connection, key_id: int, revoked_ms: int) -> KeyView 
     """Revoke a key, keeping the first time; None when there is no such key."""
     mine = keys.c.id == key_id
     connection.execute(update(keys).where(mine, keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms))
-    move_access_version(connection)
     return read_key(connection, key_id)
 
 

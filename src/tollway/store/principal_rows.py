@@ -20,6 +20,9 @@ from tollway.store.tables import accounts, caps, keys, packages, sub_accounts
 
 OF_ONE_KEY = [CapScope.KEY.value, CapScope.SUB_ACCOUNT.value]
 """Scopes whose subject is an id of the account's own, or EACH: read with the keys, the others with the account."""
+SCOPES = {scope.value: scope for scope in CapScope}
+SPANS = {span.value: span for span in CapSpan}
+OF_ALL_KEYS = [scope.value for scope in CapScope if scope.value not in OF_ONE_KEY]
 
 
 class Query(NamedTuple):
@@ -38,6 +41,7 @@ def _among(name: str) -> BindParameter[Any]:
 
 
 _OWN: BindParameter[Any] = bindparam("own", value=OF_ONE_KEY, expanding=True, literal_execute=True)
+_SHARED: BindParameter[Any] = bindparam("shared", value=OF_ALL_KEYS, expanding=True, literal_execute=True)
 _RULE = (caps.c.id, caps.c.scope, caps.c.subject, caps.c.window, caps.c.limit_nanos, caps.c.alert_ppm)
 
 KEYS = Query(
@@ -66,18 +70,18 @@ TERMS = Query(
     select(accounts.c.id, accounts.c.fee_ppm, accounts.c.price_ppm).where(accounts.c.id.in_(_among("accounts"))),
     ("accounts",),
 )
+# Named scopes and no order: with either, SQLite would look through all caps of the account, such as those of its other
+# keys, instead of the index that has them by account, scope and subject.
 ACCOUNT_CAPS = Query(
     select(caps.c.account_id, *_RULE)
-    .where(caps.c.removed_ms.is_(None), caps.c.scope.not_in(_OWN))
-    .where(caps.c.account_id.in_(_among("accounts")))
-    .order_by(caps.c.id),
+    .where(caps.c.removed_ms.is_(None), caps.c.scope.in_(_SHARED))
+    .where(caps.c.account_id.in_(_among("accounts"))),
     ("accounts",),
 )
 OWN_CAPS = Query(
     select(caps.c.account_id, *_RULE)
     .where(caps.c.removed_ms.is_(None), caps.c.scope.in_(_OWN))
-    .where(caps.c.account_id.in_(_among("accounts")), caps.c.subject.in_(_among("subjects")))
-    .order_by(caps.c.id),
+    .where(caps.c.account_id.in_(_among("accounts")), caps.c.subject.in_(_among("subjects"))),
     ("accounts", "subjects"),
 )
 PACKAGES = Query(
@@ -199,9 +203,9 @@ def _rule(row: Sequence[Any]) -> CapRule:
     cap_id, scope, subject, span, limit_nanos, alert_ppm = row
     return CapRule(
         cap_id=cap_id,
-        scope=CapScope(scope),
+        scope=SCOPES[scope],
         subject=subject,
-        span=CapSpan(span),
+        span=SPANS[span],
         limit_nanos=limit_nanos,
         alert_ppm=alert_ppm,
     )
