@@ -140,7 +140,12 @@ def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
 
 def _profile(preset: Preset, after_leave: AfterLeave) -> Profile:
     profile = preset.profile
-    return Profile(stream_usage=profile.stream_usage, after_leave=after_leave, renames=profile.renames)
+    return Profile(
+        stream_usage=profile.stream_usage,
+        after_leave=after_leave,
+        renames=profile.renames,
+        output_limit=profile.output_limit,
+    )
 
 
 def _local_provider(preset: Preset, port: int) -> Provider:

@@ -35,6 +35,7 @@ class PresetProfile(msgspec.Struct, frozen=True, kw_only=True):
     stream_usage: StreamUsage = StreamUsage.ASKED
     after_leave: AfterLeave = AfterLeave.CANCEL
     renames: Mapping[str, str] = {}
+    output_limit: Annotated[str, Meta(min_length=1)] = "max_tokens"
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):

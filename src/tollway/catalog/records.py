@@ -70,6 +70,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     after_leave: AfterLeave = AfterLeave.CANCEL
     renames: Mapping[str, str] = {}
     """Top-level request fields that this provider calls by another name."""
+    output_limit: str = "max_tokens"
+    """The field in which Tollway sends an output limit where the client sent none."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

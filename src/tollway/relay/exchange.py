@@ -171,6 +171,7 @@ class Exchange:
                 usage_wanted=provider.profile.stream_usage is StreamUsage.ASKED,
                 renames=provider.profile.renames,
                 output_tokens_max=None if lowered is None else lowered.tokens,
+                output_tokens_name=provider.profile.output_limit,
             ),
         )
         self._lane = patched.lane

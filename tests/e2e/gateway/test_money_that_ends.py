@@ -23,18 +23,28 @@ HELLO = [{"role": "user", "content": "Hello"}]
 IN, OUT = Decimal("0.000001"), Decimal("0.000002")
 """What a token costs."""
 
-OPEN_MODELS = """
+MORE_MODELS = """
 [[models]]
 id = "open"
-targets = [{ provider = "p", model = "open" }]
-price = { input = "1", output = "2" }
+targets = [{{ provider = "p", model = "open" }}]
+price = {{ input = "1", output = "2" }}
 [[models]]
 id = "twice"
-targets = [{ provider = "p", model = "fails" }, { provider = "p", model = "small" }]
-price = { input = "1", output = "2" }
+targets = [{{ provider = "p", model = "fails" }}, {{ provider = "p", model = "small" }}]
+price = {{ input = "1", output = "2" }}
+output_tokens_max = 1000
+[[providers]]
+name = "o"
+preset = "openai"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "env:TEST_PROVIDER_KEY"
+[[models]]
+id = "official"
+targets = [{{ provider = "o", model = "small" }}]
+price = {{ input = "1", output = "2" }}
 output_tokens_max = 1000
 """
-"""A model of which nobody says how much it writes, and one that has a fallback."""
+"""A model of which nobody says how much it writes, one that has a fallback, and one of OpenAI."""
 
 WORD = " word" * 80
 """A hundred tokens by the count of a stream without a usage."""
@@ -61,7 +71,7 @@ def tollway(deploy: Deploy, provider: Provider) -> Deployment:
         await to.whole(b'{"error":{"message":"overloaded"}}', status="503 Busy")
 
     provider.scripts |= {"small": small, "fails": fails}
-    return deploy(more=OPEN_MODELS)
+    return deploy(more=MORE_MODELS.format(port=provider.port))
 
 
 def writing(events_count: int, *, usage: dict[str, int] | None) -> Callable[[Seen, Line], Any]:
@@ -119,6 +129,48 @@ def test_a_lowered_limit_holds_for_every_fallback(tollway: Deployment, provider:
     assert reply.headers["x-tollway-warning"] == "lowered: max_tokens to 300 (balance)"
     asked = [(seen.body["model"], seen.body["max_tokens"]) for seen in provider.seen[reached:]]
     assert asked in ([("fails", 300), ("small", 300)], [("small", 300)])
+
+
+def test_a_limit_of_ours_has_the_name_that_the_provider_takes(tollway: Deployment, provider: Provider) -> None:
+    body = {"model": "official", "messages": HELLO}
+    account = tollway.account(str(worst_input(body) + 300 * OUT))
+    assert tollway.client(tollway.key(account)).post(CHAT, json=body).status_code == 200
+    seen = provider.seen[-1].body
+    assert {name: seen[name] for name in seen if "tokens" in name} == {"max_completion_tokens": 300}
+
+
+def test_a_cap_lowers_the_limit_as_a_balance_does(tollway: Deployment, provider: Provider) -> None:
+    body = {"model": "p/small", "messages": HELLO}
+    account = tollway.account("5.00")
+    key = tollway.key(account, "--daily-cap", str(worst_input(body) + 200 * OUT))
+    client = tollway.client(key)
+    reply = client.post(CHAT, json=body)
+    assert reply.headers["x-tollway-warning"] == "lowered: max_tokens to 200 (daily cap)"
+    assert provider.seen[-1].body["max_tokens"] == 200
+    again = client.post(CHAT, json=body)
+    spent = 10 * IN + 10 * OUT
+    assert again.headers["x-tollway-warning"] == f"lowered: max_tokens to {200 - int(spent / OUT)} (daily cap)"
+    tollway.command("cap", "set", "--account", account, "--window", "month", "--limit", str(worst_input(body)))
+    refused = client.post(CHAT, json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "cap_reached")
+    tollway.check()
+
+
+def test_a_package_of_tokens_lowers_the_limit_to_the_tokens_that_are_left(
+    tollway: Deployment, provider: Provider
+) -> None:
+    body = {"model": "p/small", "messages": HELLO}
+    bytes_in = int(worst_input(body) / IN)
+    account = tollway.account("5.00")
+    words = ("--name", "Small", "--amount", str(2 * bytes_in + 2 * 50), "--models", "p/*=2", "--price", "1.00")
+    product = tollway.command("product", "create", *words)["id"]
+    package = tollway.command("package", "buy", account, product)["id"]
+    key = tollway.key(account, "--billing", "package", "--package", package)
+    reply = tollway.client(key).post(CHAT, json=body)
+    assert reply.headers["x-tollway-warning"] == "lowered: max_tokens to 50 (package)"
+    assert provider.seen[-1].body["max_tokens"] == 50
+    assert Decimal(tollway.command("package", "show", package)["left"]) == 2 * bytes_in + 100 - 2 * 20
+    tollway.check()
 
 
 def test_a_limit_that_is_affordable_is_left_alone(tollway: Deployment, provider: Provider) -> None:
@@ -248,6 +300,28 @@ def test_lesson_72_a_provider_that_ignores_the_lowered_limit_is_stopped_soon_aft
     assert 1000 <= line["usage"]["output"] <= 1100, "twice the limit: our count may be that much above the provider's"
     assert tollway.balance(account) == (0, 0), "what exceeds the balance is written off"
     assert Decimal(line["written_off"]) > 0
+    tollway.check()
+
+
+def test_lesson_72_a_stream_that_reaches_a_cap_is_cut_and_names_the_cap(
+    tollway: Deployment, provider: Provider
+) -> None:
+    async def endless(seen: Seen, to: Line) -> None:
+        await to.start_stream()
+        while True:
+            await to.piece(event("open", {"content": SHORT}))
+
+    provider.scripts["open"] = endless
+    account = tollway.account("5.00")
+    key = tollway.key(account, "--daily-cap", "0.02")
+    reply = tollway.client(key).post(CHAT, json={"model": "open", "messages": HELLO, "stream": True})
+    error = json.loads(sse_data(reply.text)[-2])["error"]
+    assert (error["code"], error["metadata"]["window"]) == ("cap_reached", "day")
+    (line,) = tollway.requests()
+    assert (line["outcome"], line["written_off"]) == ("out_of_money", "0.00")
+    assert Decimal("0.0195") < Decimal(line["total_cost"]) <= Decimal("0.02")
+    (cap,) = tollway.command("cap", "status", "--account", account)
+    assert Decimal(cap["spent"]) == Decimal(line["total_cost"])
     tollway.check()
 
 

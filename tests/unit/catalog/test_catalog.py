@@ -245,6 +245,11 @@ def test_stream_usage_and_renames_come_from_the_preset() -> None:
     assert profile.renames == {"max_completion_tokens": "max_tokens"}
 
 
+def test_a_limit_of_ours_has_the_name_that_the_provider_takes() -> None:
+    assert read_preset("openai").profile.output_limit == "max_completion_tokens"
+    assert read_preset("openai-compatible").profile.output_limit == "max_tokens"
+
+
 @pytest.mark.parametrize(
     ("text", "origin", "prefix"),
     [
