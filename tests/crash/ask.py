@@ -78,6 +78,7 @@ class Reply:
     kills_after: int = 0
     """How often we had killed when it was over."""
     cost_nanos: int | None = None
+    package_micros: int = 0
     code: str | None = None
     kept: bytes = b""
     """The body, of requests under an Idempotency-Key."""
@@ -100,6 +101,8 @@ class Ask:
     stop_after: int
     """Pieces after which client or provider is gone, where one of them goes."""
     replies: list[Reply] = field(default_factory=list[Reply])
+    served: set[int] = field(default_factory=set[int])
+    """How many tokens the provider wrote, where it answered: fewer where the gateway had lowered the limit."""
 
     @property
     def streamed(self) -> bool:
@@ -111,22 +114,20 @@ class Ask:
         """Its name on every line it leads to (as its session), in its body, and as its Idempotency-Key."""
         return f"ask-{self.number}"
 
-    @property
-    def cost_nanos(self) -> int:
-        """What its whole answer costs, by the rule of design section 5 in fractions: shares no code with what it checks."""
+    def cost_nanos(self, output_tokens: int) -> int:
+        """Return what its whole answer costs, by the rule of design section 5 in fractions: shares no code with what it checks."""
         if self.buyer.wallet is Wallet.PACKAGE:
             return 0
-        counts = (self.input_tokens, self.cached_tokens, self.output_tokens)
+        counts = (self.input_tokens, self.cached_tokens, output_tokens)
         prices = (PRICE_INPUT, PRICE_CACHED, PRICE_OUTPUT)
         base = ceil(sum(count * Fraction(price) * 1000 for count, price in zip(counts, prices, strict=True)))
         return base + ceil(base * Fraction(FEE.removesuffix("%")) / 100)
 
-    @property
-    def package_micros(self) -> int:
-        """What its whole answer takes of a token package, in micro-tokens."""
+    def package_micros(self, output_tokens: int) -> int:
+        """Return what its whole answer takes of a token package, in micro-tokens."""
         if self.buyer.wallet is not Wallet.PACKAGE:
             return 0
-        tokens = self.input_tokens + self.cached_tokens + self.output_tokens
+        tokens = self.input_tokens + self.cached_tokens + output_tokens
         return ceil(tokens * Fraction(PACKAGE_RATIO) * 10**6)
 
 

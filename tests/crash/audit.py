@@ -137,11 +137,11 @@ def judge(ask: Ask, lines: Sequence[ExchangeLine]) -> Iterator[str]:
     if ask.way in REPEATED and bodies and len(charged) != 1:
         yield f"it was answered, and charged {len(charged)} times"
     for line in lines:
-        if line.outcome is Outcome.COMPLETED and (line.total_nanos, line.package_micros) != (
-            ask.cost_nanos,
-            ask.package_micros,
-        ):
-            yield f"its line says {line.total_nanos} nanos and {line.package_micros} micro-tokens"
+        if line.outcome is Outcome.COMPLETED:
+            written = line.usage.output or 0
+            due = ask.cost_nanos(written), ask.package_micros(written)
+            if written not in ask.served or (line.total_nanos, line.package_micros) != due:
+                yield f"its line says {line.total_nanos} nanos and {line.package_micros} micro-tokens"
         if line.outcome in FREE and line.paid:
             yield f"it is {line.outcome}, and was charged"
 
@@ -176,6 +176,8 @@ def judge_answer(reply: Reply, line: ExchangeLine | None) -> Iterator[str]:
         return
     if reply.cost_nanos != line.total_nanos:
         yield f"{name} says {reply.cost_nanos} nanos, its line {line.total_nanos}"
+    if reply.package_micros != line.package_micros:
+        yield f"{name} says {reply.package_micros} micro-tokens, its line {line.package_micros}"
     if reply.code is None and line.outcome is not Outcome.COMPLETED:
         yield f"{name} came to its end, its line says {line.outcome}"
     if reply.code is not None and line.outcome in {Outcome.COMPLETED, Outcome.INTERRUPTED}:

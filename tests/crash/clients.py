@@ -15,10 +15,10 @@ from tests.crash.trap import Moment
 
 CHAT = "/v1/chat/completions"
 DONE = b"data: [DONE]"
+ERROR = b'data: {"error"'
 COST = b'"total_cost_usd"'
 CONTENT = b'"content":" word'
 REPLAY = b"x-idempotent-replay: true"
-NANOS = 10**9
 PADDING = "word " * 100
 """A token stands for at least a byte of the request, and no ask uses more of them than this has."""
 REPLY_S = 60.0
@@ -85,7 +85,8 @@ class Client:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._streams is None or self._streams[0].at_eof():
             self.close()
-            await self._place.up.wait()
+            while not self._place.up.is_set():  # it may have been killed before we were woken
+                await self._place.up.wait()
             self._kills = self._place.kills
             with suppress(OSError):
                 self._streams = await asyncio.open_connection("127.0.0.1", self._place.port, limit=2**20)
@@ -129,17 +130,13 @@ async def read(reader: asyncio.StreamReader, ask: Ask, reply: Reply) -> None:
         return
     body = await reader.readexactly(int(length))
     reply.ended = True
-    document = json.loads(body, parse_float=Decimal)
-    if reply.status == 200:
-        reply.content = True
-        if DONE in body:  # a stream that is given again comes in one piece
-            reply.cost_nanos = cost_in(body)
-        else:
-            reply.cost_nanos = nanos(document["usage"]["total_cost_usd"])
-        if ask.way in REPEATED:
-            reply.kept = body
-    else:
-        reply.code = document["error"]["code"]
+    if reply.status != 200:
+        reply.code = json.loads(body)["error"]["code"]
+        return
+    reply.content = True
+    note_costs(reply, body)  # of a stream too, which comes in one piece when it is given again
+    if ask.way in REPEATED:
+        reply.kept = body
 
 
 async def read_stream(reader: asyncio.StreamReader, ask: Ask, reply: Reply) -> None:
@@ -157,27 +154,32 @@ async def read_stream(reader: asyncio.StreamReader, ask: Ask, reply: Reply) -> N
                 return
     await reader.readexactly(2)
     reply.ended = True
-    reply.cost_nanos = cost_in(body)
-    if DONE not in body:
-        last = body[body.rindex(b"data: ") + 6 :]
-        reply.code = json.loads(last)["error"]["code"]
+    note_costs(reply, body)
+    error = body.rfind(ERROR)
+    if error >= 0:
+        reply.code = json.loads(body[error + 6 : body.index(b"\n", error)])["error"]["code"]
+    elif DONE not in body:
+        reply.code = "no end"
     elif ask.way in REPEATED:
         reply.kept = bytes(body)
 
 
-def cost_in(body: bytes | bytearray) -> int | None:
-    """Return the cost that a stream's events tell; None when none does."""
+def note_costs(reply: Reply, body: bytes | bytearray) -> None:
+    """Note what the usage in an answer, or in one of its events, says that it cost."""
     at = body.find(COST)
     if at < 0:
-        return None
-    line = body[body.rindex(b"data: ", 0, at) + 6 : body.index(b"\n", at)]
-    return nanos(json.loads(line, parse_float=Decimal)["usage"]["total_cost_usd"])
+        return
+    start = body.rfind(b"data: ", 0, at) + 6 if body.startswith(b"data: ") else 0
+    end = body.index(b"\n", at) if start else len(body)
+    usage = json.loads(bytes(body[start:end]), parse_float=Decimal)["usage"]
+    reply.cost_nanos = exactly(usage["total_cost_usd"], 10**9)
+    reply.package_micros = exactly(usage.get("package_tokens", 0), 10**6)
 
 
-def nanos(amount: Decimal | int) -> int:
-    """Return an amount of a reply in nano-units; exact, or it fails."""
-    scaled = Decimal(amount) * NANOS
-    assert scaled == int(scaled), f"{amount} is finer than a nano-unit"
+def exactly(amount: Decimal | int, scale: int) -> int:
+    """Return an amount of a reply in its smallest units; it must not be finer than they are."""
+    scaled = Decimal(amount) * scale
+    assert scaled == int(scaled), f"{amount} is finer than the books"
     return int(scaled)
 
 

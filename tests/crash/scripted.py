@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
@@ -10,6 +11,7 @@ from tests.crash.ask import Ask, Way
 from tests.crash.trap import Moment
 
 MARK = b"ask-"
+LIMIT = re.compile(rb'"max_tokens": *(\d+)')
 END = b"\r\n\r\n"
 CHUNK = b"%x\r\n%b\r\n"
 OPENING = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
@@ -34,27 +36,27 @@ FINISH = event(choices=choice({}, "stop"))
 DONE = CHUNK % (14, b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
-def usage_of(ask: Ask) -> dict[str, object]:
+def usage_of(ask: Ask, written: int) -> dict[str, object]:
     """Return what the provider says was used: its prompt tokens contain the cached ones."""
     prompt = ask.input_tokens + ask.cached_tokens
     return {
         "prompt_tokens": prompt,
-        "completion_tokens": ask.output_tokens,
-        "total_tokens": prompt + ask.output_tokens,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": ask.cached_tokens},
     }
 
 
-def whole_answer(ask: Ask) -> bytes:
+def whole_answer(ask: Ask, written: int) -> bytes:
     """Return the answer in one piece, head and all."""
-    message = {"role": "assistant", "content": " word" * ask.output_tokens}
+    message = {"role": "assistant", "content": " word" * written}
     body = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
         "model": "m-1",
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": usage_of(ask),
+        "usage": usage_of(ask, written),
     }
     return whole(b"200 OK", body)
 
@@ -103,31 +105,34 @@ class Side(asyncio.Protocol):
             number = body[body.index(MARK) + len(MARK) :].split(b" ", 1)[0]
             self._notice(Moment.HOLDING)
             ask = self._asks[int(number)]
-            self._loop.call_later(ask.delay_s, self._begin, ask)
+            limit = int(LIMIT.search(body)[1])  # type: ignore[index]  # every ask has one
+            written = min(ask.output_tokens, limit)
+            ask.served.add(written)
+            self._loop.call_later(ask.delay_s, self._begin, ask, written)
 
-    def _begin(self, ask: Ask) -> None:
+    def _begin(self, ask: Ask, written: int) -> None:
         if ask.way is Way.FAIL:
             self._send(BROKEN)
         elif ask.streamed:
             self._send(STREAM_HEAD + ROLE)
-            self._piece(ask, 0)
+            self._piece(ask, written, 0)
         else:
-            self._send(whole_answer(ask))
+            self._send(whole_answer(ask, written))
             self._notice(Moment.SETTLING)
 
-    def _piece(self, ask: Ask, number: int) -> None:
+    def _piece(self, ask: Ask, written: int, number: int) -> None:
         transport = self._transport
         if transport is None:
             return
         if ask.way is Way.CUT and number == ask.stop_after:
             transport.abort()
-        elif number == ask.pieces:
-            self._send(FINISH + event(choices=[], usage=usage_of(ask)) + DONE)
+        elif number == min(ask.pieces, written):
+            self._send(FINISH + event(choices=[], usage=usage_of(ask, written)) + DONE)
             self._notice(Moment.SETTLING)
         else:
             self._send(PIECE)
             self._notice(Moment.STREAMING)
-            self._loop.call_later(ask.pace_s, partial(self._piece, ask, number + 1))
+            self._loop.call_later(ask.pace_s, partial(self._piece, ask, written, number + 1))
 
     def _send(self, data: bytes) -> None:
         if self._transport is not None:

@@ -11,10 +11,19 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from tests.crash.ask import FEE, OUTPUT_TOKENS_MAX, PRICE_CACHED, PRICE_INPUT, PRICE_OUTPUT, Buyer, Wallet
+from tests.crash.ask import (
+    FEE,
+    OUTPUT_TOKENS_MAX,
+    PACKAGE_RATIO,
+    PRICE_CACHED,
+    PRICE_INPUT,
+    PRICE_OUTPUT,
+    Buyer,
+    Wallet,
+)
 from tests.crash.clients import Place
 from tollway.cli.program import run
-from tollway.ids import ACCOUNT, parse_id
+from tollway.ids import ACCOUNT, PACKAGE, parse_id
 from tollway.money import parse_amount
 from tollway.office import Office
 
@@ -23,6 +32,13 @@ STOP_S = 60.0
 AMPLE = "1000"
 SCARCE = "0.001"
 """About three requests, each of which holds a third of it."""
+DAILY_CAP = "0.05"
+"""About two hundred requests."""
+USER_CAP = "0.02"
+"""Of each end user by itself, whose purse is made by the first request that names it: about a hundred requests."""
+PACKAGE_TOKENS = 100_000
+"""About eight hundred requests, which take a third of what they use."""
+PACKAGE_PRICE = "2.50"
 
 
 class GatewayError(Exception):
@@ -37,6 +53,7 @@ class Gateway:
         self._config = config
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
+        self._killed = False
         self._log = config.with_name("gateway.log")
         self.start_s = 1.0
         """How long the last start took."""
@@ -45,6 +62,7 @@ class Gateway:
         """Start it and wait until it answers; quietly stop waiting when it is killed meanwhile."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self._killed = False
         with self._log.open("ab") as log:
             self._process = process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tollway", "serve", "--config", str(self._config), "--json"),
@@ -56,11 +74,11 @@ class Gateway:
             )
         assert process.stdout is not None
         said = await asyncio.wait_for(process.stdout.readline(), START_S)
-        if said:
+        if said and not self._killed:
             self._place.port = int(json.loads(said)["url"].rpartition(":")[2])
             self._place.up.set()
             self.start_s = loop.time() - began
-        elif process.returncode is None and await process.wait() != -signal.SIGKILL:
+        elif not self._killed:
             raise GatewayError(f"it did not start:\n{self.log_end()}")
 
     @property
@@ -91,6 +109,7 @@ class Gateway:
     def kill(self) -> None:
         """Kill every process at once, as a power cut would."""
         assert self._process is not None
+        self._killed = True
         self._place.kills += 1
         self._place.up.clear()
         for pid in (self._process.pid, *self.workers()):
@@ -144,20 +163,35 @@ class Desk:
         return json.loads(out.getvalue())
 
     def buyers(self) -> list[Buyer]:
-        """Make the accounts and keys of a run: several of each wallet, the scarce ones most."""
-        wallets = [Wallet.AMPLE] * 3 + [Wallet.SCARCE] * 3
-        return [self._buyer(wallet) for wallet in wallets]
+        """Make the accounts and keys of a run: several of each wallet."""
+        product = self(
+            *("product", "create", "--name", "tokens", "--amount", str(PACKAGE_TOKENS), "--price", PACKAGE_PRICE),
+            *("--models", f"m={PACKAGE_RATIO}"),
+        )
+        wallets = [Wallet.AMPLE] * 3 + [Wallet.SCARCE] * 3 + [Wallet.CAPPED] * 2 + [Wallet.PACKAGE] * 2
+        return [self._buyer(wallet, product["id"]) for wallet in wallets]
 
     def credit(self, account_id: str, amount: str) -> None:
         """Put money into an account."""
         self("credit", account_id, amount, "--reason", "crash")
-        purse_id = parse_id(ACCOUNT, account_id)
-        self.funded[purse_id] = self.funded.get(purse_id, 0) + parse_amount(amount)
+        self._fund(parse_id(ACCOUNT, account_id), parse_amount(amount))
 
-    def _buyer(self, wallet: Wallet) -> Buyer:
+    def _fund(self, purse_id: int, amount: int) -> None:
+        self.funded[purse_id] = self.funded.get(purse_id, 0) + amount
+
+    def _buyer(self, wallet: Wallet, product_id: str) -> Buyer:
         account = self("account", "create", "--name", wallet.value)["id"]
         self.credit(account, SCARCE if wallet is Wallet.SCARCE else AMPLE)
-        key = self("key", "create", "--account", account, "--name", wallet.value)["key"]
+        words: tuple[str, ...] = ()
+        if wallet is Wallet.CAPPED:
+            self("cap", "set", "--account", account, "--end-user", "*", "--window", "total", "--limit", USER_CAP)
+            words = ("--daily-cap", DAILY_CAP)
+        elif wallet is Wallet.PACKAGE:
+            package = self("package", "buy", account, product_id)["id"]
+            self._fund(parse_id(ACCOUNT, account), -parse_amount(PACKAGE_PRICE))
+            self._fund(parse_id(PACKAGE, package), PACKAGE_TOKENS * 10**6)
+            words = ("--billing", "package", "--package", package)
+        key = self("key", "create", "--account", account, "--name", wallet.value, *words)["key"]
         return Buyer(wallet=wallet, account_id=account, key=key)
 
 

@@ -15,6 +15,7 @@ from tollway.neutral.usage import Basis, Usage
 
 PURSE = 7
 FUNDED = 10**9
+COST = 72_214
 
 
 def asked(way: Way = Way.PLAIN, **reply: Any) -> Ask:
@@ -30,7 +31,8 @@ def asked(way: Way = Way.PLAIN, **reply: Any) -> Ask:
         output_tokens=67,
         stop_after=1,
     )
-    whole: dict[str, Any] = {"status": 200, "content": True, "ended": True, "cost_nanos": ask.cost_nanos}
+    ask.served.add(67)
+    whole: dict[str, Any] = {"status": 200, "content": True, "ended": True, "cost_nanos": COST}
     ask.replies.append(Reply(kills_before=0, request_id=render_id(EXCHANGE, 1), **(whole | reply)))
     return ask
 
@@ -53,7 +55,7 @@ def line_of(ask: Ask, **other: Any) -> ExchangeLine:
         "usage": Usage(input=123, cached_input=45, output=67),
         "basis": Basis.REPORTED,
         "hold_nanos": FUNDED,
-        "base_nanos": ask.cost_nanos,
+        "base_nanos": COST,
         "attribution": Attribution(session=ask.name),
     }
     return ExchangeLine(**(whole | other))
@@ -83,7 +85,7 @@ def test_an_answer_with_its_charge_is_in_order() -> None:
 
 def test_the_cost_of_an_ask_is_what_a_hand_computes() -> None:
     # 123 x 0.1234567 + 45 x 0.0512345 + 67 x 0.7654321 = 68,774.6773 nanos; the fee of 5 % is 3,438.75
-    assert asked().cost_nanos == 68_775 + 3_439
+    assert asked().cost_nanos(67) == COST == 68_775 + 3_439
 
 
 INTERRUPTED = {"outcome": Outcome.INTERRUPTED, "base_nanos": 0}
@@ -184,7 +186,7 @@ def test_balances_that_are_not_the_fold_of_lines_are_noticed() -> None:
 def test_money_beyond_what_was_there_and_rows_that_stay_are_noticed() -> None:
     ask = asked()
     books = books_of(line_of(ask))
-    assert audit([ask], books, funded={PURSE: ask.cost_nanos - 3}).overspent_nanos == 3
+    assert audit([ask], books, funded={PURSE: COST - 3}).overspent_nanos == 3
     (purse,) = books.purses
     left = replace(books, purses=[replace(purse, leased=2)], leftovers={"holds": 1, "leases": 0})
     assert findings(ask, left).leftovers == ["1 holds", "2 nanos lent of account 0000000000000007"]
