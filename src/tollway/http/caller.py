@@ -46,15 +46,30 @@ class CallerHeaders:
         for name, value in headers:
             field = names.get(name)
             if field is not None:
+                word = _word(name, value)
                 if found is None:
                     found = {}
-                found[field] = _word(name, value)
+                if found.setdefault(field, word) != word:
+                    raise _ambiguous(name)
         if found is None:
             if sub_account_id is None:
                 return ANONYMOUS
             return Caller(attribution=Attribution(sub_account_id=sub_account_id), idempotency_key=None)
         key = found.pop("idempotency_key", None)
         return Caller(attribution=Attribution(sub_account_id=sub_account_id, **found), idempotency_key=key)
+
+
+def idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the idempotency key that lower-case headers carry; raises Refusal for one that is none, and for two."""
+    keys = {_word(name, value) for name, value in headers if name == IDEMPOTENCY_KEY}
+    if len(keys) > 1:
+        raise _ambiguous(IDEMPOTENCY_KEY)
+    return keys.pop() if keys else None
+
+
+def _ambiguous(name: bytes) -> Refusal:
+    header = name.decode("ascii")
+    return Refusal("invalid_request", f"The header {header} stands twice with different values.", param=header)
 
 
 def _word(name: bytes, value: bytes) -> str:

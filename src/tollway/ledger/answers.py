@@ -23,7 +23,9 @@ class AnswerState(StrEnum):
     DONE = "done"
     """It is kept."""
     UNKEPT = "unkept"
-    """It was given and charged, but not kept."""
+    """It was given, and charged where it had a price, but not kept."""
+    UNCLEAR = "unclear"
+    """An admin call ended without one: nobody knows how far it came."""
 
 
 class AnswerClaim(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ class Recorder:
         if line.streamed:
             self._content_type = EVENTS
         if line.basis is not Basis.UNKNOWN:
-            self._entry.charge()
+            self._entry.stand()
 
     def keep(self, head: bytes, rest: bytes) -> None:
         """Keep what the client was sent until now and `rest`, which it is sent next, as the answer."""
@@ -99,7 +99,7 @@ class Recorder:
 
     async def close(self) -> None:
         """Release the claim of a request that nobody was charged for, and wait until the next one may come."""
-        if not self._entry.charged and not self._released:
+        if not self._entry.stands and not self._released:
             self._released = True
             await asyncio.wait((self._entry.give_up(),), timeout=CLAIM_WAIT_S)
 

@@ -129,20 +129,20 @@ class StoredAnswers:
 class Entry:
     """A claim that was made. Whoever has it says what became of it."""
 
-    __slots__ = ("_commits", "_seal", "charged", "claim")
+    __slots__ = ("_commits", "_seal", "claim", "stands")
 
     def __init__(self, commits: Answers, claim: AnswerClaim, seal: Seal) -> None:
         """Use `StoredAnswers.enter`."""
         self._commits = commits
         self._seal = seal
         self.claim = claim
-        self.charged = False
-        """The claim stands: another request under its key will not be served."""
+        self.stands = False
+        """No other request under the key will be served."""
 
-    def charge(self) -> asyncio.Future[AnswerFound | None]:
-        """Let the claim stand for good, because its request is charged in the very commit that comes next."""
-        self.charged = True
-        return self._told(KeepAnswer(claim=self.claim))
+    def stand(self, state: AnswerState = AnswerState.UNKEPT) -> asyncio.Future[AnswerFound | None]:
+        """Let the claim stand, with or without an answer: its request is charged in the very commit that comes next."""
+        self.stands = True
+        return self._told(KeepAnswer(claim=self.claim, state=state))
 
     def keep(self, status: int, content_type: str, *, head: bytes, packed: bytes) -> asyncio.Future[AnswerFound | None]:
         """Keep the answer, as `Recording.packed` gave it, for everybody who sends the same request under the same key."""
@@ -180,17 +180,17 @@ def conflict(found: AnswerFound, *, now_ms: int) -> Refusal:
             metadata=metadata | {"reason": "still_running"},
             retry_after_s=min(max(age_s, AGAIN_S_MIN), AGAIN_S_MAX),
         )
-    if found.state is AnswerState.ACTING:
+    if found.state in {AnswerState.ACTING, AnswerState.UNCLEAR}:
         return Refusal(
             "idempotency_conflict",
-            f"The gateway was stopped while it answered the first request with this Idempotency-Key ({first}): look "
-            "whether it took effect, and send it under another key if it did not.",
+            f"The first request with this Idempotency-Key ({first}) was cut off before it was answered: look whether it "
+            "took effect, and send it under another key if it did not.",
             metadata=metadata | {"reason": "unclear"},
         )
     return Refusal(
         "idempotency_conflict",
-        f"The first request with this Idempotency-Key ({first}) was answered and charged, and its answer was not kept: "
-        f"those over {ANSWER_BYTES_MAX} bytes are not. Another key asks, and pays, anew.",
+        f"The first request with this Idempotency-Key ({first}) was answered, and its answer was not kept: those over "
+        f"{ANSWER_BYTES_MAX} bytes are not. Under another key it is a new request, and is charged anew.",
         metadata=metadata | {"reason": "not_kept"},
     )
 

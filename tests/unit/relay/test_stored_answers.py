@@ -47,8 +47,9 @@ def test_a_request_that_is_running_may_be_asked_for_again_when_it_is_twice_as_ol
 
 def test_an_admin_call_whose_worker_died_is_unclear_and_an_answer_that_was_not_kept_is_named() -> None:
     unclear = conflict(found(AnswerState.ACTING, lives=False), now_ms=NOW_MS)
+    cut_off = conflict(found(AnswerState.UNCLEAR), now_ms=NOW_MS)
     unkept = conflict(found(AnswerState.UNKEPT, lives=False), now_ms=NOW_MS)
-    for refusal, reason in ((unclear, "unclear"), (unkept, "not_kept")):
+    for refusal, reason in ((unclear, "unclear"), (cut_off, "unclear"), (unkept, "not_kept")):
         assert refusal.facts.retry is False
         assert refusal.retry_after_s is None
         assert refusal.metadata == {"request_id": FIRST, "reason": reason}
