@@ -197,6 +197,7 @@ class Worker:
             heads=heads,
             cards=CardBook(self._store),
         )
+        answers = StoredAnswers(self._commits)
         self._desk = open_desk(self._store, deployment.brand, settings.billing)
         admin = AdminParts(
             desk=self._desk,
@@ -205,10 +206,11 @@ class Worker:
             header_prefix=deployment.brand.header_prefix,
             render_error=OPENAI_CHAT.render_error,
             next_id=ids.next,
+            answers=answers,
         )
         vitals = Vitals(self._commits, self._books, local_model)
         data_plane = DataPlane(
-            keeping=Keeping(relay, StoredAnswers(self._commits)),
+            keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
             callers=CallerHeaders(deployment.brand.header_prefix),

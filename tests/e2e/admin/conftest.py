@@ -7,12 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tollway import clock
 from tollway.app import open_desk
 from tollway.catalog.loader import deploy
 from tollway.dialects.openai_chat.errors import render_error
 from tollway.http.admin.api import build_admin
 from tollway.http.admin.parts import AdminParts
 from tollway.id_source import IdSource
+from tollway.relay.stored_answers import StoredAnswers
 from tollway.settings import LocalModelSettings, Settings
 from tollway.store.store import Store
 
@@ -25,6 +27,8 @@ class Admin:
     def __init__(self, store: Store) -> None:
         deployment = deploy(Settings(local_model=LocalModelSettings(enabled=True)))
         self.desk = open_desk(store, deployment.brand, deployment.settings.billing)
+        self.commits = store.group_commit(store.register_worker(clock.now_ms()))
+        self.commits.start()
         self.parts = AdminParts(
             desk=self.desk,
             catalog=deployment.catalog,
@@ -32,6 +36,7 @@ class Admin:
             header_prefix="x-tollway",
             render_error=render_error,
             next_id=IdSource(worker=0).next,
+            answers=StoredAnswers(self.commits),
         )
         self.key_view, self.secret = self.desk.admin_keys.create("test")
         transport = httpx.ASGITransport(app=build_admin(self.parts))
@@ -52,6 +57,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
     yield admin
     await admin.client.aclose()
     await admin.stranger.aclose()
+    await admin.commits.stop()
     store.close()
 
 

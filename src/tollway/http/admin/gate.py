@@ -7,17 +7,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from tollway import clock
 from tollway.access.credentials import KEY_BYTES_MAX
+from tollway.access.key_view import AdminKeyView
 from tollway.errors import Refusal
+from tollway.http.admin.once import Send, answer_once
 from tollway.http.admin.parts import AdminParts
+from tollway.http.caller import idempotency_key
+from tollway.http.replies import advice
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
+from tollway.ledger.answers import AnswerState
+from tollway.relay.stored_answers import Asked
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,28 +40,42 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         assert scope["type"] == "http", "the edge passes HTTP only"
-        name = render_id(EXCHANGE, self._parts.next_id()).encode("ascii")
+        number = self._parts.next_id()
+        name = render_id(EXCHANGE, number).encode("ascii")
         ids = [(b"x-request-id", name), (self._brand_header, name)]
-
-        async def send_with_ids(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *ids]}
-            await send(message)
-
         try:
-            await self._check_key(scope["headers"])
+            admin_key = await self._check_key(scope["headers"])
             check_head(scope["headers"], bytes_max=BODY_BYTES_MAX)
             body = await read_body(receive, bytes_max=BODY_BYTES_MAX)
-        except Refusal as refusal:
-            await _respond(refusal.facts.status, self._parts.render_error(refusal), send_with_ids)
-            return
-        await self._inner(scope, _replay(body, receive), send_with_ids)
 
-    async def _check_key(self, headers: Headers) -> None:
+            async def answer(to: Send) -> None:
+                await self._inner(scope, _replay(body, receive), _with_headers(to, ids))
+
+            key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
+            if key is None:
+                await answer(send)
+            else:
+                asked = Asked(
+                    scope_id=0,
+                    owner_id=admin_key.id,
+                    key=key,
+                    target=b"POST %b?%b" % (scope["path"].encode("utf-8"), scope["query_string"]),
+                    body=body,
+                    exchange_id=number,
+                    received_ms=clock.now_ms(),
+                    state=AnswerState.ACTING,
+                )
+                await answer_once(self._parts.answers, asked, answer, send)
+        except Refusal as refusal:
+            await _refuse(refusal, self._parts.render_error(refusal), _with_headers(send, ids))
+
+    async def _check_key(self, headers: Headers) -> AdminKeyView:
         secret = admin_secret(headers)
         # The store is asked each time: admin calls are few, and a revoked key must not work once more.
-        if await asyncio.to_thread(self._parts.desk.admin_keys.verify, secret) is None:
+        admin_key = await asyncio.to_thread(self._parts.desk.admin_keys.verify, secret)
+        if admin_key is None:
             raise Refusal("invalid_api_key", "This admin key is unknown or was revoked: `tollway admin-key create`.")
+        return admin_key
 
 
 def admin_secret(headers: Headers) -> str:
@@ -87,7 +107,18 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _respond(status: int, body: bytes, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+def _with_headers(send: Send, more: Headers) -> Send:
+    """Return a `send` that puts more headers on the answer."""
+
+    async def sent(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return sent
+
+
+async def _refuse(refusal: Refusal, body: bytes, send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *advice(refusal)]
+    await send({"type": "http.response.start", "status": refusal.facts.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tollway.billing.desk import Desk
 from tollway.catalog.catalog import Catalog
 from tollway.errors import Refusal
+from tollway.relay.stored_answers import StoredAnswers
 
 PREFIX = "/admin/v1"
 
@@ -23,3 +24,5 @@ class AdminParts(NamedTuple):
     """Writes the same error object as the data plane."""
     next_id: Callable[[], int]
     """The source of request ids."""
+    answers: StoredAnswers
+    """What calls with an idempotency key were answered."""
