@@ -90,7 +90,7 @@ class Office:
 
     def __init__(self, tollway: Deployment) -> None:
         self.tollway = tollway
-        self._admin_key = tollway.command("admin-key", "create", "--name", "test")["key"]
+        self.admin_key = tollway.command("admin-key", "create", "--name", "test")["key"]
 
     def post(self, path: str, **body: str) -> Any:
         """Have something made."""
@@ -101,7 +101,7 @@ class Office:
         return self._answer("GET", path, params=query)
 
     def _answer(self, method: str, path: str, **sent: Any) -> Any:
-        with httpx.Client(base_url=f"{self.tollway.url}/admin/v1", headers={"x-admin-key": self._admin_key}) as client:
+        with httpx.Client(base_url=f"{self.tollway.url}/admin/v1", headers={"x-admin-key": self.admin_key}) as client:
             got = client.request(method, path, timeout=30, **sent)
         assert got.is_success, got.text
         return got.json()
