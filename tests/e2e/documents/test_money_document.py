@@ -3,17 +3,40 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.documents.transcript import Section, Transcript, sections
 from tests.e2e.gateway.deployment import Deployment
-from tests.e2e.gateway.provider import CONTENT, USAGE, Line, Provider, Seen, answer, event, events
+from tests.e2e.gateway.provider import CONTENT, Line, Provider, Seen, answer, event, events
 from tests.tidy.tree import ROOT, fences
+from tollway.ledger.lines import BILLED_REASON
 
 DOCUMENT = (ROOT / "docs" / "money.md").read_text()
 PROVIDER = "http://127.0.0.1:9000"
 """Where the document says that its provider is."""
+
+
+def written(seen: Seen) -> int:
+    """Return how many tokens a model writes: a hundred, or as many as it may."""
+    return min(100, seen.body.get("max_tokens", 100))
+
+
+def usage(read: int, wrote: int, **details: dict[str, int]) -> dict[str, Any]:
+    """Return what a provider reports."""
+    return {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote, **details}
+
+
+async def story(seen: Seen, to: Line) -> None:
+    """Read 20 tokens, write 100 or as many as it may."""
+    await to.whole(answer("story", usage=usage(20, written(seen))))
+
+
+async def rich(seen: Seen, to: Line) -> None:
+    """Read mostly from the cache, and reason."""
+    details = {"prompt_tokens_details": {"cached_tokens": 800}, "completion_tokens_details": {"reasoning_tokens": 40}}
+    await to.whole(answer("rich", usage=usage(1000, 100, **details)))
 
 
 async def broken(seen: Seen, to: Line) -> None:
@@ -25,7 +48,7 @@ async def torn(seen: Seen, to: Line) -> None:
     """Break off behind the third word."""
     await to.start_stream()
     for word in CONTENT[:3]:
-        await to.piece(event("torn-1", {"content": word}))
+        await to.piece(event("torn", {"content": word}))
     to.cut()
 
 
@@ -33,19 +56,36 @@ async def slow(seen: Seen, to: Line) -> None:
     """Stream a word each tenth of a second."""
     await to.start_stream()
     for number in range(25):
-        await to.piece(event("slow-1", {"content": CONTENT[number % len(CONTENT)]}))
+        await to.piece(event("slow", {"content": CONTENT[number % len(CONTENT)]}))
         await asyncio.sleep(0.1)
-    for piece in events("slow-1")[-3:]:
+    for piece in events("slow", usage=usage(20, written(seen)))[-3:]:
         await to.piece(piece)
     await to.end_stream()
 
 
+async def saga(seen: Seen, to: Line) -> None:
+    """Stream on and on, for longer than anybody here can pay."""
+    await to.start_stream()
+    for _ in range(20_000):
+        await to.piece(event("saga", {"content": " and so on" * 10}))
+        await asyncio.sleep(0)
+    await to.end_stream()
+
+
 async def wordy(seen: Seen, to: Line) -> None:
-    """Write three times as much as was asked for."""
-    await to.whole(answer("wordy-1", usage=USAGE | {"completion_tokens": 3000, "total_tokens": 4000}))
+    """Write three times as much as it may."""
+    await to.whole(answer("wordy", usage=usage(20, 3000)))
 
 
-SCRIPTS = {"broken-1": broken, "torn-1": torn, "slow-1": slow, "wordy-1": wordy}
+SCRIPTS = {
+    "story": story,
+    "rich": rich,
+    "broken": broken,
+    "torn": torn,
+    "slow": slow,
+    "saga": saga,
+    "wordy": wordy,
+}
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +125,8 @@ def test_the_example_does_what_it_says(
             transcript.play(step)
     finally:
         transcript.close()
+
+
+def test_every_way_in_which_a_request_can_end_is_explained() -> None:
+    for outcome, reason in BILLED_REASON.items():
+        assert f"| `{outcome}` | {reason} |" in DOCUMENT

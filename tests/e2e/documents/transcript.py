@@ -22,9 +22,9 @@ from tollway.cli.program import run
 from tollway.office import Office
 
 PROMPT, MORE = "$ ", "> "
-SHELL_WORDS = re.compile(r"[|;&<>()`*#]|\$\(|^\w+=")
+SHELL_WORDS = re.compile(r"[|;&<>()`]|^\w+=")
 NAME = re.compile(r"\\?\$([A-Z][A-Z_]*)")
-WORD = r"[\w.:-]+?"
+WORD = r"[\w.:-]+"
 COMMAND_S = 60.0
 LOOKS = (
     "tollway balance",
