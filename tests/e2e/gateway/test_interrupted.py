@@ -14,9 +14,9 @@ import pytest
 
 from tests.e2e.gateway import deployment
 from tests.e2e.gateway.conftest import Deploy
-from tests.e2e.gateway.deployment import Deployment
+from tests.e2e.gateway.deployment import COST, Deployment, sse_data
 from tests.e2e.gateway.provider import Line, Provider, Seen, answer, event, events
-from tests.e2e.gateway.test_http import BODY, connect, post
+from tests.e2e.gateway.test_http import BODY, CHAT, connect, post
 from tests.e2e.gateway.test_leaving import eventually
 from tollway.ledger.lines import BILLED_REASON, Outcome
 
@@ -196,6 +196,53 @@ def test_a_stop_lets_streams_and_drains_run_for_the_grace_and_then_writes_every_
     tollway.check()
 
 
+def test_lesson_74_a_stream_that_fails_before_its_first_byte_holds_nothing_back(
+    deploy: Deploy, provider: Provider
+) -> None:
+    async def fails(seen: Seen, to: Line) -> None:
+        await to.whole(b'{"error":{"message":"overloaded"}}', status="500 Oops")
+
+    provider.scripts["fails"] = fails
+    tollway = deploy()
+    body: dict[str, Any] = json.loads(BODY) | {"stream": True}
+    poor = tollway.client(tollway.key(tollway.account(None)))
+    worst = poor.post(CHAT, json=body).json()["error"]["metadata"]["estimated_cost_usd"]
+    account = tollway.account(worst)
+    client = tollway.client(tollway.key(account))
+    for _ in range(5):
+        assert client.post(CHAT, json=body | {"model": "p/fails"}).status_code == 502
+    reply = client.post(CHAT, json=body)
+    assert reply.status_code == 200
+    assert "x-tollway-warning" not in reply.headers, "all of the balance was there to be held"
+    assert tollway.balance(account) == (Decimal(worst) - COST, 0)
+    tollway.check()
+
+
+def test_lesson_66_an_estimate_says_that_it_is_one_and_a_failure_is_free(deploy: Deploy, provider: Provider) -> None:
+    async def breaks(seen: Seen, to: Line) -> None:
+        await to.start_stream()
+        await to.piece(event("breaks", {"content": "x" * 400}))
+        to.cut()
+
+    async def silent(seen: Seen, to: Line) -> None:
+        await to.start_stream()
+        await to.piece(event("silent", {"role": "assistant", "content": ""}))
+        to.cut()
+
+    provider.scripts |= {"breaks": breaks, "silent": silent}
+    tollway = deploy()
+    client = tollway.client(tollway.key(tollway.account("5.00")))
+    body: dict[str, Any] = json.loads(BODY) | {"stream": True}
+    broken = client.post(CHAT, json=body | {"model": "p/breaks"})
+    usage = json.loads(sse_data(broken.text)[-1])["usage"]
+    assert (usage["completion_tokens"], usage["estimated"]) == (100, True)
+    assert client.post(CHAT, json=body | {"model": "p/silent"}).status_code == 502
+    silent_line, broken_line = tollway.requests()
+    assert (broken_line["outcome"], broken_line["basis"]) == ("upstream_broke", "estimated")
+    assert Decimal(broken_line["total_cost"]) == Decimal(str(usage["total_cost_usd"])) > 0
+    assert (silent_line["outcome"], silent_line["basis"], silent_line["total_cost"]) == ("failed", "unknown", "0.00")
+
+
 def test_lesson_65_every_line_says_why_it_was_charged_what_it_was(
     deploy: Deploy, provider: Provider, held: Held
 ) -> None:
@@ -221,7 +268,7 @@ def test_lesson_65_every_line_says_why_it_was_charged_what_it_was(
 
     def ask(model: str, *, stream: bool, by: str = key) -> None:
         body: dict[str, Any] = json.loads(BODY) | {"model": model, "stream": stream}
-        tollway.client(by).post("/v1/chat/completions", json=body)
+        tollway.client(by).post(CHAT, json=body)
 
     ask("p/small", stream=False)
     ask("p/fails", stream=False)
