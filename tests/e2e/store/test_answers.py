@@ -1,11 +1,10 @@
 """Claims of idempotency keys through the group commit: durable before anything is bought, kept with the charge."""
 
 import asyncio
-import sqlite3
-from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from tests.e2e.store.conftest import Desk
 from tollway import clock
@@ -24,6 +23,7 @@ from tollway.store.answer_rows import SWEPT_AT_ONCE
 from tollway.store.batch import LineRefused
 from tollway.store.group_commit import NotDurable
 from tollway.store.store import Store
+from tollway.store.tables import idempotency
 from tollway.store.workers import settle_number
 
 
@@ -52,13 +52,10 @@ def closing(desk: Desk, made: AnswerClaim, line: ExchangeLine) -> asyncio.Future
     return durable
 
 
-def stored(tmp_path: Path) -> list[tuple[str, bytes | None]]:
-    """Return state and body of every row, as another process reads them."""
-    other = sqlite3.connect(tmp_path / "books.db")
-    try:
-        return other.execute("SELECT state, body FROM idempotency").fetchall()
-    finally:
-        other.close()
+def stored(store: Store) -> list[tuple[str, bytes | None]]:
+    """Return state and body of every row."""
+    with store._reading() as connection:
+        return [(row.state, row.body) for row in connection.execute(select(idempotency.c.state, idempotency.c.body))]
 
 
 async def test_of_fifty_claims_at_once_one_is_made_and_the_others_meet_it(desk: Desk) -> None:
@@ -93,11 +90,11 @@ async def test_what_is_kept_is_found_for_a_day_and_then_makes_room(desk: Desk) -
     assert await step(desk, claim(desk)) is None
 
 
-async def test_a_released_claim_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
+async def test_a_released_claim_leaves_nothing(desk: Desk) -> None:
     made = claim(desk)
     await step(desk, made)
     await step(desk, ReleaseAnswer(made))
-    assert stored(tmp_path) == []
+    assert stored(desk.store) == []
     assert await step(desk, claim(desk, request=b"another")) is None
 
 
@@ -120,9 +117,7 @@ async def test_an_answer_is_kept_in_the_transaction_that_charges_it(store: Store
     await desk.commits.stop()
 
 
-async def test_the_answer_to_a_line_that_is_not_in_the_books_is_not_kept(
-    desk: Desk, account: Account, tmp_path: Path
-) -> None:
+async def test_the_answer_to_a_line_that_is_not_in_the_books_is_not_kept(desk: Desk, account: Account) -> None:
     hold = await desk.held(account, 100)
     made = claim(desk, exchange_id=hold.exchange_id)
     await step(desk, made)
@@ -131,17 +126,17 @@ async def test_the_answer_to_a_line_that_is_not_in_the_books_is_not_kept(
     with desk.store._writing() as connection:
         # Another worker takes this one for dead, and closes what it left open.
         settle_number(connection, desk.worker.number, clock.now_ms())
-    assert stored(tmp_path) == []
+    assert stored(desk.store) == []
     durable = closing(desk, made, desk.line(hold, 60))
     with pytest.raises(LineRefused):
         await durable
-    assert stored(tmp_path) == []
+    assert stored(desk.store) == []
     line = desk.store.exchange(hold.exchange_id)
     assert isinstance(line, ExchangeLine)
     assert (line.outcome, line.total_nanos) == (Outcome.INTERRUPTED, 0)
     with pytest.raises(NotDurable):
         await step(desk, claim(desk))
-    assert stored(tmp_path) == []
+    assert stored(desk.store) == []
 
 
 async def test_a_worker_that_stopped_keeps_nothing_and_says_so(store: Store, account: Account) -> None:
@@ -152,9 +147,7 @@ async def test_a_worker_that_stopped_keeps_nothing_and_says_so(store: Store, acc
         await desk.commits.answer(claim(desk))
 
 
-async def test_claims_of_exchanges_go_with_their_worker_and_those_of_admin_calls_stay(
-    store: Store, url: str, tmp_path: Path
-) -> None:
+async def test_claims_of_exchanges_go_with_their_worker_and_those_of_admin_calls_stay(store: Store, url: str) -> None:
     dying = Desk(Store.open(url))
     dying.commits.start()
     running = claim(dying)
@@ -177,7 +170,7 @@ async def test_claims_of_exchanges_go_with_their_worker_and_those_of_admin_calls
     assert met is not None
     assert (met.state, met.worker_lives) == (AnswerState.ACTING, False)
     await desk.commits.stop()
-    assert [state for state, _ in stored(tmp_path)] == ["acting"]
+    assert [state for state, _ in stored(desk.store)] == ["acting"]
 
 
 def acting_again(acting: AnswerClaim, desk: Desk) -> AnswerClaim:
@@ -191,12 +184,12 @@ def acting_again(acting: AnswerClaim, desk: Desk) -> AnswerClaim:
     )
 
 
-async def test_answers_whose_day_is_over_are_swept_a_hundred_at_a_time(desk: Desk, tmp_path: Path) -> None:
+async def test_answers_whose_day_is_over_are_swept_a_hundred_at_a_time(desk: Desk) -> None:
     old = [msgspec.structs.replace(claim(desk, ago_ms=KEPT_MS), key_digest=b"%d" % number) for number in range(250)]
     young = claim(desk, ago_ms=KEPT_MS - 60_000)
     await asyncio.gather(*(step(desk, each) for each in [*old, young]))
     now_ms = clock.now_ms()
     assert [desk.store.sweep_answers(now_ms) for _ in range(4)] == [SWEPT_AT_ONCE, SWEPT_AT_ONCE, 50, 0]
-    assert len(stored(tmp_path)) == 1
+    assert len(stored(desk.store)) == 1
     assert desk.store.sweep_answers(young.expires_ms - 1) == 0
     assert desk.store.sweep_answers(young.expires_ms) == 1
