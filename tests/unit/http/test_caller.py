@@ -1,0 +1,50 @@
+"""What a client's headers say of on whose behalf it asks, and under which idempotency key."""
+
+import pytest
+
+from tollway.errors import Refusal
+from tollway.http.caller import ANONYMOUS, WORD_BYTES_MAX, CallerHeaders, idempotency_key
+from tollway.ledger.lines import Attribution
+
+READ = CallerHeaders("x-tollway").read
+KEY = b"idempotency-key"
+
+
+def test_headers_that_say_nothing_cost_nothing() -> None:
+    assert READ([(b"host", b"x"), (b"x-other-tag", b"a")], sub_account_id=None) is ANONYMOUS
+    assert READ([], sub_account_id=5).attribution == Attribution(sub_account_id=5)
+
+
+def test_each_word_is_read_by_its_name() -> None:
+    headers = [
+        (b"x-tollway-tag", b"a"),
+        (b"x-tollway-user-id", "é".encode()),
+        (b"x-tollway-session-id", b" c "),
+        (KEY, b"d"),
+    ]
+    caller = READ(headers, sub_account_id=5)
+    assert caller.attribution == Attribution(sub_account_id=5, tag="a", end_user="é", session="c")
+    assert caller.idempotency_key == idempotency_key(headers) == "d"
+
+
+@pytest.mark.parametrize("name", [b"x-tollway-tag", b"x-tollway-user-id", b"x-tollway-session-id", KEY])
+@pytest.mark.parametrize(
+    "values", [[b""], [b" "], [b"x" * (WORD_BYTES_MAX + 1)], [b"\xff"], ["\u200b".encode()], [b"a", b"b"]]
+)
+def test_what_is_no_word_is_refused_and_so_are_two(name: bytes, values: list[bytes]) -> None:
+    headers = [(name, value) for value in values]
+    with pytest.raises(Refusal) as refused:
+        READ(headers, sub_account_id=None)
+    assert (refused.value.code, refused.value.param) == ("invalid_request", name.decode())
+    if name == KEY:
+        with pytest.raises(Refusal):
+            idempotency_key(headers)
+    else:
+        assert idempotency_key(headers) is None
+
+
+def test_the_same_word_twice_is_one_and_the_longest_one_is_taken() -> None:
+    longest = b"x" * WORD_BYTES_MAX
+    assert READ([(KEY, longest), (KEY, longest)], sub_account_id=None).idempotency_key == longest.decode()
+    assert idempotency_key([(KEY, longest), (KEY, longest)]) == longest.decode()
+    assert idempotency_key([(b"host", b"x")]) is None
