@@ -20,7 +20,7 @@ from tests.crash.scripted import serve
 from tests.crash.stage import SCARCE, Desk, Gateway, write_settings
 from tests.crash.trap import AFTER_S, Moment, Trap
 
-WAYS = {Way.PLAIN: 6, Way.STREAM: 8, Way.LEAVE: 2, Way.CUT: 1, Way.FAIL: 1}
+WAYS = {Way.PLAIN: 6, Way.STREAM: 8, Way.AGAIN: 3, Way.AGAIN_STREAM: 3, Way.LEAVE: 2, Way.CUT: 1, Way.FAIL: 1}
 """How often each comes, in proportion."""
 
 MOMENTS = {

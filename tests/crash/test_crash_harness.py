@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Callable[..., Outcome]:
 def test_kills_under_mixed_load_lose_no_charge_double_none_and_leave_nothing_held(
     run: Callable[..., Outcome], workers: int
 ) -> None:
-    outcome = run(workers=workers, kills=6)
+    outcome = run(workers=workers, kills=5)
     assert complaints(outcome) == []
     figures = outcome.findings.figures
     assert figures["answered"] == figures["charges of answers"] > 0
