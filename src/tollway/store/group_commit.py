@@ -384,6 +384,12 @@ class GroupCommit:
         for lent, grant in zip(load.lent, written.grants, strict=True):
             if not lent.done():
                 lent.set_result(grant)
+        if load.answered:
+            self._answer(load, written)
+        if load.probed is not None and not load.probed.done():
+            load.probed.set_result(None)
+
+    def _answer(self, load: _Load, written: Written) -> None:
         for step, answered, found in zip(load.batch.answers, load.answered, written.answers, strict=True):
             if answered.done():
                 continue
@@ -391,5 +397,3 @@ class GroupCommit:
                 answered.set_exception(NotDurable("this worker was taken for dead: it can claim nothing"))
             else:
                 answered.set_result(found)
-        if load.probed is not None and not load.probed.done():
-            load.probed.set_result(None)
