@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import UNSET, UnsetType
 
 from tollway import clock
+from tollway.billing.calling_in import Pause, ask_again, sleep
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Transfer, TransferKind, account_leg
@@ -52,6 +53,10 @@ class AccountRows(Protocol):
         """Change fee and prices, with effect on the next request in every worker; False when there is no such account."""
         ...
 
+    def call_in(self, account_id: int, now_ms: int) -> None:
+        """Have workers give back what lies idle with them of an account's balance."""
+        ...
+
     def post(self, transfer: Transfer) -> bool:
         """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""
         ...
@@ -64,11 +69,14 @@ class AccountRows(Protocol):
 class Accounts:
     """The use cases of accounts, each one transaction. Errors are CommandRefused with a sentence."""
 
-    def __init__(self, store: AccountRows, ids: Ids, *, now_ms: Callable[[], int] = clock.now_ms) -> None:
+    def __init__(
+        self, store: AccountRows, ids: Ids, *, now_ms: Callable[[], int] = clock.now_ms, pause: Pause = sleep
+    ) -> None:
         """Work on `store`; `ids` may be shared between threads."""
         self._store = store
         self._ids = ids
         self._now_ms = now_ms
+        self._pause = pause
 
     def create(self, name: str, currency: str = "USD", credit_nanos: int = 0) -> Account:
         """Make an account with a first credit in nano-units (zero for none)."""
@@ -138,7 +146,7 @@ class Accounts:
             reason=checked_reason(reason),
             created_ms=self._now_ms(),
         )
-        if not self._store.post(transfer):
+        if not self._store.post(transfer) and not self._post_called_in(account_id, transfer):
             balance = self.balance(account_id)
             raise CommandRefused(
                 f"{render_amount(amount_nanos)} {account.currency} is more than is available: the balance is "
@@ -152,6 +160,13 @@ class Accounts:
         if balance is None:
             raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
         return balance
+
+    def _post_called_in(self, account_id: int, transfer: Transfer) -> bool:
+        """Try again where the money is there, but lent to workers: they give back what they do not need."""
+        if self.balance(account_id).balance_nanos < transfer.amount_nanos:
+            return False
+        self._store.call_in(account_id, self._now_ms())
+        return ask_again(lambda: self._store.post(transfer), self._pause)
 
     def _set_state(self, account_id: int, state: AccountState) -> Account:
         self._store.set_account_state(account_id, state)

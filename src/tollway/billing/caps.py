@@ -9,6 +9,7 @@ from tollway.access.caps import Cap, CapUse, SubAccount
 from tollway.access.key_view import KeyView
 from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.billing.accounts import Ids
+from tollway.billing.calling_in import Pause, ask_again, sleep
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, CAP, KEY, SUB_ACCOUNT, parse_id, render_id
 from tollway.ledger.records import Account
@@ -61,6 +62,10 @@ class CapRows(Protocol):
         """
         ...
 
+    def fit_cap(self, cap: Cap, now_ms: int) -> bool:
+        """Bring the windows that run down to a cap's limit; False while workers have borrowed what is beyond it."""
+        ...
+
     def unset_cap(self, cap: Cap, removed_ms: int) -> Cap | None:
         """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
         ...
@@ -83,17 +88,27 @@ class CapRows(Protocol):
 class Caps:
     """The use cases of caps. Errors are CommandRefused with a sentence."""
 
-    def __init__(self, store: CapRows, ids: Ids, zone: tzinfo, *, now_ms: Callable[[], int] = clock.now_ms) -> None:
+    def __init__(
+        self,
+        store: CapRows,
+        ids: Ids,
+        zone: tzinfo,
+        *,
+        now_ms: Callable[[], int] = clock.now_ms,
+        pause: Pause = sleep,
+    ) -> None:
         """Work on `store`; windows are those of the calendar of `zone`."""
         self._store = store
         self._ids = ids
         self._zone = zone
         self._now_ms = now_ms
+        self._pause = pause
 
     def set(self, target: CapTarget, span: CapSpan, limit_nanos: int, alert_ppm: int = ALERT_PPM) -> Cap | None:
         """Limit what may be spent in each day or month, or ever; a limit of zero lifts the cap.
 
-        Returns the cap, or None when none was there to be lifted. With another limit, what is spent stays spent.
+        Returns the cap, or None when none was there to be lifted. With another limit, what is spent stays spent; with a
+        lower one, so is what running requests have set aside.
         """
         checked_limit(limit_nanos)
         if not 0 < alert_ppm <= PPM:
@@ -116,6 +131,8 @@ class Caps:
             raise CommandRefused(
                 f"an account has at most {NAMED_CAPS_MAX} caps on tags and end users by name: one of * limits each"
             )
+        if found.id != cap.id:
+            ask_again(lambda: self._store.fit_cap(found, self._now_ms()), self._pause)
         return found
 
     def remove(self, cap_id: int) -> Cap:

@@ -21,12 +21,14 @@ from tollway.access.packages import (
 )
 from tollway.access.terms import PackageUnit
 from tollway.billing.accounts import Ids, checked_reason
+from tollway.billing.calling_in import Pause, ask_again, sleep
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, PACKAGE, PRODUCT, render_id
 from tollway.ledger.records import (
     PACKAGES_SOLD,
     TOKENS,
     Account,
+    Balance,
     Transfer,
     TransferKind,
     account_leg,
@@ -57,6 +59,14 @@ class PackageRows(Protocol):
         """Take the price from the account's balance, if there is one, and fill the package: all of it, or nothing."""
         ...
 
+    def balance(self, account_id: int) -> Balance | None:
+        """Read what an account has and holds."""
+        ...
+
+    def call_in(self, account_id: int, now_ms: int) -> None:
+        """Have workers give back what lies idle with them of an account's balance."""
+        ...
+
     def package(self, package_id: int) -> PackageUse | None:
         """Read one package, and what is left in it."""
         ...
@@ -82,13 +92,20 @@ class Packages:
     """The use cases of packages. Errors are CommandRefused with a sentence."""
 
     def __init__(
-        self, store: PackageRows, ids: Ids, *, active_max: int = 1, now_ms: Callable[[], int] = clock.now_ms
+        self,
+        store: PackageRows,
+        ids: Ids,
+        *,
+        active_max: int = 1,
+        now_ms: Callable[[], int] = clock.now_ms,
+        pause: Pause = sleep,
     ) -> None:
         """Work on `store`; an account has at most `active_max` active packages, 0 for any number."""
         self._store = store
         self._ids = ids
         self._active_max = active_max
         self._now_ms = now_ms
+        self._pause = pause
 
     def buy(self, account_id: int, product_id: int) -> PackageUse:
         """Buy a package from the balance; refused when that is too small, and then nothing has moved."""
@@ -194,7 +211,15 @@ class Packages:
         return package, grant_transfer(package, transfer_id=self._ids.next(), reason=reason)
 
     def _sell(self, package: Package, grant: Transfer, purchase: Transfer | None) -> PackageUse:
-        outcome = self._store.sell_package(package, grant, purchase=purchase, active_max=self._active_max)
+        outcome = self._try_to_sell(package, grant, purchase)
+        if outcome is SaleOutcome.TOO_POOR and self._has(package.account_id, purchase):
+            # Lent to workers, who give back what they do not need.
+            self._store.call_in(package.account_id, self._now_ms())
+            outcome = ask_again(
+                lambda: self._try_to_sell(package, grant, purchase),
+                self._pause,
+                good=lambda found: found is not SaleOutcome.TOO_POOR,
+            )
         if outcome is SaleOutcome.TOO_MANY:
             raise CommandRefused(self._too_many(package.account_id))
         if outcome is SaleOutcome.TOO_POOR:
@@ -204,6 +229,13 @@ class Packages:
                 "top up the account, or wait for its running requests"
             )
         return self.show(package.id)
+
+    def _try_to_sell(self, package: Package, grant: Transfer, purchase: Transfer | None) -> SaleOutcome:
+        return self._store.sell_package(package, grant, purchase=purchase, active_max=self._active_max)
+
+    def _has(self, account_id: int, purchase: Transfer | None) -> bool:
+        balance = self._store.balance(account_id)
+        return purchase is not None and balance is not None and balance.balance_nanos >= purchase.amount_nanos
 
     def _too_many(self, account_id: int) -> str:
         now_ms = self._now_ms()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 
 from tollway.access.cap_rules import alert_nanos
 from tollway.access.caps import Cap, CapUse
@@ -37,6 +37,17 @@ class CapRows(Rows):
                 return None
             add_cap(connection, cap)
             return cap
+
+    def fit_cap(self, cap: Cap, now_ms: int) -> bool:
+        """Bring the windows of a cap that run down to its limit, and call in what workers have borrowed beyond it.
+
+        False when some of it was still lent: to be called again when that may have come back.
+        """
+        with self._calling_in() as connection:
+            _fit(connection, cap, now_ms=now_ms)
+            p = purses.c
+            beyond = and_(p.limit_nanos > cap.limit_nanos, p.leased_nanos > 0)
+            return connection.scalar(select(p.id).where(beyond, *_running(cap.id, now_ms)).limit(1)) is None
 
     def unset_cap(self, cap: Cap, removed_ms: int) -> Cap | None:
         """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
@@ -128,24 +139,45 @@ def _count_named(connection: Connection, account_id: int) -> int:
 
 
 def _change(connection: Connection, found: Cap, wanted: Cap, *, now_ms: int) -> Cap:
-    """Give a cap another limit, and the purses of its running windows with it.
+    """Give a cap another limit and alert, and the purses of its running windows with it."""
+    changed = msgspec.structs.replace(found, limit_nanos=wanted.limit_nanos, alert_ppm=wanted.alert_ppm)
+    connection.execute(
+        update(caps).where(caps.c.id == found.id).values(limit_nanos=changed.limit_nanos, alert_ppm=changed.alert_ppm)
+    )
+    _fit(connection, changed, now_ms=now_ms)
+    return changed
+
+
+def _fit(connection: Connection, cap: Cap, *, now_ms: int) -> None:
+    """Bring the purses of a cap's running windows to its limit.
 
     A purse has what is left of the limit, so it gets the difference: what is spent stays spent. Below what is spent
-    and lent it cannot go, since nothing takes back what a running request has set aside: then nothing more is lent.
+    and lent it cannot go, for no purse is ever below zero: then nothing more is lent, and what is lent is wanted back.
     """
-    limit, alert = wanted.limit_nanos, wanted.alert_ppm
-    connection.execute(update(caps).where(caps.c.id == found.id).values(limit_nanos=limit, alert_ppm=alert))
     p = purses.c
     spent = p.limit_nanos - p.balance_nanos
     least = spent + p.leased_nanos
-    effective = case((least > limit, least), else_=limit)
-    running = or_(p.window_end_ms.is_(None), p.window_end_ms > now_ms)
+    effective = case((least > cap.limit_nanos, least), else_=cap.limit_nanos)
     connection.execute(
         update(purses)
-        .where(p.cap_id == found.id, p.kind == PurseKind.CAP.value, running)
-        .values(limit_nanos=effective, balance_nanos=effective - spent, alert_nanos=alert_nanos(limit, alert))
+        .where(*_running(cap.id, now_ms))
+        .values(
+            limit_nanos=effective,
+            balance_nanos=effective - spent,
+            alert_nanos=alert_nanos(cap.limit_nanos, cap.alert_ppm),
+            wanted_ms=case((least > cap.limit_nanos, now_ms), else_=p.wanted_ms),
+        )
     )
-    return msgspec.structs.replace(found, limit_nanos=limit, alert_ppm=alert)
+
+
+def _running(cap_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a purse of the cap whose window has not ended."""
+    p = purses.c
+    return (
+        p.cap_id == cap_id,
+        p.kind == PurseKind.CAP.value,
+        or_(p.window_end_ms.is_(None), p.window_end_ms > now_ms),
+    )
 
 
 def _remove(connection: Connection, found: Cap, removed_ms: int) -> Cap:

@@ -275,6 +275,14 @@ class Store(AccountRows, CapRows, KeyRows, PackageRows, PaymentRows, SubAccountR
             yield connection
 
     @contextmanager
+    def _calling_in(self) -> Generator[Connection]:
+        """Begin a transaction that marks purses as wanted: workers give back what lies idle of them."""
+        with self._writing() as connection:
+            yield connection
+            self._backend.wanted.announce(connection)
+        self._backend.wanted.bump()
+
+    @contextmanager
     def _changing(self) -> Generator[Connection]:
         """Begin a transaction after which keys or accounts are not what they were: every worker hears of it."""
         with self._writing() as connection:

@@ -18,5 +18,9 @@ class Rows(ABC):
         """Begin a transaction that is committed at the end of the block."""
 
     @abstractmethod
+    def _calling_in(self) -> AbstractContextManager[Connection]:
+        """Begin one that marks purses as wanted: every worker gives back what lies idle of them, within 50 ms or so."""
+
+    @abstractmethod
     def _changing(self) -> AbstractContextManager[Connection]:
         """Begin one after which keys, or what they may spend, are not what they were: every worker reads them anew."""

@@ -1,7 +1,9 @@
 """Packages in the store: sold for money that is there, spent to the last token, and ended with nothing lost."""
 
+import asyncio
 import hashlib
 import threading
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
@@ -26,6 +28,7 @@ from tollway.billing.products import (
 )
 from tollway.billing.statements import Statements
 from tollway.errors import CommandRefused, Shortage
+from tollway.jobs.sweeps import Sweep
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, TransferKind
 from tollway.money import AMOUNT_NANOS_MAX, AmountError
@@ -66,7 +69,7 @@ def products(store: Store) -> Products:
 
 @pytest.fixture
 def packages(store: Store, at: Clock) -> Packages:
-    return Packages(store, store.ids(), now_ms=at.now_ms)
+    return Packages(store, store.ids(), now_ms=at.now_ms, pause=lambda _: None)
 
 
 @pytest.fixture
@@ -94,6 +97,15 @@ async def spend(desk: Desk, account: Account, package: Package, micros: int) -> 
     hold = holding(desk, account, package, micros)
     await desk.books.hold(hold)
     await desk.books.close(taking(desk, hold, micros))[1]
+
+
+def look_of(desk: Desk) -> Callable[[], Awaitable[None]]:
+    """Return what a serving worker does every 50 ms."""
+
+    async def look() -> None:
+        desk.commits.look_wanted()
+
+    return look
 
 
 def test_a_product_is_offered_and_retired(products: Products, product: Product) -> None:
@@ -187,6 +199,24 @@ async def test_money_that_is_set_aside_buys_no_package(
     with pytest.raises(CommandRefused, match="more than is available"):
         packages.buy(account.id, product.id)
     assert packages.list() == ()
+
+
+async def test_money_that_lies_idle_with_a_worker_buys_a_package(
+    store: Store, product: Product, accounts: Accounts, account: Account, desk: Desk
+) -> None:
+    await desk.close(await desk.held(account, 10), 10)
+    desk.commits.on_wanted(desk.books.give_back_wanted)
+    looking = Sweep("wanted", look_of(desk), every_s=0.01)
+    looking.start()
+    packages = Packages(store, store.ids())
+    debited = await asyncio.to_thread(accounts.debit, account.id, 5990, "back to its owner")
+    assert debited.amount_nanos == 5990
+    await desk.close(await desk.held(account, 5), 0)
+    use = await asyncio.to_thread(packages.buy, account.id, product.id)
+    await looking.stop()
+    assert use.left == 1000 * TOKEN
+    assert accounts.balance(account.id).balance_nanos == 0
+    assert store.check().problems == ()
 
 
 def test_one_active_package_at_a_time(
