@@ -14,8 +14,8 @@ import openai
 import pytest
 
 from tests.e2e.gateway.conftest import Deploy
-from tests.e2e.gateway.deployment import COST, Deployment
-from tests.e2e.gateway.provider import CONTENT, Line, Provider, Seen, answer, event, events
+from tests.e2e.gateway.deployment import COST, Deployment, sse_data
+from tests.e2e.gateway.provider import CONTENT, USAGE, Line, Provider, Seen, answer, event, events
 from tests.e2e.gateway.test_http import BODY, connect, post
 from tests.waiting import until
 
@@ -157,7 +157,7 @@ def asker(office: Office, provider: Provider) -> Asker:
 
 
 @pytest.mark.parametrize("body", [BODY, STREAM], ids=["plain", "streamed"])
-def test_the_same_request_gets_the_same_bytes_and_is_charged_once(asker: Asker, body: bytes) -> None:
+def test_lesson_15_the_same_request_gets_the_same_bytes_and_is_charged_once(asker: Asker, body: bytes) -> None:
     first, second, third = (asker(body, "same") for _ in range(3))
     assert (first.status, first.replayed) == (200, False)
     assert REPLAY not in first.headers
@@ -168,6 +168,17 @@ def test_the_same_request_gets_the_same_bytes_and_is_charged_once(asker: Asker, 
     (line,) = asker.lines
     assert line["id"] == second.headers["x-request-id"]
     assert asker.paid() == COST
+
+
+def test_lesson_53_a_stream_that_is_given_again_shows_its_usage_and_its_cost(asker: Asker) -> None:
+    first, second = (asker(STREAM, "usage") for _ in range(2))
+    *_, last, done = sse_data(second.body.decode())
+    assert (second.replayed, done) == (True, "[DONE]")
+    usage = json.loads(last, parse_float=Decimal)["usage"]
+    assert {name: usage[name] for name in USAGE} == USAGE
+    (line,) = asker.lines
+    assert usage["total_cost_usd"] == Decimal(line["total_cost"]) == asker.paid() == COST
+    assert first.body == second.body
 
 
 def test_the_official_client_gets_the_same_answer_twice(asker: Asker) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.e2e.store.conftest import Desk
 from tollway import clock
@@ -19,7 +19,7 @@ from tollway.ledger.answers import (
 )
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.ledger.records import Account
-from tollway.store.answer_rows import SWEPT_AT_ONCE
+from tollway.store.answer_rows import SWEPT_AT_ONCE, claim_values
 from tollway.store.batch import LineRefused
 from tollway.store.group_commit import NotDurable
 from tollway.store.store import Store
@@ -193,3 +193,19 @@ async def test_answers_whose_day_is_over_are_swept_a_hundred_at_a_time(desk: Des
     assert len(stored(desk.store)) == 1
     assert desk.store.sweep_answers(young.expires_ms - 1) == 0
     assert desk.store.sweep_answers(young.expires_ms) == 1
+
+
+@pytest.mark.parametrize("state", [AnswerState.RUNNING, AnswerState.ACTING])
+async def test_a_claim_of_a_worker_that_nobody_knows_is_void_if_an_exchange_made_it(
+    desk: Desk, state: AnswerState
+) -> None:
+    orphan = msgspec.structs.replace(claim(desk), state=state)
+    row = dict(zip(idempotency.columns.keys(), claim_values(orphan, worker_id=desk.worker.id + 1), strict=True))
+    with desk.store._writing() as connection:
+        connection.execute(insert(idempotency), row)
+    met = await step(desk, claim(desk))
+    if state is AnswerState.RUNNING:
+        assert met is None
+    else:
+        assert met is not None
+        assert (met.state, met.worker_lives) == (AnswerState.ACTING, False)
