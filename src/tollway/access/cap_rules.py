@@ -53,11 +53,11 @@ def standing_rules(principal: Principal) -> Rules:
 
 def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:
     """Return what holds for one of many: its own caps, and for each window without one, the cap of EACH, counted for it."""
-    named = by_subject.get(subject, ())
-    spans = {rule.span for rule in named}
-    return named + tuple(
-        msgspec.structs.replace(rule, subject=subject) for rule in by_subject.get(EACH, ()) if rule.span not in spans
-    )
+    named, each = by_subject.get(subject, ()), by_subject.get(EACH, ())
+    if named and each:
+        spans = {rule.span for rule in named}
+        each = [rule for rule in each if rule.span not in spans]
+    return (*named, *[msgspec.structs.replace(rule, subject=subject) for rule in each]) if each else named
 
 
 def _spends_tokens(principal: Principal) -> bool:

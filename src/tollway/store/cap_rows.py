@@ -33,7 +33,7 @@ class CapRows(Rows):
             found = _same(connection, cap)
             if found is not None:
                 return _change(connection, found, cap, now_ms=cap.created_ms)
-            if is_named(cap) and _count_named(connection, cap.account_id) >= named_max:
+            if _is_named(cap) and _count_named(connection, cap.account_id) >= named_max:
                 return None
             add_cap(connection, cap)
             return cap
@@ -109,7 +109,7 @@ def add_cap(connection: Connection, cap: Cap) -> None:
     connection.execute(insert(caps).values({**fields, "scope": cap.scope.value}))
 
 
-def is_named(cap: Cap) -> bool:
+def _is_named(cap: Cap) -> bool:
     """Tell whether a cap is for a tag or an end user by name."""
     return cap.scope.value in NAMED and cap.subject != EACH
 

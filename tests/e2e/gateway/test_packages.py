@@ -1,5 +1,7 @@
 """Keys that spend a package: to the last micro-token, for the models it covers, until it ends, and never the balance."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -8,6 +10,7 @@ from tests.e2e.gateway.bookkeeper import COST, Bookkeeper, ask, ask_at_once, fru
 from tests.e2e.gateway.conftest import Deploy
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Provider, Seen
+from tests.waiting import until
 
 TOKENS = 20
 """Of a frugal answer, in and out."""
@@ -79,6 +82,21 @@ def test_an_expired_package_is_named_and_its_rest_is_booked(tollway: Deployment,
     assert "expired" in error["message"]
     assert error["metadata"]["package"] == buyer.package
     assert books.balance(buyer.account) == 4
+    tollway.check()
+
+
+def test_the_rest_of_a_package_that_expires_by_itself_is_booked_while_tollway_serves(
+    tollway: Deployment, books: Bookkeeper
+) -> None:
+    buyer = Buyer(books, amount="1000", validity_days=1)
+    assert ask(tollway, buyer.key).status_code == 200
+    # As if a day had passed.
+    with closing(sqlite3.connect(tollway.folder / "tollway-data" / "tollway.db")) as connection, connection:
+        number = int(buyer.package.removeprefix("pkg_"), 16)
+        connection.execute("UPDATE packages SET expires_ms = bought_ms WHERE id = ?", (number,))
+    until(lambda: books.left(buyer.package) == 0, wait_s=30)
+    assert books.call("GET", f"/packages/{buyer.package}")["state"] == "expired"
+    refusal(ask(tollway, buyer.key), "insufficient_quota")
     tollway.check()
 
 
