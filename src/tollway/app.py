@@ -19,6 +19,7 @@ from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.books import Books, not_ready
 from tollway.billing.caps import Caps
 from tollway.billing.desk import Desk
+from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
 from tollway.billing.products import Products
@@ -75,6 +76,9 @@ WANTED_S = 0.05
 
 PACKAGES_S = 10.0
 """What an expired package still held is booked within this time; its keys are refused at the instant."""
+
+ZERO_COSTS_S = 60.0
+"""How soon a model whose tokens cost nothing is told of."""
 
 RECLAIM_S = 5.0
 """A dead worker's loans come back within this time."""
@@ -225,6 +229,7 @@ class Worker:
             Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
             Sweep("wanted", self._look_wanted, every_s=WANTED_S),
             Sweep("packages", self._end_packages, every_s=PACKAGES_S),
+            Sweep("zero costs", self._look_for_zero_costs, every_s=ZERO_COSTS_S),
             Sweep("answers", self._sweep_answers, every_s=ANSWERS_S),
         )
 
@@ -258,6 +263,9 @@ class Worker:
         while await asyncio.to_thread(self._store.sweep_answers, clock.now_ms()):
             pass
 
+    async def _look_for_zero_costs(self) -> None:
+        await asyncio.to_thread(self._desk.events.look_for_zero_costs)
+
     async def _look_wanted(self) -> None:
         self._commits.look_wanted()
 
@@ -288,6 +296,7 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings) -> Desk:
         packages=Packages(store, ids, active_max=billing.packages_active_max),
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
         statements=Statements(store),
+        events=Events(store),
     )
 
 

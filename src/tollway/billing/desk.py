@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.caps import Caps
+from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
 from tollway.billing.products import Products
@@ -23,3 +24,4 @@ class Desk(NamedTuple):
     packages: Packages
     admin_keys: AdminKeys
     statements: Statements
+    events: Events

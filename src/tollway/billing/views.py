@@ -11,7 +11,7 @@ from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.access.packages import render_quantity
 from tollway.access.terms import PackageUnit
 from tollway.ids import ACCOUNT, CARD, EXCHANGE, KEY, PACKAGE, SUB_ACCOUNT, TRANSFER, render_id
-from tollway.ledger.lines import BILLED_REASON, ExchangeLine, Hold
+from tollway.ledger.lines import BILLED_REASON, Attribution, ExchangeLine, Hold
 from tollway.ledger.records import TOKENS, Account, Balance, LedgerReport, Transfer, UsageRow
 from tollway.money import render_amount, render_rate
 
@@ -92,11 +92,17 @@ def view_request(found: ExchangeLine | Hold) -> View:
         "id": render_id(EXCHANGE, found.exchange_id),
         "account": render_id(ACCOUNT, found.account_id),
         "key": render_id(KEY, found.key_id),
+        **_view_attribution(found.attribution),
         "model_asked": found.model_asked,
         "started": view_time(found.started_ms),
     }
     if isinstance(found, Hold):
-        return shown | {"outcome": RUNNING, "hold": render_amount(found.amount_nanos)}
+        package_id = None if found.payer_id == found.account_id else found.payer_id
+        return shown | {
+            "outcome": RUNNING,
+            "package": None if package_id is None else render_id(PACKAGE, package_id),
+            "hold": render_amount(found.amount_nanos),
+        }
     return shown | {
         "outcome": found.outcome.value,
         "billed_reason": BILLED_REASON[found.outcome],
@@ -112,11 +118,30 @@ def view_request(found: ExchangeLine | Hold) -> View:
         "usage": msgspec.structs.asdict(found.usage),
         "basis": found.basis.value,
         "price_card": None if found.card_id is None else render_id(CARD, found.card_id),
+        "price_share": render_rate(found.price_ppm),
+        "rate": None if found.rate_nanos is None else render_amount(found.rate_nanos),
+        "package": None if found.package_id is None else render_id(PACKAGE, found.package_id),
+        "package_ratio": None if found.ratio_ppm is None else render_rate(found.ratio_ppm),
+        "package_tokens": None
+        if found.ratio_ppm is None
+        else render_quantity(found.package_micros, PackageUnit.TOKENS),
+        "caps": [f"{purse_id:016x}" for purse_id in found.caps],
         "hold": render_amount(found.hold_nanos),
         "base_cost": render_amount(found.base_nanos),
         "platform_fee": render_amount(found.fee_nanos),
         "written_off": render_amount(found.written_off_nanos),
         "total_cost": render_amount(found.total_nanos),
+        "provider_cost": None if found.provider_cost_nanos is None else render_amount(found.provider_cost_nanos),
+    }
+
+
+def _view_attribution(attribution: Attribution) -> View:
+    sub_account_id = attribution.sub_account_id
+    return {
+        "sub_account": None if sub_account_id is None else render_id(SUB_ACCOUNT, sub_account_id),
+        "tag": attribution.tag,
+        "end_user": attribution.end_user,
+        "session": attribution.session,
     }
 
 

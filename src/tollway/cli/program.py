@@ -8,6 +8,7 @@ from typer.main import get_command
 from tollway import __version__
 from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
+from tollway.cli.event_commands import event_commands
 from tollway.cli.key_commands import admin_key_commands, key_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
@@ -56,6 +57,7 @@ def build(office: Office) -> typer.Typer:
     app.add_typer(request_commands(office), name="requests")
     add_usage_command(app, office)
     app.add_typer(ledger_commands(office), name="ledger")
+    app.add_typer(event_commands(office), name="events")
     app.add_typer(provider_commands(office), name="providers")
     add_worker_command(app, office)
     app.add_typer(admin_key_commands(office), name="admin-key")

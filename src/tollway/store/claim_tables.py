@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, Index, String, Table
 
-from tollway.store.tables import AMOUNT, ID, TIME, metadata
+from tollway.store.columns import AMOUNT, ID, TIME, metadata
 
 payment_claims = Table(
     "payment_claims",

@@ -36,6 +36,7 @@ from tollway.store.backend import Backend, Claim
 from tollway.store.cap_rows import CapRows
 from tollway.store.check import check_books
 from tollway.store.durability import Durability
+from tollway.store.event_list import EventRows
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
@@ -55,7 +56,7 @@ KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
 
-class Store(AccountRows, CapRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows):
+class Store(AccountRows, CapRows, EventRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -16,15 +15,40 @@ from sqlalchemy import (
     text,
 )
 
+from tollway.store.columns import AMOUNT, ID, TIME, metadata
+from tollway.store.payment_tables import auto_topups, orders, payment_events, vouchers
+
+__all__ = (
+    "ROLLUP_KEY",
+    "SCHEMA_VERSION",
+    "accounts",
+    "admin_keys",
+    "auto_topups",
+    "bill_lines",
+    "caps",
+    "events",
+    "exchanges",
+    "holds",
+    "idempotency",
+    "keys",
+    "leases",
+    "meta",
+    "metadata",
+    "orders",
+    "packages",
+    "payment_events",
+    "price_cards",
+    "products",
+    "purses",
+    "sub_accounts",
+    "transfers",
+    "usage_hours",
+    "vouchers",
+    "workers",
+)
+
 SCHEMA_VERSION = "0002"
 """The newest migration; four digits, so that versions compare as texts."""
-
-metadata = MetaData()
-
-# An INTEGER key is SQLite's own row id; only by that exact name. Everywhere else it must hold 64 bits.
-ID = BigInteger().with_variant(Integer, "sqlite")
-AMOUNT = BigInteger
-TIME = BigInteger
 
 meta = Table(
     "meta",
@@ -353,70 +377,6 @@ usage_hours = Table(
 )
 """What was used in an hour, written with the lines it sums. The hour is that of the line's end; zero and empty text stand
 for "none". `package_paid_nanos` is the part of the totals that money packages paid instead of the balance."""
-
-orders = Table(
-    "orders",
-    metadata,
-    Column("id", ID, primary_key=True, autoincrement=False),
-    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
-    Column("kind", String, nullable=False),
-    Column("product_id", ID),
-    Column("amount_nanos", AMOUNT, nullable=False),
-    Column("currency", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("provider_ref", String),
-    Column("payment_ref", String),
-    Column("created_ms", TIME, nullable=False),
-    Column("paid_ms", TIME),
-    CheckConstraint("amount_nanos > 0", name="order_above_zero"),
-    UniqueConstraint("provider_ref", name="orders_provider_ref"),
-    Index("orders_account", "account_id"),
-    Index("orders_payment_ref", "payment_ref"),
-)
-
-payment_events = Table(
-    "payment_events",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("order_id", ID),
-    Column("received_ms", TIME, nullable=False),
-)
-
-vouchers = Table(
-    "vouchers",
-    metadata,
-    Column("id", ID, primary_key=True, autoincrement=False),
-    Column("batch", String, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("hint", String, nullable=False),
-    Column("amount_nanos", AMOUNT, nullable=False),
-    Column("currency", String, nullable=False),
-    Column("expires_ms", TIME),
-    Column("created_ms", TIME, nullable=False),
-    Column("revoked_ms", TIME),
-    Column("redeemed_ms", TIME),
-    Column("account_id", ID),
-    Column("transfer_id", ID),
-    CheckConstraint("amount_nanos > 0", name="voucher_above_zero"),
-    UniqueConstraint("digest", name="vouchers_digest"),
-    Index("vouchers_batch", "batch"),
-)
-
-auto_topups = Table(
-    "auto_topups",
-    metadata,
-    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    Column("threshold_nanos", AMOUNT, nullable=False),
-    Column("amount_nanos", AMOUNT, nullable=False),
-    Column("daily_max_nanos", AMOUNT),
-    Column("customer_ref", String),
-    Column("method_ref", String),
-    Column("state", String, nullable=False),
-    Column("order_id", ID),
-    Column("tried_ms", TIME),
-    Column("failures", Integer, nullable=False, server_default="0"),
-)
 
 idempotency = Table(
     "idempotency",

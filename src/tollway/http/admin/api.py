@@ -10,6 +10,7 @@ from tollway import __version__
 from tollway.errors import CommandRefused, Refusal
 from tollway.http.admin.account_routes import account_routes
 from tollway.http.admin.cap_routes import cap_routes
+from tollway.http.admin.event_routes import event_routes
 from tollway.http.admin.gate import Gate
 from tollway.http.admin.key_routes import key_routes
 from tollway.http.admin.package_routes import package_routes, product_routes
@@ -29,6 +30,7 @@ ROUTES = (
     product_routes,
     package_routes,
     reading_routes,
+    event_routes,
 )
 """What makes each group of routes."""
 
