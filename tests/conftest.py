@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.postgres import Server, install, reason_for_none
+from tollway.store.store import Store
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
@@ -28,6 +29,22 @@ def postgres() -> Iterator[Server]:
     server = Server(installed)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_books(postgres: Server) -> str:
+    """Return the name of a database with the schema and nothing in it, which others are copies of."""
+    name = postgres.create()
+    Store.open(postgres.url(name)).close()
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres: Server, empty_books: str) -> Iterator[str]:
+    """Return the URL of a store on PostgreSQL with nothing in it."""
+    name = postgres.create(template=empty_books)
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 settings.register_profile("short", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])

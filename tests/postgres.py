@@ -116,6 +116,10 @@ class Server:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def empty_url(self) -> str:
+        """Return the URL of a new database without any table; it stays until the server ends."""
+        return self.url(self.create())
+
     def drop(self, database: str) -> None:
         """Remove a database, whoever is still connected to it."""
         self.run(f"DROP DATABASE {database} WITH (FORCE)")

@@ -14,5 +14,6 @@ def connect(
     unix_sock: str | None = ...,
     ssl_context: SSLContext | bool | None = ...,
     timeout: float | None = ...,
+    application_name: str | None = ...,
     startup_params: dict[str, str] | None = ...,
 ) -> Connection: ...

@@ -1,11 +1,12 @@
 """Events in SQL: what people should know of, each told once. Runs in the caller's transaction."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from tollway.ledger.purses import EventKind
+from tollway.ledger.purses import ALERT_KINDS, EventKind, PurseKind
 
 
 def event_id(kind: str, subject: str) -> int:
@@ -20,3 +21,30 @@ def event_values(
     """Return the values of a row of `events`, in the order of its columns."""
     word = str(kind)
     return event_id(word, subject), account_id, word, subject, msgspec.json.encode(data).decode(), created_ms
+
+
+def purse_event_values(
+    purse: Mapping[str, Any], kind: EventKind | None, subject: str, *, now_ms: int
+) -> tuple[int, int | None, str, str, str, int]:
+    """Return the values of an event about a purse, a row of `purses`: of the given kind, or that it fell to its alert.
+
+    A cap's window is told of once, whatever the subject.
+    """
+    purse_kind = PurseKind(purse["kind"])
+    data = {
+        "purse": purse_kind.value,
+        "left_nanos": purse["balance_nanos"],
+        "alert_nanos": purse["alert_nanos"],
+        "limit_nanos": purse["limit_nanos"],
+        "cap_id": purse["cap_id"],
+        "subject": purse["subject"],
+        "window_start_ms": purse["window_start_ms"],
+        "window_end_ms": purse["window_end_ms"],
+    }
+    return event_values(
+        ALERT_KINDS[purse_kind] if kind is None else kind,
+        str(purse["id"]) if purse_kind is PurseKind.CAP else subject,
+        account_id=purse["account_id"],
+        created_ms=now_ms,
+        data={name: value for name, value in data.items() if value is not None},
+    )

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
+from tollway.errors import SetupError
 from tollway.store.schema import require_current, schema_version
-from tollway.store.sqlite import database_path, make_private, open_engine
-from tollway.store.tables import SCHEMA_VERSION
+from tollway.store.store import mended, open_backend
+from tollway.store.tables import SCHEMA_VERSION, metadata
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -15,13 +19,12 @@ SCRIPTS = Path(__file__).parent / "migrations"
 def migrate(url: str) -> tuple[str | None, str]:
     """Migrate the store at `url` to this program's schema, in one transaction; return the versions before and after.
 
-    The version before is None for a new store. Raises SetupError when the store is newer, or not Tollway's.
+    The version before is None for a new store. Raises SetupError when the database cannot be used, when the store is
+    newer or not Tollway's, and when its tables are not what they should be afterwards: then nothing is changed.
     """
-    path = database_path(url)
-    make_private(path)
-    engine = open_engine(path, durability="full")
+    backend = open_backend(url, "full")
     try:
-        with engine.execution_options(writes=True).begin() as connection:
+        with mended(backend), backend.preparing() as connection:
             before = schema_version(connection)
             if before is not None and before > SCHEMA_VERSION:
                 require_current(before)
@@ -29,6 +32,16 @@ def migrate(url: str) -> tuple[str | None, str]:
             config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            require_tables(connection)
             return before, SCHEMA_VERSION
     finally:
-        engine.dispose()
+        backend.close()
+
+
+def require_tables(connection: Connection) -> None:
+    """Raise SetupError unless the database has the tables, columns, types and indexes that this program knows."""
+    options = {"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
+    differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+    if differences:
+        mistake = f"the tables of schema {SCHEMA_VERSION} are not as they should be, and nothing was migrated"
+        raise SetupError((f"[store] url: {mistake}: {differences}",))

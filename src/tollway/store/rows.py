@@ -8,6 +8,7 @@ import msgspec
 
 from tollway.ledger.lines import NOBODY, Attribution, ExchangeLine, Hold, Outcome
 from tollway.neutral.usage import Basis, Usage
+from tollway.store.tables import exchanges
 
 Values = tuple[Any, ...]
 
@@ -81,6 +82,12 @@ _line_rest = attrgetter(
 def line_values(line: ExchangeLine) -> Values:
     """Return a line as the values of a row of `exchanges`."""
     return (*_line_attributes(line), caps_text(line.caps), *_line_rest(line))
+
+
+def line_fields(line: ExchangeLine) -> dict[str, Any]:
+    """Return a line as a row of `exchanges` by the names of its columns, as every driver takes them."""
+    fields = dict(zip(exchanges.columns.keys(), line_values(line), strict=True))
+    return fields | {"streamed": int(line.streamed)}
 
 
 def caps_text(caps: tuple[int, ...]) -> str | None:

@@ -76,7 +76,7 @@ class Store(AccountRows, CapRows, EventRows, KeyRows, PackageRows, PaymentRows, 
         """
         backend = open_backend(url, durability)
         try:
-            with _mended(backend), backend.preparing() as connection:
+            with mended(backend), backend.preparing() as connection:
                 version = schema.schema_version(connection)
                 if version is None:
                     schema.create(connection)
@@ -317,7 +317,7 @@ def open_backend(url: str, durability: Durability) -> Backend:
 
 
 @contextmanager
-def _mended(backend: Backend) -> Generator[None]:
+def mended(backend: Backend) -> Generator[None]:
     """Say as a SetupError, at the start, what an operator must mend about the database."""
     try:
         yield

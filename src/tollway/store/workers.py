@@ -13,7 +13,7 @@ from tollway.id_source import IdSource
 from tollway.ledger.lines import Outcome
 from tollway.ledger.unknown import unknown_line
 from tollway.store.backend import Claim, Numbers
-from tollway.store.rows import line_values, read_hold
+from tollway.store.rows import line_fields, read_hold
 from tollway.store.tables import (
     accounts,
     admin_keys,
@@ -95,8 +95,7 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_s
     left = connection.execute(select(holds).where(holds.c.worker_id == worker_id, ~closed)).mappings().all()
     if left:
         lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
-        names = exchanges.columns.keys()
-        connection.execute(insert(exchanges), [dict(zip(names, line_values(line), strict=True)) for line in lines])
+        connection.execute(insert(exchanges), [line_fields(line) for line in lines])
         add_usage(connection, lines, hour_shift_ms=hour_shift_ms)
     connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
     # What it was answering under an Idempotency-Key was not charged: the client may ask again.

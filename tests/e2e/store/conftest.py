@@ -1,7 +1,9 @@
-"""A store in a file of its own, an account with money, and a worker that can be asked to hold and close."""
+"""A store of its own on each kind of database, an account with money, and a worker that can be asked to hold and close."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,10 @@ from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.records import Account
 from tollway.neutral.usage import Basis, Usage
-from tollway.store.store import Store
+from tollway.store.postgres import ledger_writer
+from tollway.store.postgres.address import is_postgres
+from tollway.store.sqlite import database_path
+from tollway.store.store import Store, open_backend
 
 CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=1_000_000, output=0, source="test")
 """One nano-unit a token of input: what is used is what is charged."""
@@ -89,9 +94,61 @@ class Desk:
         return line
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a store with nothing in it, once for each kind of database."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
     return f"sqlite:///{tmp_path / 'books.db'}"
+
+
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""For what only a file can do."""
+
+Tamper = Callable[[str], int]
+
+
+@pytest.fixture
+def tamper(url: str) -> Tamper:
+    """Return what runs a statement past the store and past the rules between tables; it returns how many rows changed."""
+
+    def on_sqlite(sql: str) -> int:
+        with closing(sqlite3.connect(database_path(url))) as connection:
+            changed = connection.execute(sql).rowcount
+            connection.commit()
+            return changed
+
+    def on_postgres(sql: str) -> int:
+        backend = open_backend(url, "full")
+        with backend.writing() as connection:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            changed = connection.exec_driver_sql(sql).rowcount
+        backend.close()
+        return changed
+
+    return on_postgres if is_postgres(url) else on_sqlite
+
+
+Lock = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def lock(url: str, monkeypatch: pytest.MonkeyPatch) -> Lock:
+    """Return what keeps every writer out of the store for the length of a block."""
+    # By itself PostgreSQL waits longer than a test should.
+    monkeypatch.setattr(ledger_writer, "WRITE_S", 0.2)
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        backend = open_backend(url, "full")
+        with backend.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE exchanges, purses, meta IN EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+        backend.close()
+
+    return locked
 
 
 @pytest.fixture

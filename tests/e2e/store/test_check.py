@@ -1,13 +1,10 @@
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import Desk, Tamper
 from tollway.billing.keys import Keys
 from tollway.ledger.records import Account
+from tollway.store.postgres.address import is_postgres
 from tollway.store.store import Store
 
 TAMPERINGS = {
@@ -45,12 +42,15 @@ TAMPERINGS = {
     "DELETE FROM leases": "than it borrowed",
     "UPDATE exchanges SET exchange_id = (SELECT exchange_id FROM holds) WHERE base_nanos = 30": "open and closed at once",
 }
+WORDS_MISUSED = {"no proper outcome", "no proper basis"}
 
 
 @pytest.mark.parametrize(("tampering", "says"), TAMPERINGS.items())
 async def test_the_check_finds_what_was_tampered_with(
-    store: Store, account: Account, tmp_path: Path, tampering: str, says: str
+    url: str, store: Store, account: Account, tamper: Tamper, tampering: str, says: str
 ) -> None:
+    if is_postgres(url) and "no proper" in says and says not in WORDS_MISUSED:
+        pytest.skip("a column of PostgreSQL holds nothing of another kind")
     desk = Desk(store)
     key = Keys(store, store.ids(), "tw-").create(account.id, "k")[0]
     asked = msgspec.structs.replace(desk.line(await desk.stepped(account, 50), 30), key_id=key.id)
@@ -59,9 +59,7 @@ async def test_the_check_finds_what_was_tampered_with(
     desk.books.announce(running.exchange_id)
     desk.commits.step()
     assert desk.store.check().problems == ()
-    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
-        assert connection.execute(tampering).rowcount >= 1
-        connection.commit()
+    assert tamper(tampering) >= 1
     assert any(says in problem for problem in desk.store.check().problems), desk.store.check().problems
 
 
@@ -78,16 +76,14 @@ async def test_the_check_counts_what_it_read(desk: Desk, account: Account) -> No
 
 
 async def test_a_hold_whose_exchange_is_closed_stays_closed_when_its_worker_is_settled(
-    store: Store, account: Account, tmp_path: Path
+    store: Store, account: Account, tamper: Tamper
 ) -> None:
     desk = Desk(store)
     desk.books.close(desk.line(await desk.stepped(account, 50), 30))
     running = await desk.stepped(account, 4_000)
     desk.books.announce(running.exchange_id)
     desk.commits.step()
-    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
-        connection.execute("UPDATE holds SET exchange_id = (SELECT exchange_id FROM exchanges)")
-        connection.commit()
+    tamper("UPDATE holds SET exchange_id = (SELECT exchange_id FROM exchanges)")
     store.retire(desk.worker)
     assert store.check().problems == ()
     assert store.check().counts["holds"] == 0

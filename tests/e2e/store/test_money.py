@@ -1,10 +1,9 @@
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import Desk, Lock, on_sqlite
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.books import HoldNotOpen, Shortage
@@ -169,23 +168,20 @@ async def test_a_client_that_leaves_while_money_is_borrowed_loses_none(
 
 
 async def test_a_locked_store_refuses_new_holds_and_keeps_every_charge(
-    desk: Desk, accounts: Accounts, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, accounts: Accounts, account: Account, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "PROBE_WAIT_S", 0.05)
     hold = await desk.held(account, 10)
-    locker = sqlite3.connect(tmp_path / "books.db", isolation_level=None)
-    locker.execute("BEGIN IMMEDIATE")
-    _, durable = desk.books.close(desk.line(hold, 7))
-    assert not await desk.commits.probe()
-    async with asyncio.timeout(20):
-        while desk.commits.accepting:  # noqa: ASYNC110 -- as readyz would see it
-            await asyncio.sleep(0.01)
-    with pytest.raises(Refusal) as refusal:
-        desk.books.try_hold(desk.hold(account, 1))
-    assert refusal.value.code == "not_ready"
-    assert not durable.done()
-    locker.execute("ROLLBACK")
-    locker.close()
+    with lock():
+        _, durable = desk.books.close(desk.line(hold, 7))
+        assert not await desk.commits.probe()
+        async with asyncio.timeout(20):
+            while desk.commits.accepting:  # noqa: ASYNC110 -- as readyz would see it
+                await asyncio.sleep(0.01)
+        with pytest.raises(Refusal) as refusal:
+            desk.books.try_hold(desk.hold(account, 1))
+        assert refusal.value.code == "not_ready"
+        assert not durable.done()
     await asyncio.wait_for(durable, 20)
     monkeypatch.setattr(group_commit, "PROBE_WAIT_S", 5)
     assert await desk.commits.probe()
@@ -193,6 +189,7 @@ async def test_a_locked_store_refuses_new_holds_and_keeps_every_charge(
     assert accounts.balance(account.id).balance_nanos == 9_993
 
 
+@on_sqlite
 async def test_a_charge_is_not_written_into_a_file_that_was_taken_away(
     desk: Desk, accounts: Accounts, account: Account, tmp_path: Path
 ) -> None:
@@ -241,20 +238,17 @@ async def test_a_worker_that_stops_writes_all_and_gives_all_back(
 
 
 async def test_a_worker_that_cannot_write_stops_all_the_same_and_says_what_is_lost(
-    store: Store, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, account: Account, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "STOP_WAIT_S", 0.05)
     desk = Desk(store)
     desk.commits.start()
     hold = await desk.held(account, 10)
-    locker = sqlite3.connect(tmp_path / "books.db", isolation_level=None)
-    locker.execute("BEGIN IMMEDIATE")
-    _, durable = desk.books.close(desk.line(hold, 7))
-    await asyncio.wait_for(desk.commits.stop(), 20)
-    with pytest.raises(NotDurable):
-        await durable
-    locker.execute("ROLLBACK")
-    locker.close()
+    with lock():
+        _, durable = desk.books.close(desk.line(hold, 7))
+        await asyncio.wait_for(desk.commits.stop(), 20)
+        with pytest.raises(NotDurable):
+            await durable
 
 
 async def test_a_dead_worker_is_settled_when_its_lock_is_free(

@@ -9,10 +9,14 @@ from tollway.errors import SetupError
 from tollway.store.postgres import connections
 from tollway.store.postgres import presence as presence_module
 from tollway.store.postgres.address import parse_address
-from tollway.store.postgres.presence import CHANGES, Presence
+from tollway.store.postgres.presence import Channel, Presence
 from tollway.store.postgres.trouble import StoreTrouble
 
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tollway presence'"
+
+
+def heard_by(presence: Presence) -> int:
+    return presence._channels["news"].read()
 
 
 @pytest.fixture
@@ -29,7 +33,7 @@ def meet(postgres: Server, database: str) -> Iterator[Callable[[], Presence]]:
     met: list[Presence] = []
 
     def one() -> Presence:
-        met.append(Presence(parse_address(postgres.url(database)), "full"))
+        met.append(Presence(parse_address(postgres.url(database)), "full", [Channel("news")]))
         return met[-1]
 
     yield one
@@ -76,10 +80,10 @@ def test_a_lost_connection_is_made_again_and_the_number_kept(
 ) -> None:
     mine, theirs = meet(), meet()
     number = mine.claim().number
-    heard = mine.read()
+    heard = heard_by(mine)
     postgres.run(f"SELECT pg_terminate_backend(pid) FROM ({SESSIONS} AND datname = '{database}') AS s")
     # Until it is back, changes may have been missed: the counter says so.
-    until(lambda: mine.read() != heard)
+    until(lambda: heard_by(mine) != heard)
     assert theirs.try_claim(number) is None
 
 
@@ -90,7 +94,7 @@ def test_a_number_that_another_took_meanwhile_is_taken_again_when_it_is_free(
     mine, theirs = meet(), meet()
     number = mine.claim().number
     theirs.listen()
-    heard = mine.read()
+    heard = heard_by(mine)
     postgres.run(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
     (mine_pid,) = postgres.run(f"{SESSIONS} AND pid IN (SELECT pid FROM pg_locks WHERE objid = {number})")
     postgres.run(f"SELECT pg_terminate_backend({mine_pid[0]}, 10000)")
@@ -99,7 +103,7 @@ def test_a_number_that_another_took_meanwhile_is_taken_again_when_it_is_free(
     with pytest.raises(StoreTrouble, match="not currently accepting connections"):
         mine.claim()
     postgres.run(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
-    until(lambda: mine.read() != heard)
+    until(lambda: heard_by(mine) != heard)
     taken.release()
     until(lambda: mine.try_claim(number) is None and theirs.try_claim(number) is None)
 
@@ -108,11 +112,11 @@ def test_a_change_is_heard_of_by_every_process(meet: Callable[[], Presence], pos
     mine, theirs = meet(), meet()
     for presence in (mine, theirs):
         presence.listen()
-    before = mine.read(), theirs.read()
-    mine.bump()
-    assert mine.read() != before[0]
-    postgres.run(f"NOTIFY {CHANGES}", database)
-    until(lambda: theirs.read() != before[1])
+    before = heard_by(mine), heard_by(theirs)
+    mine._channels["news"].bump()
+    assert heard_by(mine) != before[0]
+    postgres.run("NOTIFY news", database)
+    until(lambda: heard_by(theirs) != before[1])
 
 
 def test_a_paused_database_is_noticed_and_nobody_waits_for_ever(
@@ -123,17 +127,17 @@ def test_a_paused_database_is_noticed_and_nobody_waits_for_ever(
     monkeypatch.setattr(connections, "CONNECT_S", 0.05)
     presence = meet()
     number = presence.claim().number
-    heard = presence.read()
+    heard = heard_by(presence)
     with postgres.paused():
         until(lambda: presence._connection is None)
         with pytest.raises(StoreTrouble, match="did not answer in time"):
             presence.try_claim(number + 1)
         presence.release(number)
-    until(lambda: presence.read() != heard)
+    until(lambda: heard_by(presence) != heard)
 
 
 def test_a_database_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
-    presence = Presence(parse_address(f"postgresql://nobody@/books?host={tmp_path}"), "full")
+    presence = Presence(parse_address(f"postgresql://nobody@/books?host={tmp_path}"), "full", [])
     with pytest.raises(StoreTrouble, match="No such file"):
         presence.claim()
     presence.close()

@@ -73,15 +73,17 @@ def open_patient_engine(address: Address, durability: Durability) -> Engine:
     engine = create_engine(
         "postgresql+pg8000://", creator=partial(_connect, address, durability, LONG_S), poolclass=NullPool
     )
-    event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "begin", _on_begin_all)
     return engine
 
 
 def _connect(address: Address, durability: Durability, statement_s: float) -> pg8000.dbapi.Connection:
+    settings = server_settings("books", durability, statement_s=statement_s)
     connection = pg8000.dbapi.connect(
         **address.for_pg8000(),
         timeout=CONNECT_S,
-        startup_params=server_settings("books", durability, statement_s=statement_s),
+        application_name=settings.pop("application_name"),
+        startup_params=settings,
     )
     # The only timeout that pg8000 knows is its socket's; connecting has a shorter one than working.
     connection._usock.settimeout(statement_s + MARGIN_S)  # noqa: SLF001
@@ -92,3 +94,9 @@ def _on_begin(connection: Connection) -> None:
     if not connection.get_execution_options().get("writes"):
         # One snapshot for all that is read, as on SQLite; and no row is locked by accident.
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _on_begin_all(connection: Connection) -> None:
+    if not connection.get_execution_options().get("writes"):
+        # Not read only: whoever reads so much may need a table of its own to sum in.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -1,4 +1,4 @@
-"""This process's presence in the database: the worker numbers it holds, and the changes of keys it hears of.
+"""This process's presence in the database: the worker numbers it holds, and what it hears of from other processes.
 
 A number is an advisory lock of one connection that is used for nothing else. The server drops the lock when that
 connection ends, whatever ended it, so a number that can be taken belongs to nobody whom the server knows to be there.
@@ -10,10 +10,11 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
+from sqlalchemy import Connection, func, select
 
 from tollway.errors import SetupError
 from tollway.ids import WORKER_NUMBER_MAX
@@ -24,9 +25,6 @@ from tollway.store.postgres.trouble import OUTSIDE, StoreTrouble, sentence
 
 NUMBERS = 0x746F6C6C
 """The class of our advisory locks ("toll"): other programs may use the same database."""
-CHANGES = "tollway_changes"
-"""The channel on which changes of keys and accounts are announced."""
-
 HEARTBEAT_S = 1.0
 """How often the connection is proven: a broken one goes unnoticed for as long as nobody says anything on it."""
 HEARTBEAT_WAIT_S = 5.0
@@ -55,13 +53,37 @@ class NumberClaim:
         self._presence.release(self.number)
 
 
-class Presence:
-    """The numbers 0 to 1023 of one database, and its channel of changes. Its methods may be called from any thread."""
+class Channel:
+    """A counter that moves when something is announced, as far as this process has heard. Satisfies backend.Signal."""
 
-    def __init__(self, address: Address, durability: Durability) -> None:
-        """Take the database; nothing is opened before somebody asks for something."""
+    __slots__ = ("_count", "name")
+
+    def __init__(self, name: str) -> None:
+        """Count what is announced under a name."""
+        self.name = name
+        self._count = 0
+
+    def read(self) -> int:
+        """Return the counter; two equal readings mean that nothing was heard of between them. No I/O."""
+        return self._count
+
+    def announce(self, connection: Connection) -> None:
+        """Tell every process when the transaction of `connection` is committed."""
+        connection.execute(select(func.pg_notify(self.name, "")))
+
+    def bump(self) -> None:
+        """Count at once what this process announced itself."""
+        self._count += 1
+
+
+class Presence:
+    """The numbers 0 to 1023 of one database, and its channels. Its methods may be called from any thread."""
+
+    def __init__(self, address: Address, durability: Durability, channels: Sequence[Channel]) -> None:
+        """Take the database and what to hear of; nothing is opened before somebody asks for something."""
         self._address = address
         self._durability: Durability = durability
+        self._channels = {channel.name: channel for channel in channels}
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,20 +96,11 @@ class Presence:
         self._held: set[int] = set()
         self._missing: set[int] = set()
         self._closed = False
-        self._changes = 0
 
     # -- from any thread
 
-    def read(self) -> int:
-        """Return a counter; two equal readings mean that no change was heard of between them. No I/O."""
-        return self._changes
-
-    def bump(self) -> None:
-        """Count a change of our own at once; others hear of it through the server."""
-        self._changes += 1
-
     def listen(self) -> None:
-        """Begin to hear of changes; raises StoreTrouble."""
+        """Begin to hear of what is announced; raises StoreTrouble."""
         self._ask(self._connected())
 
     def claim(self) -> NumberClaim:
@@ -171,7 +184,8 @@ class Presence:
                 self._connection = connection
                 self._tried.set()
                 # What was announced in between was not heard.
-                self._changes += 1
+                for channel in self._channels.values():
+                    channel.bump()
                 await self._watch(connection)
                 self._connection = None
                 connection.terminate()
@@ -193,7 +207,8 @@ class Presence:
         try:
             self._lost.clear()
             connection.add_termination_listener(lambda _: self._lost.set())
-            await connection.add_listener(CHANGES, self._heard)
+            for name in self._channels:
+                await connection.add_listener(name, self._heard)
             self._missing = set(self._held)
             await self._take_missing(connection)
         except BaseException:
@@ -201,8 +216,8 @@ class Presence:
             raise
         return connection
 
-    def _heard(self, *_: object) -> None:
-        self._changes += 1
+    def _heard(self, _: object, __: int, name: str, ___: str) -> None:
+        self._channels[name].bump()
 
     async def _watch(self, connection: asyncpg.Connection) -> None:
         """Return when the connection is lost."""

@@ -11,6 +11,8 @@ OUTSIDE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError,
 
 DEFECTS = ("22", "23", "42")
 """Classes of SQLSTATE that say that our own statement or value is wrong: data, integrity, syntax and access."""
+AGAIN = ("40001", "40P01")
+"""A transaction that others got in the way of, and that may be tried again as it is."""
 ACCESS = "42501"
 """The exception: a role that may not do what Tollway needs is for the operator to mend."""
 
@@ -41,7 +43,12 @@ def trouble_of(error: Exception) -> str | None:
     if isinstance(cause, pg8000.exceptions.InterfaceError):
         return sentence(cause.__cause__ or cause)
     code = sqlstate(cause)
-    return None if code is None or (code[:2] in DEFECTS and code != ACCESS) else sentence(cause)
+    return None if code is None or is_defect(code) else sentence(cause)
+
+
+def is_defect(code: str) -> bool:
+    """Tell whether a SQLSTATE says that a statement or a value of ours is wrong."""
+    return code[:2] in DEFECTS and code != ACCESS
 
 
 def sqlstate(error: BaseException) -> str | None:
