@@ -131,3 +131,12 @@ class SetupError(TollwayError):
 
 class CommandRefused(TollwayError):
     """A command or admin call cannot be done as asked (no such account, a bad amount); said in one line."""
+
+
+class InputRefused(CommandRefused):
+    """What was handed in has mistakes; all of them, not only the first."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        """Take one sentence for each mistake, each naming its place."""
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
