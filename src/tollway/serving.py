@@ -27,6 +27,8 @@ from tollway.settings import LocalModelSettings
 from tollway.settings.load import SQLITE
 from tollway.store.store import Store
 
+DATA_FOLDER = "tollway-data"
+
 
 class Started(NamedTuple):
     """What is known once requests are answered."""
@@ -75,8 +77,13 @@ def configure_logs(deployment: Deployment) -> None:
 
 
 def data_folder(deployment: Deployment) -> Path:
-    """Return the folder that holds the embedded store, and what lies beside it."""
-    return Path(deployment.settings.store.url.removeprefix(SQLITE)).parent
+    """Return the folder for what lies beside an embedded store, or, with another, beside the settings; it is made."""
+    settings = deployment.settings
+    path = settings.store.url.removeprefix(SQLITE)
+    embedded = path != settings.store.url
+    folder = Path(path).parent if embedded else Path(settings.source).absolute().parent / DATA_FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None:

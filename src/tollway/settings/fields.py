@@ -12,10 +12,12 @@ from msgspec import Meta
 
 from tollway.money import PPM, AmountError, parse_amount, parse_rate
 from tollway.settings.mistakes import Mistakes
-from tollway.settings.secret import SecretError, SecretUse, resolve_secret
+from tollway.settings.secret import ENVIRONMENT, FILE, SecretError, SecretUse, resolve_secret
 
 FEE_PPM_MAX = 10_000_000
 """Ten times the base cost: more is a slip of the pen, and might not fit the 64 bits of an amount."""
+
+STORE_URL_EXAMPLES = '"sqlite:///tollway-data/tollway.db", "postgresql://USER@HOST/DATABASE" or "env:NAME"'
 
 
 class FieldError(ValueError):
@@ -131,6 +133,18 @@ def _read_timezone(value: object) -> str:
     return value
 
 
+def _read_store_url(value: object, reading: Reading) -> str:
+    if not isinstance(value, str):
+        raise FieldError(f"must be text such as {STORE_URL_EXAMPLES}, not {show(value)}")
+    if not value.startswith((ENVIRONMENT, FILE)):
+        return value
+    try:
+        # Whatever is done with the other secrets: no command does anything without the store.
+        return resolve_secret(value, folder=reading.folder, use=SecretUse.RESOLVE).reveal()
+    except SecretError as error:
+        raise FieldError(str(error)) from None
+
+
 def _read_networks(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise FieldError(f'must be a list of addresses such as ["10.0.0.0/8"], not {show(value)}')
@@ -175,5 +189,7 @@ Fee = Annotated[int, Rule(_read_fee)]
 Timezone = Annotated[str, Rule(_read_timezone)]
 """A name of the IANA time zone database."""
 SecretReference = FileRule(_read_secret)
+StoreUrl = Annotated[str, FileRule(_read_store_url)]
+"""The URL of a store, or where it stands: with a password it is a secret."""
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 PositiveInt = Annotated[int, Meta(ge=1, le=2**53)]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tollway.errors import SetupError
-from tollway.settings.fields import Reading
+from tollway.settings.fields import STORE_URL_EXAMPLES, Reading
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.prices import check_prices, check_rates
 from tollway.settings.records import (
@@ -27,6 +27,7 @@ LOCAL_PROVIDER = "local"
 """The name of the provider that the local model is; no other may take it while that is enabled."""
 
 SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
 CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
 
 LATER = "comes with a later version"
@@ -93,6 +94,7 @@ def _parse(path: Path) -> dict[str, object]:
 def _check(settings: Settings, reading: Reading) -> None:
     mistakes = reading.mistakes
     _check_not_yet(settings, mistakes)
+    _check_store(settings.store.url, mistakes)
     check_rates(settings.billing.rates, currency=settings.billing.currency, mistakes=mistakes)
     _check_payments(settings.payments, mistakes)
     _check_unique("[[providers]]", "name", [provider.name for provider in settings.providers], mistakes)
@@ -120,13 +122,6 @@ def model_place(number: int, model: ModelSettings) -> str:
 
 def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
     """Refuse what would have no effect: a setting that does nothing in silence is worse than none."""
-    url = settings.store.url
-    if url.startswith(("postgresql:", "postgres:", "postgresql+")):
-        mistakes.add("[store]: url", f'PostgreSQL {LATER}; use "{StoreSettings().url}"')
-    elif not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
-        mistakes.add("[store]: url", f'must be {SQLITE} and a path, such as "{StoreSettings().url}"')
-    elif "?" in url or ":memory:" in url:
-        mistakes.add("[store]: url", "must name a file, without options: books in memory would be lost")
     if settings.server.trusted_proxies:
         mistakes.add(
             "[server]: trusted_proxies", f"rules that look at a client's address, which it is for, {LATER_MANY}"
@@ -135,6 +130,18 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
         mistakes.add("[shared]: redis_url", f"sharing between hosts {LATER}; leave it empty and serve from one host")
     if settings.brand.preset != "tollway":
         mistakes.add("[brand]: preset", f'every preset but "tollway" {LATER}; leave it out')
+
+
+def _check_store(url: str, mistakes: Mistakes) -> None:
+    """Refuse what is no store; what PostgreSQL's driver says of a URL is said when it is opened."""
+    if url.startswith(POSTGRES):
+        return
+    if url.startswith("postgres"):
+        mistakes.add("[store]: url", f"must begin with {POSTGRES[0]}, without the name of a driver")
+    elif not url.startswith(SQLITE) or not url.removeprefix(SQLITE):
+        mistakes.add("[store]: url", f"must be {STORE_URL_EXAMPLES}")
+    elif "?" in url or ":memory:" in url:
+        mistakes.add("[store]: url", "must name a file, without options: books in memory would be lost")
 
 
 def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistakes) -> None:

@@ -24,6 +24,7 @@ from tollway.settings.fields import (
     RoutedModel,
     Seconds,
     SecretReference,
+    StoreUrl,
     Timezone,
 )
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
@@ -69,8 +70,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[store]`: where the books are kept."""
 
-    url: str = "sqlite:///tollway-data/tollway.db"
-    """A relative path is relative to the folder of the settings file; absolute once loaded."""
+    url: StoreUrl = "sqlite:///tollway-data/tollway.db"
+    """A relative path is relative to the folder of the settings file; absolute once loaded. May hold a password."""
     durability: Durability = Durability.FULL
 
 

@@ -189,9 +189,14 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ('[store]\nurl = "postgresql://x/y"', "[store]: url: PostgreSQL comes with a later version"),
-        ('[store]\nurl = "mysql://x"', "[store]: url: must be sqlite:///"),
-        ('[store]\nurl = "sqlite:///"', "[store]: url: must be sqlite:///"),
+        ('[store]\nurl = "postgresql+psycopg://x/y"', "[store]: url: must begin with postgresql://, without the name"),
+        ('[store]\nurl = "mysql://x"', '[store]: url: must be "sqlite:///'),
+        ('[store]\nurl = "sqlite:///"', '[store]: url: must be "sqlite:///'),
+        ("[store]\nurl = 5", '[store]: url: must be text such as "sqlite:///'),
+        (
+            '[store]\nurl = "env:TOLLWAY_NO_SUCH_URL"',
+            "[store]: url: the environment variable TOLLWAY_NO_SUCH_URL is not set",
+        ),
         ('[store]\nurl = "sqlite:///:memory:"', "[store]: url: must name a file"),
         ('[server]\ntrusted_proxies = ["10.0.0.0/8", "::1"]', "[server]: trusted_proxies: rules that look at"),
         ('[shared]\nredis_url = "redis://x"', "[shared]: redis_url: sharing between hosts comes with a later version"),
@@ -321,6 +326,17 @@ def test_secrets_are_left_alone_for_who_does_not_need_them(write: Write) -> None
     assert load_settings(path, secrets=SecretUse.LEAVE).providers[0].api_key is not None
     with pytest.raises(SetupError):
         load_settings(write(PROVIDER + 'api_key = "sk-literal"\n'), secrets=SecretUse.LEAVE)
+
+
+def test_the_url_of_a_store_with_a_password_may_stand_elsewhere(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKS", "postgresql://ada:swordfish@db/books")
+    for use in SecretUse:
+        settings = load_settings(write('[store]\nurl = "env:BOOKS"'), secrets=use)
+        assert settings.store.url == "postgresql://ada:swordfish@db/books"
+    (tmp_path / "books.url").write_text("postgresql:///books?host=/run/pg\n")
+    assert load_settings(write('[store]\nurl = "file:books.url"')).store.url == "postgresql:///books?host=/run/pg"
 
 
 def test_a_store_beside_the_settings_is_the_same_from_everywhere(write: Write, tmp_path: Path) -> None:

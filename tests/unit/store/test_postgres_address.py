@@ -65,6 +65,12 @@ def test_no_text_of_an_address_shows_the_password() -> None:
     assert address.shown == "postgresql://ada@db:5432/books"
 
 
+def test_a_password_with_a_slash_in_it_is_not_shown_either() -> None:
+    with pytest.raises(SetupError, match="is not a URL") as refused:
+        parse_address("postgresql://ada:hunter/2@db/books")
+    assert "hunter" not in str(refused.value)
+
+
 def test_over_the_network_tls_is_taken_where_it_is_offered() -> None:
     address = parse_address("postgresql://ada@db/books")
     assert address.tls is Tls.PREFER

@@ -102,8 +102,11 @@ def parse_address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise _wrong(f"is not a URL such as {EXAMPLE}: {error}") from None
+    except ValueError:
+        # What exactly is wrong with it may be a piece of the password.
+        raise _wrong(
+            f"is not a URL such as {EXAMPLE}; in a password, write /, @, :, ? and # as %2F, %40, %3A …"
+        ) from None
     options = _options(parts)
     host = options.get("host") or unquote(parts.hostname or "") or "localhost"
     user = options.get("user") or unquote(parts.username or "") or os.environ.get("PGUSER") or getpass.getuser()
