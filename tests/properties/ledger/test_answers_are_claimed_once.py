@@ -5,10 +5,13 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
 
+from tests.postgres import Server
+from tollway import clock
 from tollway.ledger.answers import (
     KEPT_MS,
     AnswerClaim,
@@ -58,11 +61,19 @@ class Worker:
 
 
 class AnswersMachine(RuleBasedStateMachine):
+    """Subclasses say where the store is."""
+
+    def open_place(self) -> str:
+        """Make an empty place for a store and return its URL."""
+        raise NotImplementedError
+
+    def close_place(self) -> None:
+        raise NotImplementedError
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="answers-"))
-        self.url = f"sqlite:///{self.folder / 'books.db'}"
-        self.now_ms = 1_000_000
+        self.url = self.open_place()
+        self.now_ms = clock.now_ms()
         self.exchange_id = 0
         self.office = Store.open(self.url, durability="normal")
         self.workers = [Worker(Store.open(self.url, durability="normal"), self.now_ms) for _ in range(2)]
@@ -73,7 +84,7 @@ class AnswersMachine(RuleBasedStateMachine):
         for worker in self.workers:
             worker.leave()
         self.office.close()
-        shutil.rmtree(self.folder)
+        self.close_place()
 
     @rule(place=PLACES, scope=SCOPES, key=KEYS, request=REQUESTS, state=STATES)
     def a_request_claims(self, place: int, scope: int, key: bytes, request: bytes, state: AnswerState) -> None:
@@ -189,4 +200,25 @@ class AnswersMachine(RuleBasedStateMachine):
         }
 
 
-TestAnswers = AnswersMachine.TestCase
+class OnSqlite(AnswersMachine):
+    def open_place(self) -> str:
+        self.folder = Path(tempfile.mkdtemp(prefix="answers-"))
+        return f"sqlite:///{self.folder / 'books.db'}"
+
+    def close_place(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+TestAnswersOnSqlite = OnSqlite.TestCase
+
+
+def test_answers_on_postgres(postgres: Server, empty_books: str) -> None:
+    class OnPostgres(AnswersMachine):
+        def open_place(self) -> str:
+            self.name = postgres.create(template=empty_books)
+            return postgres.url(self.name)
+
+        def close_place(self) -> None:
+            postgres.drop(self.name)
+
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=10, stateful_step_count=30))
