@@ -42,7 +42,7 @@ WHOLE_FLEET = 0.3
 SWEEP_S = 30.0
 """A dead worker's affairs are settled every 5 s by the others; a loaded machine may need longer."""
 
-TOP_UPS = 0.4
+TOP_UPS = 0.25
 """The share of kills after which the scarce accounts are topped up."""
 
 
@@ -131,7 +131,7 @@ class Killer:
         if moment is Moment.STARTING:
             await self._kill_while_starting(whole=whole, number=number)
             return
-        after_s = dice.random() * AFTER_S[moment]
+        after_s = dice.random() ** 2 * AFTER_S[moment]
         killed = not whole
 
         def fire() -> None:

@@ -48,7 +48,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS, help="for each store and number of workers")
     parser.add_argument("--workers", default="1,2", help="numbers of workers, one run for each")
-    parser.add_argument("--stores", default="sqlite", help=f"of {', '.join(STORES)}")
+    parser.add_argument("--stores", default=",".join(STORES), help=f"of {', '.join(STORES)}")
     parser.add_argument("--clients", type=int, default=CLIENTS, help="that ask at the same time")
     parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
     return parser.parse_args(words)

@@ -1,37 +1,30 @@
 """The crash harness in short: a dozen kills. `make crash` runs it at length."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from tests.crash.campaign import Campaign, Outcome, play
-from tests.crash.run import complaints
+from tests.crash.campaign import Campaign, play
+from tests.crash.run import STORES, complaints
+from tests.postgres import Server
 
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Outcome]:
-    """Run a short campaign in a folder of this test."""
-
-    def run(url: str | None = None, *, workers: int, kills: int) -> Outcome:
-        campaign = Campaign(
-            store=url or f"sqlite:///{tmp_path / 'books.db'}",
-            workers=workers,
-            kills=kills,
-            clients=16,
-            seed=20261120 + workers,
-        )
-        return uvloop.run(play(campaign, tmp_path, say=lambda words: None))
-
-    return run
+KILLS = 4
+"""Of each kind of store and number of workers: a minute in all."""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("store", STORES)
 def test_kills_under_mixed_load_lose_no_charge_double_none_and_leave_nothing_held(
-    run: Callable[..., Outcome], workers: int
+    tmp_path: Path, request: pytest.FixtureRequest, store: str, workers: int
 ) -> None:
-    outcome = run(workers=workers, kills=5)
+    if store == "sqlite":
+        url = f"sqlite:///{tmp_path / 'books.db'}"
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        url = server.url(server.create())
+    campaign = Campaign(store=url, workers=workers, kills=KILLS, clients=16, seed=20261120 + workers)
+    outcome = uvloop.run(play(campaign, tmp_path, say=lambda words: None))
     assert complaints(outcome) == []
     figures = outcome.findings.figures
     assert figures["answered"] == figures["charges of answers"] > 0
