@@ -54,7 +54,8 @@ class DataPlane:
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted.
 
-        A stranger's body is not read: the key is checked before a byte of it is kept, and pages take none.
+        A stranger's body is not read: the key is checked before a byte of it is kept, and pages take none. Only a key
+        that is not known yet, with a store across a network, is looked up when the request is complete.
         """
         inbound.exchange_id = exchange_id = self._next_id()
         inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
@@ -95,6 +96,9 @@ class DataPlane:
             raise inbound.problem
         route = inbound.route
         assert route is not None, "a request without a route is refused"
+        if inbound.principal is None and route.gate is not Gate.OPEN:
+            digest = key_digest(inbound.headers)
+            inbound.principal = await self._relay.admission.look_up(digest, now_ms=inbound.received_ms)
         if route.dialect is None:
             await self._page(inbound, route)
             return

@@ -98,9 +98,19 @@ class Admission:
         self._funds = funds
         self._terms = terms
 
-    def principal(self, key_digest: bytes, *, now_ms: int) -> Principal:
-        """Return who asks; raises Refusal 401 or 403."""
-        return check_key(self._keys.known(key_digest) or self._keys.find(key_digest), now_ms=now_ms)
+    def principal(self, key_digest: bytes, *, now_ms: int) -> Principal | None:
+        """Return who asks, or None where finding out takes a wait: then `look_up`. Raises Refusal 401 or 403."""
+        keys = self._keys
+        found = keys.known(key_digest)
+        if found is None:
+            if not keys.embedded:
+                return None
+            found = keys.find(key_digest)
+        return check_key(found, now_ms=now_ms)
+
+    async def look_up(self, key_digest: bytes, *, now_ms: int) -> Principal:
+        """Return who asks; raises Refusal 401, 403 or `not_ready`."""
+        return check_key(await self._keys.look_up(key_digest), now_ms=now_ms)
 
     async def admit(self, arrival: Arrival) -> Admitted:
         """Return the admitted request with its money set aside; raises Refusal, and then nothing is set aside."""

@@ -13,12 +13,21 @@ from tollway.ledger.lines import ExchangeLine, Hold
 class KeyDirectory(Protocol):
     """Which principal a key stands for."""
 
+    @property
+    def embedded(self) -> bool:
+        """True where keys are read in microseconds, so that `find` may be called; else `look_up` is to be awaited."""
+        ...
+
     def known(self, digest: bytes) -> Principal | None:
-        """Return the principal of a key that is cached and valid at this instant; None means ask `find`."""
+        """Return the principal of a key that is cached and valid at this instant; None means ask `find` or `look_up`."""
         ...
 
     def find(self, digest: bytes) -> Principal | None:
         """Read the principal of a key from the store; None when there is no such key or it was revoked."""
+        ...
+
+    async def look_up(self, digest: bytes) -> Principal | None:
+        """Do as `find` does without stopping the event loop; raises Refusal `not_ready` when it takes too long."""
         ...
 
 

@@ -216,10 +216,15 @@ class Catalog:
 class Nobody:
     """A directory without keys: the requests of these tests have been let in."""
 
+    embedded = True
+
     def known(self, digest: bytes) -> Principal | None:
         """Know nobody."""
 
     def find(self, digest: bytes) -> Principal | None:
+        """Find nobody."""
+
+    async def look_up(self, digest: bytes) -> Principal | None:
         """Find nobody."""
 
 
