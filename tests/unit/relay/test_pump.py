@@ -1,0 +1,80 @@
+"""How far a stream gets whose money ends, however its provider cuts it into pieces."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.dialects.chunks import DONE, STOP, chunk
+from tests.unit.relay.test_cancelled_at_each_await import Answering, Reader
+from tollway.dialects.openai_chat.stream import ChatStream
+from tollway.errors import Refusal
+from tollway.relay.meter import Limit, Meter
+from tollway.relay.pump import SMALL_BYTES, Outlet, pump
+
+COVERED = 500
+
+
+async def refuse(covered: int) -> int:
+    """Extend nothing."""
+    raise Refusal("insufficient_quota", "No more.")
+
+
+async def pumped(pieces: list[bytes], pipe: ChatStream, *, limit: Limit = Limit.ASSUMED) -> bytes:
+    """Pump the pieces to a reader; return what it read."""
+    reader = Reader()
+    meter = Meter(covered_tokens=COVERED, limit=limit, extend=refuse)
+    outlet = Outlet(reader, b"", recorded=None)
+    try:
+        await pump(Answering(pieces), pipe, outlet, meter)
+    finally:
+        meter.close()
+        await asyncio.sleep(0)
+    return reader.read
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    """Cut a stream at these places, and nowhere else."""
+    bounds = [0, *sorted({min(place, len(stream)) for place in places}), len(stream)]
+    return [piece for start, end in pairwise(bounds) if (piece := stream[start:end])]
+
+
+@given(
+    st.integers(1, 400),
+    st.lists(st.integers(0, 60_000), max_size=30),
+    st.sampled_from([b"\n", b"\r\n"]),
+)
+def test_lesson_72_no_piece_carries_a_stream_further_than_one_event_beyond_its_money(
+    word_bytes: int, places: list[int], line_end: bytes
+) -> None:
+    word = chunk({"content": "x" * word_bytes}).replace(b"\n", line_end)
+    events = 1 + COVERED * 8 // max(word_bytes, 4)
+    stream = word * events + STOP.replace(b"\n", line_end)
+    pipe = ChatStream(usage_asked=False)
+    with pytest.raises(Refusal):
+        asyncio.run(pumped(cut(stream, places), pipe))
+    tokens = max(pipe.delivered_events, pipe.delivered_text_bytes // 4)
+    assert tokens >= COVERED
+    one_event = max(1, -(-word_bytes // 4))
+    small_pieces = SMALL_BYTES // len(word) + 1
+    assert tokens <= COVERED + one_event * small_pieces
+
+
+async def test_what_was_let_through_reached_the_client_byte_for_byte() -> None:
+    word = chunk({"content": "x" * 40})
+    stream = word * 30 + STOP + DONE
+    pipe = ChatStream(usage_asked=False)
+    assert await pumped([stream], pipe) == word * 30
+    assert pipe.finished
+
+
+@pytest.mark.parametrize("size", [1, 300, 5_000, 10**6])
+async def test_an_answer_that_is_finished_is_never_cut_for_what_comes_behind_it(size: int) -> None:
+    stream = chunk({"content": "x" * 1996}) + chunk({"content": "x" * 4}, finish="stop")
+    stream += b": thinking\n\n" * 100 + DONE
+    pipe = ChatStream(usage_asked=False)
+    await pumped([stream[at : at + size] for at in range(0, len(stream), size)], pipe)
+    assert pipe.ended
+    assert pipe.delivered_text_bytes == 2000
