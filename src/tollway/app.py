@@ -6,6 +6,7 @@ processes run, and the local model beside them, is `serving.py`'s to know.
 
 import asyncio
 import gc
+import importlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +17,19 @@ import structlog
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.books import Books, not_ready
 from tollway.billing.caps import Caps
 from tollway.billing.desk import Desk
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
+from tollway.billing.payment_ports import PaymentProvider
+from tollway.billing.payments import Payments, PaymentTerms
 from tollway.billing.products import Products
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
+from tollway.billing.vouchers import Vouchers
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
@@ -36,6 +41,7 @@ from tollway.http.admin_door import BELOW, AdminDoor
 from tollway.http.caller import CallerHeaders
 from tollway.http.data_plane import DataPlane
 from tollway.http.pages import own_routes
+from tollway.http.payment_pages import payment_routes
 from tollway.http.replies import ReplyHeads
 from tollway.http.routes import Gate, Route
 from tollway.http.server import Server
@@ -47,7 +53,7 @@ from tollway.relay.exchange import Relay
 from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.settings import BillingSettings
+from tollway.settings import BillingSettings, PaymentSettings
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
@@ -73,6 +79,11 @@ HOUSEKEEPING_S = 1.0
 
 WANTED_S = 0.05
 """How soon a worker sees that another one wants money that lies idle here. Looking is one read of shared memory."""
+
+PAYMENTS_S = 3.0
+"""An account whose balance is low is topped up within this time, and what a refund still asks for is taken."""
+
+NO_PAYMENTS = PaymentSettings()
 
 PACKAGES_S = 10.0
 """What an expired package still held is booked within this time; its keys are refused at the instant."""
@@ -202,7 +213,7 @@ class Worker:
             cards=CardBook(self._store),
         )
         answers = StoredAnswers(self._commits)
-        self._desk = open_desk(self._store, deployment.brand, settings.billing)
+        self._desk = open_desk(self._store, deployment.brand, settings.billing, settings.payments)
         admin = AdminParts(
             desk=self._desk,
             catalog=deployment.catalog,
@@ -212,13 +223,17 @@ class Worker:
             next_id=ids.next,
             answers=answers,
         )
+        paying = settings.payments.stripe_secret_key is not None
         vitals = Vitals(self._commits, self._books, local_model)
         data_plane = DataPlane(
             keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
             callers=CallerHeaders(deployment.brand.header_prefix),
-            routes=routes(Listing(deployment.catalog), vitals),
+            routes={
+                **routes(Listing(deployment.catalog), vitals),
+                **(payment_routes(self._desk.payments.hear) if paying else {}),
+            },
             body_bytes_max=settings.server.body_bytes_max,
         )
         self._server = Server(
@@ -231,6 +246,7 @@ class Worker:
             Sweep("packages", self._end_packages, every_s=PACKAGES_S),
             Sweep("zero costs", self._look_for_zero_costs, every_s=ZERO_COSTS_S),
             Sweep("answers", self._sweep_answers, every_s=ANSWERS_S),
+            *((Sweep("payments", self._sweep_payments, every_s=PAYMENTS_S),) if paying else ()),
         )
 
     async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
@@ -259,6 +275,10 @@ class Worker:
     async def _end_packages(self) -> None:
         await asyncio.to_thread(self._desk.packages.expire)
 
+    async def _sweep_payments(self) -> None:
+        await asyncio.to_thread(self._desk.payments.collect)
+        await asyncio.to_thread(self._desk.auto_topups.sweep)
+
     async def _sweep_answers(self) -> None:
         while await asyncio.to_thread(self._store.sweep_answers, clock.now_ms()):
             pass
@@ -284,9 +304,11 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
-def open_desk(store: Store, brand: Brand, billing: BillingSettings) -> Desk:
+def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
     ids = store.ids()
+    provider = open_payments(payments)
+    terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids),
@@ -294,10 +316,22 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings) -> Desk:
         caps=Caps(store, ids, ZoneInfo(billing.timezone)),
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),
+        payments=Payments(store, ids, provider, terms),
+        vouchers=Vouchers(store, ids),
+        auto_topups=AutoTopups(store, ids, provider, terms),
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
         statements=Statements(store),
         events=Events(store),
     )
+
+
+def open_payments(settings: PaymentSettings) -> PaymentProvider | None:
+    """Return who takes payments; None where nobody does, or where secrets were left unread."""
+    key = settings.stripe_secret_key
+    if key is None or not key.reveal():
+        return None
+    # Stripe's package takes 0.2 s to import, which is for those to pay who are configured for it.
+    return importlib.import_module("tollway.payments.stripe_provider").StripeProvider(settings)
 
 
 def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:

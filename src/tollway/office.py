@@ -54,7 +54,7 @@ class Office:
         """Open the store for a command; raises SetupError when it is of another schema version."""
         store = Store.open(settings.store.url, durability=settings.store.durability.value)
         try:
-            yield open_desk(store, brand_of(settings), settings.billing)
+            yield open_desk(store, brand_of(settings), settings.billing, settings.payments)
         finally:
             store.close()
 

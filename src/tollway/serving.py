@@ -71,9 +71,16 @@ def with_local_model(deployment: Deployment, local: LocalModelSettings) -> Deplo
 
 
 def configure_logs(deployment: Deployment) -> None:
-    """Log to standard error, without the providers' keys."""
+    """Log to standard error, without the providers' keys and those of payments."""
     values = (provider.auth_value for provider in deployment.catalog.providers.values())
-    logs.configure(secrets=[value.removeprefix("Bearer ") for value in values if value is not None])
+    payments = deployment.settings.payments
+    ours = (payments.stripe_secret_key, payments.stripe_webhook_secret)
+    logs.configure(
+        secrets=[
+            *(value.removeprefix("Bearer ") for value in values if value is not None),
+            *(secret.reveal() for secret in ours if secret is not None),
+        ]
+    )
 
 
 def data_folder(deployment: Deployment) -> Path:

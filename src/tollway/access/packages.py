@@ -140,9 +140,7 @@ def standing_of(use: PackageUse, *, now_ms: int) -> str:
 
 def is_over(package: Package, *, now_ms: int) -> bool:
     """Tell whether a package cannot be spent any more, whatever is left in it."""
-    return package.state is not PackageState.ACTIVE or (
-        package.expires_ms is not None and package.expires_ms <= now_ms
-    )
+    return package.state is not PackageState.ACTIVE or (package.expires_ms is not None and package.expires_ms <= now_ms)
 
 
 def render_quantity(amount: int, unit: PackageUnit) -> str:

@@ -4,13 +4,16 @@ from typing import NamedTuple
 
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.caps import Caps
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
+from tollway.billing.payments import Payments
 from tollway.billing.products import Products
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
+from tollway.billing.vouchers import Vouchers
 
 
 class Desk(NamedTuple):
@@ -22,6 +25,9 @@ class Desk(NamedTuple):
     caps: Caps
     products: Products
     packages: Packages
+    payments: Payments
+    vouchers: Vouchers
+    auto_topups: AutoTopups
     admin_keys: AdminKeys
     statements: Statements
     events: Events

@@ -1,5 +1,9 @@
 """What people see of payments and vouchers: plain data with exact decimals and prefixed ids. Pure; no view holds a secret."""
 
+import csv
+import io
+from collections.abc import Sequence
+
 from tollway.billing.views import View, view_account, view_time, view_transfer
 from tollway.ids import ACCOUNT, ORDER, PACKAGE, PRODUCT, TRANSFER, VOUCHER, render_id
 from tollway.ledger.auto_topups import AutoTopup
@@ -100,3 +104,16 @@ def view_auto_topup(topup: AutoTopup, *, currency: str) -> View:
         "tried": view_time(topup.tried_ms),
         "failures": topup.failures,
     }
+
+
+def vouchers_csv(made: Sequence[tuple[Voucher, str]]) -> str:
+    """Return new vouchers with their codes as lines of a spreadsheet, under a line of names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("code", "amount", "currency", "expires", "batch", "id"))
+    for voucher, code in made:
+        # A spreadsheet takes a text that begins so for a formula, and people name batches as they like.
+        batch = f"'{voucher.batch}" if voucher.batch[0] in "=+-@" else voucher.batch
+        amount, expires = render_amount(voucher.amount_nanos), view_time(voucher.expires_ms) or ""
+        writer.writerow((code, amount, voucher.currency, expires, batch, render_id(VOUCHER, voucher.id)))
+    return text.getvalue()

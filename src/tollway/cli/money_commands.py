@@ -97,7 +97,7 @@ def account_commands(office: Office) -> typer.Typer:
 
 
 def add_money_commands(app: typer.Typer, office: Office) -> None:
-    """Add `tollway credit` and `tollway balance`."""
+    """Add `tollway credit`, `tollway debit` and `tollway balance`."""
 
     @app.command()
     def credit(
@@ -110,6 +110,19 @@ def add_money_commands(app: typer.Typer, office: Office) -> None:
         """Add money to an account's balance."""
         with office.open_books(choose_settings(config)) as desk:
             transfer = desk.accounts.credit(parse_id(ACCOUNT, account), parse_amount(amount), reason)
+        show(as_fields(view_transfer(transfer)), json=json)
+
+    @app.command()
+    def debit(
+        account: AccountId,
+        amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Such as 5.00.", show_default=False)],
+        reason: Annotated[str, typer.Option(help="Stands on the transfer for good.", show_default=False)],
+        json: Json = False,
+        config: Config = None,
+    ) -> None:
+        """Take money off an account's balance, as a correction; refused when more than is available."""
+        with office.open_books(choose_settings(config)) as desk:
+            transfer = desk.accounts.debit(parse_id(ACCOUNT, account), parse_amount(amount), reason)
         show(as_fields(view_transfer(transfer)), json=json)
 
     @app.command()

@@ -37,6 +37,13 @@ def choose_settings(config: Path | None) -> Settings:
     return _built_in(config)
 
 
+def choose_settings_with_secrets(config: Path | None) -> Settings:
+    """Return the settings for a command that speaks to the payment provider; raises SetupError."""
+    if config is not None and not config.is_dir():
+        return load_settings(config, secrets=SecretUse.RESOLVE)
+    return _built_in(config)
+
+
 def choose_deployment(config: Path | None, *, secrets: SecretUse) -> Deployment:
     """Return the deployment that a command is about; raises SetupError."""
     if config is not None and not config.is_dir():

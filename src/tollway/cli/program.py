@@ -14,9 +14,11 @@ from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
 from tollway.cli.package_commands import package_commands, product_commands
+from tollway.cli.payment_commands import add_payment_commands, auto_topup_commands, order_commands
 from tollway.cli.serving_commands import add_serving_commands, add_worker_command
 from tollway.cli.statement_commands import add_usage_command, ledger_commands, request_commands
 from tollway.cli.sub_account_commands import sub_account_commands
+from tollway.cli.voucher_commands import voucher_commands
 from tollway.errors import SetupError, TollwayError
 from tollway.ids import IdError
 from tollway.money import AmountError
@@ -53,6 +55,10 @@ def build(office: Office) -> typer.Typer:
     app.add_typer(product_commands(office), name="product")
     app.add_typer(package_commands(office), name="package")
     add_money_commands(app, office)
+    add_payment_commands(app, office)
+    app.add_typer(order_commands(office), name="order")
+    app.add_typer(voucher_commands(office), name="voucher")
+    app.add_typer(auto_topup_commands(office), name="auto-topup")
     add_catalog_commands(app)
     app.add_typer(request_commands(office), name="requests")
     add_usage_command(app, office)

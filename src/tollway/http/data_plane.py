@@ -49,13 +49,18 @@ class DataPlane:
         self._routes = routes
         self._exact = {path.encode("ascii"): route for path, route in routes.items()}
         self._below = {path: route for path, route in routes.items() if path.endswith("/")}
-        self.body_bytes_max = body_bytes_max
+        self._body_bytes_max = body_bytes_max
 
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted.
 
+<<<<<<< HEAD
         A stranger's body is not read: the key is checked before a byte of it is kept, and pages take none. Only a key
         that is not known yet, with a store across a network, is looked up when the request is complete.
+=======
+        A stranger's body is not read: the key is checked before a byte of it is kept. Most pages take none, and one that
+        is open to strangers takes a short one.
+>>>>>>> 0266e9b (surfaces)
         """
         inbound.exchange_id = exchange_id = self._next_id()
         inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
@@ -66,7 +71,7 @@ class DataPlane:
             inbound.problem = problem
             if isinstance(problem, Refusal) and problem.code == "request_too_large":
                 inbound.keep_alive = False
-        return inbound.problem is None and inbound.route is not None and inbound.route.dialect is not None
+        return inbound.problem is None and inbound.body_bytes_max > 0
 
     def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
         route = inbound.route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))
@@ -74,11 +79,13 @@ class DataPlane:
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
         if route.gate is not Gate.OPEN:
             inbound.principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
-        check_head(inbound.headers, bytes_max=self.body_bytes_max)
+        wanted = self._body_bytes_max if route.dialect is not None else route.body_bytes_max
+        check_head(inbound.headers, bytes_max=wanted or self._body_bytes_max)
+        inbound.body_bytes_max = wanted
 
     def refuse_too_large(self, inbound: Inbound) -> None:
         """Note that a body turned out to be over the limit."""
-        inbound.problem = too_large(self.body_bytes_max)
+        inbound.problem = too_large(inbound.body_bytes_max)
         inbound.keep_alive = False
 
     async def serve(self, inbound: Inbound) -> None:
@@ -143,7 +150,8 @@ class DataPlane:
 
     async def _page(self, inbound: Inbound, route: Route) -> None:
         assert route.page is not None, "a route has a dialect or a page"
-        status, body, content_type = await route.page(Call(path_of(inbound.url), inbound.principal))
+        call = Call(path_of(inbound.url), inbound.principal, inbound.headers, inbound.body)
+        status, body, content_type = await route.page(call)
         head = self._heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)
 

@@ -44,6 +44,7 @@ class Inbound:
         "_on_gone",
         "_transport",
         "body",
+        "body_bytes_max",
         "exchange_id",
         "gone",
         "headers",
@@ -81,6 +82,8 @@ class Inbound:
         self.request_id = ""
         self.received_ms = 0
         self.route: Route | None = None
+        self.body_bytes_max = 0
+        """How much of a body is kept; zero for none."""
         self.principal: Principal | None = None
         self.problem: Exception | None = None
         """Why it is answered with an error: a Refusal, or a defect."""

@@ -26,6 +26,10 @@ class Call(NamedTuple):
     """Decoded."""
     principal: Principal | None
     """Who asks; None on open routes."""
+    headers: list[tuple[bytes, bytes]]
+    """Their names in lower case."""
+    body: bytes = b""
+    """Empty unless the route takes one."""
 
 
 class Page(NamedTuple):
@@ -45,3 +49,5 @@ class Route(NamedTuple):
     """Of an admission route."""
     page: Callable[[Call], Awaitable[Page]] | None = None
     """Of any other."""
+    body_bytes_max: int = 0
+    """Of a page: no longer body is kept; zero for none at all."""

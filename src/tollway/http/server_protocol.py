@@ -28,8 +28,6 @@ HEAD_BYTES_MAX = 64 * 1024
 class Plane(Protocol):
     """What answers requests."""
 
-    body_bytes_max: int
-
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted."""
         ...
@@ -164,7 +162,7 @@ class ServerProtocol(HttpToolsProtocol):
         self._barren_bytes = 0
         arriving = self._arriving
         if arriving is not None:
-            if len(self._body) + len(body) > self.plane.body_bytes_max:
+            if len(self._body) + len(body) > arriving.body_bytes_max:
                 self.plane.refuse_too_large(arriving)
                 self._arriving = None
                 self._body = b""

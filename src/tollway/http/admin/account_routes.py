@@ -61,6 +61,13 @@ def account_routes(parts: AdminParts) -> APIRouter:
         found(lambda: accounts.show(number))
         return view_transfer(accounts.credit(number, parse_amount(body.amount), body.reason))
 
+    @router.post("/{account}/debits", status_code=201)
+    def create_debit(account: str, body: NewCredit) -> View:
+        """Take money off the balance, as a correction; refused when more than is available."""
+        number = parse_id(ACCOUNT, account)
+        found(lambda: accounts.show(number))
+        return view_transfer(accounts.debit(number, parse_amount(body.amount), body.reason))
+
     @router.post("/{account}/suspend")
     def suspend_account(account: str) -> View:
         """Refuse the account's keys from the next request on."""

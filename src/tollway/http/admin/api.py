@@ -15,8 +15,10 @@ from tollway.http.admin.gate import Gate
 from tollway.http.admin.key_routes import key_routes
 from tollway.http.admin.package_routes import package_routes, product_routes
 from tollway.http.admin.parts import PREFIX, AdminParts
+from tollway.http.admin.payment_routes import order_routes, payment_routes
 from tollway.http.admin.reading_routes import reading_routes
 from tollway.http.admin.sub_account_routes import sub_account_routes
+from tollway.http.admin.voucher_routes import voucher_routes
 from tollway.ids import IdError
 from tollway.money import AmountError
 
@@ -29,6 +31,9 @@ ROUTES = (
     cap_routes,
     product_routes,
     package_routes,
+    payment_routes,
+    order_routes,
+    voucher_routes,
     reading_routes,
     event_routes,
 )

@@ -106,6 +106,48 @@ class NewCredit(Body):
     reason: str
 
 
+class NewCheckout(Body):
+    """A payment to start: of an amount, or of a product."""
+
+    amount: Amount | None = None
+    product: str | None = None
+    save_card: bool = False
+    """Keep the means of payment for automatic top-ups."""
+
+
+class NewAutoTopup(Body):
+    """What an account allows to be charged by itself."""
+
+    threshold: Amount
+    amount: Amount
+    daily_max: Amount | None = None
+    """Five times the amount when left out."""
+
+
+class NewVoucherBatch(Body):
+    """Vouchers to make."""
+
+    batch: str
+    amount: Amount
+    count: int = 1
+    currency: str | None = None
+    """The deployment's when left out."""
+    expires: Annotated[datetime | None, Field(strict=False)] = None
+    """In UTC unless it says otherwise."""
+
+
+class VoucherBatch(Body):
+    """A batch that exists."""
+
+    batch: str
+
+
+class VoucherCode(Body):
+    """A voucher to redeem."""
+
+    code: str
+
+
 class NewKey(Body):
     """An API key to make."""
 
