@@ -54,13 +54,9 @@ class DataPlane:
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted.
 
-<<<<<<< HEAD
-        A stranger's body is not read: the key is checked before a byte of it is kept, and pages take none. Only a key
-        that is not known yet, with a store across a network, is looked up when the request is complete.
-=======
-        A stranger's body is not read: the key is checked before a byte of it is kept. Most pages take none, and one that
-        is open to strangers takes a short one.
->>>>>>> 0266e9b (surfaces)
+        A stranger's body is not read: the key is checked before a byte of it is kept. Only a key that is not known yet,
+        with a store across a network, is looked up when the request is complete. Most pages take no body, and one that is
+        open to strangers takes a short one.
         """
         inbound.exchange_id = exchange_id = self._next_id()
         inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
