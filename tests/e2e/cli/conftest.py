@@ -29,7 +29,7 @@ class BackOffice:
     def open_books(self, settings: Settings) -> Iterator[Desk]:
         store = Store.open(settings.store.url, durability="normal")
         try:
-            yield open_desk(store, brand_of(settings), settings.billing)
+            yield open_desk(store, brand_of(settings), settings.billing, settings.payments)
         finally:
             store.close()
 

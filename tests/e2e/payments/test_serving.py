@@ -1,6 +1,7 @@
 """Payments through a real `tollway serve`: pages, signed messages over HTTP, crashes, and what strangers may not do."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.gateway.deployment import Deployment, settings_for
+from tests.e2e.gateway.deployment import COST, Deployment, settings_for
 from tests.e2e.gateway.provider import Provider
 from tests.e2e.payments.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, signed
 from tollway.http.payment_pages import BODY_BYTES_MAX, PATH
@@ -20,6 +21,8 @@ SECRETS = {
     "TEST_STRIPE_KEY": SECRET_KEY,
     "TEST_STRIPE_SIGNING": WEBHOOK_SECRET,
 }
+
+KILLS = 4
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -66,6 +69,37 @@ def serve(
         deployment.stop()
 
 
+class Operator:
+    """The admin API of a deployment: quicker than a command, which starts a program."""
+
+    def __init__(self, tollway: Deployment) -> None:
+        self._tollway = tollway
+        self._key = tollway.command("admin-key", "create", "--name", "t")["key"]
+
+    def ask(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
+        """Call below `/admin/v1`, and expect a status."""
+        headers = {"authorization": f"Bearer {self._key}"}
+        answer = self._tollway.client().request(method, f"/admin/v1{path}", headers=headers, **options)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def account(self) -> str:
+        """Make an account without money."""
+        return self.ask("POST", "/accounts", 201, json={"name": "payer"})["id"]
+
+    def order(self, account: str, amount: str, **more: Any) -> str:
+        """Start a payment; return its order."""
+        return self.ask("POST", f"/accounts/{account}/checkout", 201, json={"amount": amount, **more})["id"]
+
+    def balance(self, account: str) -> Decimal:
+        """Return a balance."""
+        return Decimal(self.ask("GET", f"/accounts/{account}/balance")["balance"])
+
+    def check(self) -> None:
+        """Assert that the books are clean."""
+        assert self.ask("GET", "/ledger/check")["problems"] == []
+
+
 def deliver(tollway: Deployment, event: dict[str, Any]) -> httpx.Response:
     """Deliver an event as the provider does."""
     body, headers = signed(event)
@@ -98,38 +132,56 @@ def test_a_top_up_from_the_page_to_the_receipt(serve: Serve, stripe_server: Stri
 
 def test_the_admin_api_sells_and_tells(serve: Serve, stripe_server: StripeServer) -> None:
     tollway = serve()
-    account = tollway.account(None)
-    admin = tollway.client(tollway.command("admin-key", "create", "--name", "t")["key"])
-    below = f"/admin/v1/accounts/{account}"
-    answer = admin.post(f"{below}/checkout", json={"amount": "20"})
-    assert answer.status_code == 201
-    order = answer.json()["id"]
-    assert admin.get(f"/admin/v1/orders/{order}/receipt").status_code == 404
+    admin = Operator(tollway)
+    account = admin.account()
+    order = admin.order(account, "20")
+    admin.ask("GET", f"/orders/{order}/receipt", 404)
     deliver(tollway, stripe_server.pay(session_of(stripe_server, order)))
-    assert admin.get(f"{below}/balance").json()["balance"] == "20.00"
-    assert admin.get(f"/admin/v1/orders/{order}/receipt").json()["net_amount"] == "20.00"
-    assert [each["id"] for each in admin.get("/admin/v1/orders", params={"account": account}).json()["data"]] == [order]
-    assert admin.get(f"/admin/v1/orders/{order}").json()["state"] == "paid"
-    assert admin.get("/admin/v1/orders/ord_000000000000000f").status_code == 404
+    assert admin.balance(account) == 20
+    assert admin.ask("GET", f"/orders/{order}/receipt")["net_amount"] == "20.00"
+    assert [each["id"] for each in admin.ask("GET", "/orders", params={"account": account})["data"]] == [order]
+    assert admin.ask("GET", f"/orders/{order}")["state"] == "paid"
+    admin.ask("GET", "/orders/ord_000000000000000f", 404)
     for body, said in (
         ({"amount": "0.001"}, "a top-up is"),
         ({"amount": "1e400"}, "too large"),
-        ({"amount": "NaN"}, "not a decimal"),
+        ({"amount": "NaN"}, "too large"),
+        ({"amount": "ten"}, "not a decimal"),
         ({"amount": "-5"}, "a top-up is"),
         ({}, "name one of them"),
         ({"amount": "5", "save_card": True}, "auto-topup"),
     ):
-        refused = admin.post(f"{below}/checkout", json=body)
-        assert refused.status_code == 400, body
-        assert said in refused.json()["error"]["message"]
-    assert admin.post("/admin/v1/accounts/acct_000000000000000f/checkout", json={"amount": "5"}).status_code == 404
+        refused = admin.ask("POST", f"/accounts/{account}/checkout", 400, json=body)
+        assert said in refused["error"]["message"]
+    admin.ask("POST", "/accounts/acct_000000000000000f/checkout", 404, json={"amount": "5"})
+    taken = admin.ask("POST", f"/accounts/{account}/debits", 201, json={"amount": "5", "reason": "too much"})
+    assert taken["kind"] == "debit"
+    assert admin.balance(account) == 15
+
+
+def test_the_admin_api_makes_lists_redeems_and_revokes_vouchers(serve: Serve) -> None:
+    admin = Operator(serve())
+    account = admin.account()
+    batch = {"batch": "spring", "amount": "5", "count": 3, "expires": "2999-01-01"}
+    codes = [each["code"] for each in admin.ask("POST", "/vouchers", 201, json=batch)["data"]]
+    redeem = f"/accounts/{account}/vouchers"
+    assert admin.ask("POST", redeem, 201, json={"code": codes[0].lower()})["amount"] == "5.00"
+    again = admin.ask("POST", redeem, 400, json={"code": codes[0]})
+    assert "was redeemed before" in again["error"]["message"]
+    assert admin.ask("POST", "/vouchers/revoke", json={"batch": "spring"}) == {"batch": "spring", "revoked": 2}
+    admin.ask("POST", "/vouchers/revoke", 404, json={"batch": "autumn"})
+    listed = admin.ask("GET", "/vouchers", params={"batch": "spring"})["data"]
+    assert sorted(each["state"] for each in listed) == ["redeemed", "revoked", "revoked"]
+    assert not any(code in str(listed) for code in codes)
+    assert admin.balance(account) == 5
+    admin.check()
 
 
 def test_lesson_67_strangers_credit_nothing(serve: Serve, stripe_server: StripeServer) -> None:
     tollway = serve()
-    account = tollway.account(None)
-    made = tollway.command("checkout", account, "10")
-    event = stripe_server.pay(session_of(stripe_server, made["id"]))
+    admin = Operator(tollway)
+    account = admin.account()
+    event = stripe_server.pay(session_of(stripe_server, admin.order(account, "10")))
     body, good = signed(event)
     client = tollway.client()
     for headers in (
@@ -150,9 +202,9 @@ def test_lesson_67_strangers_credit_nothing(serve: Serve, stripe_server: StripeS
     assert client.post(PATH, content=b"x" * (BODY_BYTES_MAX + 1), headers=good).status_code == 413
     chunks = (b"x" * 65536 for _ in range(8))
     assert client.post(PATH, content=chunks, headers=good).status_code == 413
-    assert tollway.balance(account) == (0, 0)
+    assert admin.balance(account) == 0
     assert client.post(PATH, content=body, headers=good).status_code == 200
-    assert tollway.balance(account) == (10, 0)
+    assert admin.balance(account) == 10
     log = tollway.log.read_text()
     assert "a payment message was refused" in log
     assert "a payment message was heard" in log
@@ -162,11 +214,12 @@ def test_lesson_67_strangers_credit_nothing(serve: Serve, stripe_server: StripeS
 
 def test_lesson_67_what_differs_is_answered_logged_and_moves_nothing(serve: Serve, stripe_server: StripeServer) -> None:
     tollway = serve()
-    account = tollway.account(None)
-    event = stripe_server.pay(session_of(stripe_server, tollway.command("checkout", account, "10")["id"]))
+    admin = Operator(tollway)
+    account = admin.account()
+    event = stripe_server.pay(session_of(stripe_server, admin.order(account, "10")))
     event["data"]["object"]["amount_total"] = 1_000_000
     assert deliver(tollway, event).json() == {"received": True, "outcome": "differs"}
-    assert tollway.balance(account) == (0, 0)
+    assert admin.balance(account) == 0
     log = tollway.log.read_text()
     assert "differs from the books" in log
     assert "it is about 1000000 of the smallest coins" in log
@@ -213,8 +266,9 @@ def test_lesson_67_identical_messages_at_the_same_moment_credit_once_in_every_wo
     serve: Serve, stripe_server: StripeServer
 ) -> None:
     tollway = serve(server="workers = 2")
-    account = tollway.account(None)
-    event = stripe_server.pay(session_of(stripe_server, tollway.command("checkout", account, "10")["id"]))
+    admin = Operator(tollway)
+    account = admin.account()
+    event = stripe_server.pay(session_of(stripe_server, admin.order(account, "10")))
     clients = [tollway.client() for _ in range(8)]
     body, headers = signed(event)
     start = threading.Barrier(len(clients))
@@ -226,8 +280,8 @@ def test_lesson_67_identical_messages_at_the_same_moment_credit_once_in_every_wo
     with ThreadPoolExecutor(len(clients)) as threads:
         outcomes = sorted(threads.map(post, clients))
     assert outcomes == ["applied", *["repeated"] * 7]
-    assert tollway.balance(account) == (10, 0)
-    tollway.check()
+    assert admin.balance(account) == 10
+    admin.check()
 
 
 def test_lesson_67_every_payment_is_credited_once_however_often_the_server_is_killed(
@@ -235,77 +289,88 @@ def test_lesson_67_every_payment_is_credited_once_however_often_the_server_is_ki
 ) -> None:
     """The provider sends each message until it is answered; the server dies again and again meanwhile."""
     tollway = serve()
-    account = tollway.account(None)
-    orders = [tollway.command("checkout", account, str(units))["id"] for units in range(1, 9)]
+    admin = Operator(tollway)
+    account = admin.account()
+    orders = [admin.order(account, str(units)) for units in range(1, 9)]
     events = [stripe_server.pay(session_of(stripe_server, order)) for order in orders]
     (intent, *_) = stripe_server.intents
     events.append(stripe_server.event("refund.created", stripe_server.refund(intent, 100)))
     answered = threading.Semaphore(0)
-    url = [tollway.url]
+    up = threading.Event()
+    up.set()
 
     def send(event: dict[str, Any]) -> None:
         body, headers = signed(event)
         accepted = 0
-        while accepted < 2:  # each is sent once more after its answer, as when that was lost
-            try:
-                answer = httpx.post(url[0] + PATH, content=body, headers=headers, timeout=10)
-            except httpx.TransportError:
-                continue
-            if answer.status_code == 200:
-                accepted += 1
-                answered.release()
+        with httpx.Client(timeout=30) as client:
+            while accepted < 2:  # each is sent once more after its answer, as when that was lost
+                assert up.wait(60)
+                try:
+                    answer = client.post(tollway.url + PATH, content=body, headers=headers)
+                except httpx.TransportError:
+                    continue
+                if answer.status_code == 200:
+                    accepted += 1
+                    answered.release()
 
     with ThreadPoolExecutor(len(events)) as threads:
         sending = [threads.submit(send, event) for event in events]
-        for _ in range(4):
-            answered.acquire(timeout=30)
+        for _ in range(KILLS):
+            assert answered.acquire(timeout=60)
+            up.clear()
             tollway.kill()
-            url[0] = tollway.start().url
+            tollway.start()
+            up.set()
         for each in sending:
             each.result(timeout=60)
-    assert tollway.balance(account) == (sum(range(1, 9)) - 1, 0)
-    kinds = [transfer["kind"] for order in orders for transfer in tollway.command("order", "show", order)["transfers"]]
+    assert admin.balance(account) == sum(range(1, 9)) - 1
+    kinds = [transfer["kind"] for order in orders for transfer in admin.ask("GET", f"/orders/{order}")["transfers"]]
     assert sorted(kinds) == ["refund", *["topup"] * 8]
-    tollway.check()
+    admin.check()
 
 
 def test_an_account_that_owes_is_refused_at_its_next_request(serve: Serve, stripe_server: StripeServer) -> None:
     tollway = serve()
-    account = tollway.account(None)
-    key = tollway.key(account)
-    deliver(tollway, stripe_server.pay(session_of(stripe_server, tollway.command("checkout", account, "10")["id"])))
-    client = tollway.client(key)
+    admin = Operator(tollway)
+    account = admin.account()
+    client = tollway.client(admin.ask("POST", "/keys", 201, json={"account": account, "name": "t"})["key"])
+    deliver(tollway, stripe_server.pay(session_of(stripe_server, admin.order(account, "10"))))
     assert client.post("/v1/chat/completions", json=HELLO).status_code == 200
-    tollway.command("debit", account, "9", "--reason", "spent elsewhere")
+    admin.ask("POST", f"/accounts/{account}/debits", 201, json={"amount": "8", "reason": "spent elsewhere"})
     (intent,) = stripe_server.intents
     deliver(tollway, stripe_server.event("charge.dispute.created", stripe_server.dispute(intent)))
-    for _ in range(100):  # what was lent to the worker comes back first
-        if tollway.command("account", "show", account)["state"] == "suspended":
-            break
+    # What was lent to the worker comes back first, within seconds.
+    until(lambda: admin.ask("GET", f"/accounts/{account}")["state"] == "suspended")
     refused = client.post("/v1/chat/completions", json=HELLO)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "account_suspended")
-    assert tollway.balance(account)[0] == 0
-    tollway.check()
+    assert admin.balance(account) == 0
+    admin.check()
 
 
 def test_spending_below_the_threshold_tops_the_account_up(serve: Serve, stripe_server: StripeServer) -> None:
     tollway = serve(server="workers = 2")
-    account = tollway.account(None)
-    tollway.command("auto-topup", "set", account, "--threshold", "2", "--amount", "20")
-    made = tollway.command("checkout", account, "2", "--save-card")
-    paid = stripe_server.pay(session_of(stripe_server, made["id"]))
+    admin = Operator(tollway)
+    account = admin.account()
+    allowed = f"/accounts/{account}/auto-topup"
+    admin.ask("GET", allowed, 404)
+    set_up = admin.ask("PUT", allowed, json={"threshold": "2", "amount": "20"})
+    assert (set_up["state"], set_up["daily_max"], set_up["card_saved"]) == ("no_card", "100.00", False)
+    paid = stripe_server.pay(session_of(stripe_server, admin.order(account, "2", save_card=True)))
     deliver(tollway, paid)
     deliver(tollway, stripe_server.intent_event(paid["data"]["object"]["payment_intent"]))
-    assert tollway.command("auto-topup", "show", account)["state"] == "ready"
-    charged = threading.Event()
-    stripe_server.before = lambda path: charged.set() if path == "POST /v1/payment_intents" else None
-    assert tollway.client(tollway.key(account)).post("/v1/chat/completions", json=HELLO).status_code == 200
-    assert charged.wait(30)
-    for _ in range(100):
-        if tollway.balance(account)[0] > 20:
-            break
-    assert tollway.balance(account)[0] == Decimal(22) - Decimal("0.0012")
-    kinds = [order["kind"] for order in tollway.command("order", "list")]
+    assert admin.ask("GET", allowed)["state"] == "ready"
+    key = admin.ask("POST", "/keys", 201, json={"account": account, "name": "t"})["key"]
+    assert tollway.client(key).post("/v1/chat/completions", json=HELLO).status_code == 200
+    until(lambda: admin.balance(account) > 20)
+    assert admin.balance(account) == 22 - COST
+    kinds = [order["kind"] for order in admin.ask("GET", "/orders")["data"]]
     assert kinds == ["auto_topup", "topup"]
-    assert tollway.command("auto-topup", "end", account)["state"] == "off"
-    tollway.check()
+    assert admin.ask("DELETE", allowed)["state"] == "off"
+    admin.check()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Ask until something is so: what a person at a console would do."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "it never came about"
