@@ -101,6 +101,10 @@ class Backend(Protocol):
         """Begin a transaction that reads whole tables, however long that takes."""
         ...
 
+    def proving(self) -> AbstractContextManager[tuple[Connection, Connection]]:
+        """Begin two transactions that see the same snapshot, for two threads; they may make temporary tables."""
+        ...
+
     def writing_all(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that changes whole tables, however long that takes."""
         ...

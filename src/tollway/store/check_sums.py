@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -30,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.ids import ACCOUNT, KEY, render_id
 from tollway.ledger.purses import PurseKind
+from tollway.store.check_charges import SUMMED
 from tollway.store.tables import ROLLUP_KEY, exchanges, purses, usage_hours
 from tollway.store.usage_rollup import HOUR_MS
 
@@ -45,10 +47,11 @@ line_hours = Table(
     "check_hours",
     _metadata,
     *(Col(column.name, column.type, primary_key=column.primary_key) for column in usage_hours.columns),
+    Col("improper", BigInteger, nullable=False),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
-"""What usage_hours should be."""
+"""What usage_hours should be. `improper` is above zero where a value that was summed is no whole number."""
 
 BALANCE = 0
 MONEY_PACKAGE = 1
@@ -84,11 +87,24 @@ def make_sums(connection: Connection) -> None:
         piece = [exchanges.c.exchange_id >= start]
         if end is not None:
             piece.append(exchanges.c.exchange_id < end)
-        _add(connection, line_hours, _hours().where(*piece))
+        _add(connection, line_hours, _hours(connection.dialect.name).where(*piece))
         _add(connection, moved, _by_package().where(*piece))
         _add(connection, moved, _by_cap(connection.dialect.name, piece))
         start = end
     _add(connection, moved, _by_balance())
+
+
+def improper_lines(connection: Connection, *, limit: int) -> Iterator[str]:
+    """Yield the columns of lines that were summed and hold no whole number."""
+    if not connection.scalar(select(func.count()).select_from(line_hours).where(line_hours.c.improper > 0)):
+        return
+    e = exchanges.c
+    wrong = {name: func.typeof(e[name]).not_in(("integer", "null")) for name in sorted(SUMMED)}
+    found = select(e.exchange_id, *wrong.values()).where(or_(*wrong.values())).limit(limit)
+    for row in connection.execute(found):
+        for name, is_wrong in zip(wrong, row[1:], strict=True):
+            if is_wrong:
+                yield f"row {row.exchange_id} of exchanges has no proper {name}"
 
 
 def add_transfers(connection: Connection, received: Mapping[int, int]) -> None:
@@ -156,12 +172,14 @@ def _hour_name(row: Mapping[Any, Any]) -> str:
     return f"usage of {render_id(KEY, row['key_id'])} for {model} in the hour {row['hour_ms']}"
 
 
-def _hours() -> Rows:
+def _hours(dialect: str) -> Rows:
     """As usage_rollup.summed has it."""
     e = exchanges.c
+    # As it stands in the text: PostgreSQL does not see that two parameters are the same.
+    hour_ms = literal_column(str(HOUR_MS), BigInteger)
     # The key's NULLs are grouped as they are: one call less for each line.
     grouped = (
-        e.ended_ms - e.ended_ms % HOUR_MS,
+        e.ended_ms - e.ended_ms % hour_ms,
         *(e.account_id, e.key_id, e.sub_account_id, e.provider, e.model_routed, e.tag, e.end_user, e.session),
     )
     shown = (
@@ -186,7 +204,13 @@ def _hours() -> Rows:
         "package_paid_nanos": _sum(case((e.package_id.is_not(None), _total()), else_=0)),
         "package_micros": _sum(e.package_micros),
     }
-    return select(*shown, *(sums[name] for name in SUMS)).group_by(*grouped)
+    improper: ColumnElement[int] = literal(0)
+    if dialect == "sqlite":  # a sum of anything else than whole numbers is a fraction there, even if it is a whole one
+        raw: ColumnElement[Any] = literal(0, BigInteger)
+        for name in sorted(SUMMED):
+            raw += func.coalesce(func.sum(e[name]), 0)
+        improper = case((func.typeof(raw) == "integer", 0), else_=1)
+    return select(*shown, *(sums[name] for name in SUMS), improper).group_by(*grouped)
 
 
 def _by_balance() -> Rows:
@@ -197,7 +221,8 @@ def _by_balance() -> Rows:
 
 def _by_package() -> Rows:
     e = exchanges.c
-    way = case((e.ratio_ppm.is_(None), MONEY_PACKAGE), else_=TOKEN_PACKAGE)
+    money, tokens = (literal_column(str(way), Integer) for way in (MONEY_PACKAGE, TOKEN_PACKAGE))
+    way = case((e.ratio_ppm.is_(None), money), else_=tokens)
     paid = _sum(_total() + e.package_micros)
     return (
         select(e.package_id, e.account_id, way, paid)

@@ -1,7 +1,7 @@
 """The embedded store: one file, and beside it the files by which the processes of one host know of each other."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -53,6 +53,16 @@ class SqliteBackend:
 
     preparing = writing_all = writing
     reading_all = reading
+
+    @contextmanager
+    def proving(self) -> Generator[tuple[Connection, Connection]]:
+        """Begin two transactions that see the same snapshot, for two threads; they may make temporary tables."""
+        with ExitStack() as both:
+            with self.writing():  # so that nobody commits between the beginning of one and of the other
+                first, second = (both.enter_context(self.reading()) for _ in range(2))
+                for connection in (first, second):
+                    connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")
+            yield first, second
 
     def dead_numbers(self, connection: Connection) -> tuple[int, ...]:
         """Return the numbers of registered workers whose lock is free, looking only."""

@@ -33,8 +33,10 @@ from tollway.ledger.records import Account, AccountState, Balance, LedgerReport,
 from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, schema, workers
 from tollway.store.account_rows import AccountRows
 from tollway.store.backend import Backend, Claim
+from tollway.store.bill_rows import BillRows
 from tollway.store.cap_rows import CapRows
 from tollway.store.check import check_books
+from tollway.store.cost_rows import CostRows
 from tollway.store.durability import Durability
 from tollway.store.event_list import EventRows
 from tollway.store.group_commit import GroupCommit
@@ -56,7 +58,9 @@ KEYS_CACHED_MAX = 100_000
 """About 50 MB of keys that are in use; the others are read again."""
 
 
-class Store(AccountRows, CapRows, EventRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows):
+class Store(
+    AccountRows, BillRows, CapRows, CostRows, EventRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows
+):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.
@@ -247,8 +251,8 @@ class Store(AccountRows, CapRows, EventRows, KeyRows, PackageRows, PaymentRows, 
 
     def check(self) -> LedgerReport:
         """Prove the books on one snapshot."""
-        with self._refusing(), self._backend.reading_all() as connection:
-            return check_books(connection, dead_numbers=self._backend.dead_numbers(connection))
+        with self._refusing(), self._backend.proving() as connections:
+            return check_books(connections, dead_numbers=self._backend.dead_numbers(connections[0]))
 
     # -- for the catalog
 
