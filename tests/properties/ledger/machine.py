@@ -29,7 +29,7 @@ from tollway.store import group_commit
 from tollway.store.group_commit import GroupCommit, Writer
 from tollway.store.ledger_writer import Batch, Written
 from tollway.store.store import Store
-from tollway.store.tables import leases, packages, products, purses, transfers
+from tollway.store.tables import caps, leases, packages, products, purses, transfers
 
 CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=1_000_000, output=0, source="test")
 BALANCES = st.sampled_from([0, 50, 100, 1000, 4000])
@@ -147,6 +147,7 @@ class BooksMachine(RuleBasedStateMachine):
             if amount:
                 self.events.append(("credit", account.id, amount))
             self.caps.append(tuple(cap_window(account.id, number) for number in range(len(CAP_LIMITS))))
+            self.add_caps(account.id)
         for place in (0, 1):
             self.revive(place)
 
@@ -181,13 +182,13 @@ class BooksMachine(RuleBasedStateMachine):
     def hold(self, place: int, which: int, amounts: list[int], capped: set[int]) -> None:
         payers = (*self.account_ids, *self.package_ids)
         payer_id = payers[which % len(payers)]
-        caps = ()
+        windows = ()
         if payer_id in self.account_ids:
-            caps = tuple(self.caps[self.account_ids.index(payer_id)][number] for number in sorted(capped))
+            windows = tuple(self.caps[self.account_ids.index(payer_id)][number] for number in sorted(capped))
         for amount in amounts:
-            self.hold_one(self.worker_at(place), payer_id, amount, caps)
+            self.hold_one(self.worker_at(place), payer_id, amount, windows)
 
-    def hold_one(self, worker: LiveWorker, payer_id: int, amount: int, caps: tuple[CapWindow, ...]) -> None:
+    def hold_one(self, worker: LiveWorker, payer_id: int, amount: int, windows: tuple[CapWindow, ...]) -> None:
         hold = Hold(
             exchange_id=worker.ids.next(),
             account_id=self.owner(payer_id),
@@ -198,15 +199,15 @@ class BooksMachine(RuleBasedStateMachine):
             model_asked="m",
             started_ms=self.now_ms,
             expires_ms=self.now_ms + TTL_MS,
-            caps=caps,
-            attribution=Attribution(tag="t" if caps else None),
+            caps=windows,
+            attribution=Attribution(tag="t" if windows else None),
         )
         shortage = self.run(self.stepping(worker, worker.books.hold(hold)))
         if shortage is not None:
             self.check_shortage(worker, shortage, amount)
         else:
             worker.open[hold.exchange_id] = hold
-            self.events += [("add_cap", cap.purse_id, cap.limit_nanos) for cap in caps]
+            self.events += [("add_cap", cap.purse_id, cap.limit_nanos) for cap in windows]
             self.events.append(
                 (
                     "hold",
@@ -215,7 +216,7 @@ class BooksMachine(RuleBasedStateMachine):
                     {
                         "amount_nanos": amount,
                         "expires_ms": hold.expires_ms,
-                        "caps": tuple(cap.purse_id for cap in caps),
+                        "caps": tuple(cap.purse_id for cap in windows),
                     },
                 )
             )
@@ -382,6 +383,22 @@ class BooksMachine(RuleBasedStateMachine):
 
     def owner(self, payer_id: int) -> int:
         return payer_id if payer_id in self.account_ids else self.owners[payer_id]
+
+    def add_caps(self, account_id: int) -> None:
+        with self.office._writing() as connection:
+            for cap in self.caps[-1]:
+                connection.execute(
+                    insert(caps).values(
+                        id=cap.cap_id,
+                        account_id=account_id,
+                        scope="tag",
+                        subject=f"{cap.cap_id}",
+                        window="total",
+                        limit_nanos=cap.limit_nanos,
+                        alert_ppm=800_000,
+                        created_ms=self.now_ms,
+                    )
+                )
 
     def add_package(self, package_id: int, account_id: int, amount: int) -> None:
         words = {"name": "p", "unit": "tokens", "amount": amount, "models": "[]", "currency": "USD"}
