@@ -18,8 +18,10 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.auto_topups import AutoTopups
+from tollway.billing.bills import Bills
 from tollway.billing.books import Books, not_ready
 from tollway.billing.caps import Caps
+from tollway.billing.costs import Costs
 from tollway.billing.desk import Desk
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
@@ -322,6 +324,8 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: Pa
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
         statements=Statements(store),
         events=Events(store),
+        costs=Costs(store),
+        bills=Bills(store, ids),
     )
 
 

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.auto_topups import AutoTopups
+from tollway.billing.bills import Bills
 from tollway.billing.caps import Caps
+from tollway.billing.costs import Costs
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
@@ -31,3 +33,5 @@ class Desk(NamedTuple):
     admin_keys: AdminKeys
     statements: Statements
     events: Events
+    costs: Costs
+    bills: Bills

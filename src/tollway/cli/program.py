@@ -6,6 +6,7 @@ import typer
 from typer.main import get_command
 
 from tollway import __version__
+from tollway.cli.bill_commands import add_cost_command, bill_commands
 from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
 from tollway.cli.event_commands import event_commands
@@ -19,7 +20,7 @@ from tollway.cli.serving_commands import add_serving_commands, add_worker_comman
 from tollway.cli.statement_commands import add_usage_command, ledger_commands, request_commands
 from tollway.cli.sub_account_commands import sub_account_commands
 from tollway.cli.voucher_commands import voucher_commands
-from tollway.errors import SetupError, TollwayError
+from tollway.errors import InputRefused, SetupError, TollwayError
 from tollway.ids import IdError
 from tollway.money import AmountError
 
@@ -62,6 +63,8 @@ def build(office: Office) -> typer.Typer:
     add_catalog_commands(app)
     app.add_typer(request_commands(office), name="requests")
     add_usage_command(app, office)
+    add_cost_command(app, office)
+    app.add_typer(bill_commands(office), name="bill")
     app.add_typer(ledger_commands(office), name="ledger")
     app.add_typer(event_commands(office), name="events")
     app.add_typer(provider_commands(office), name="providers")
@@ -76,7 +79,7 @@ def run(argv: Sequence[str], office: Office) -> int:
         get_command(build(office)).main(args=list(argv), prog_name="tollway")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except SetupError as error:
+    except (SetupError, InputRefused) as error:
         complain(error.mistakes)
         return REFUSED
     except OSError as error:

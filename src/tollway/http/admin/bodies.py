@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.access.principal import BillingMode
 from tollway.access.terms import CapSpan, PackageUnit
+from tollway.billing.bill_files import BillColumns, Rounding
 from tollway.billing.caps import ALERT_PPM
 from tollway.money import render_rate
 
@@ -17,6 +18,21 @@ class Body(BaseModel):
     """Any of them."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewBill(Body):
+    """A provider's bill to keep, as told in the address; its lines are the body."""
+
+    name: str
+    provider: str
+    currency: str = "USD"
+    day_column: str = BillColumns().day
+    model_column: str = BillColumns().model
+    amount_column: str = BillColumns().amount
+    tokens_column: str | None = None
+    """The tokens are not read when left out."""
+    rounding: Annotated[Rounding, Field(strict=False)] = Rounding.REFUSE
+    """What becomes of amounts finer than a nano-unit."""
 
 
 class NewAccount(Body):

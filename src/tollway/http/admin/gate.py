@@ -10,9 +10,10 @@ from typing import Any
 from tollway import clock
 from tollway.access.credentials import KEY_BYTES_MAX
 from tollway.access.key_view import AdminKeyView
+from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
 from tollway.http.admin.once import Send, answer_once
-from tollway.http.admin.parts import AdminParts
+from tollway.http.admin.parts import PREFIX, AdminParts
 from tollway.http.caller import idempotency_key
 from tollway.http.replies import advice
 from tollway.http.request_body import Receive, check_head, read_body
@@ -22,6 +23,8 @@ from tollway.relay.stored_answers import Asked
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
+LARGER_BODIES = {f"{PREFIX}/bills": BILL_BYTES_MAX}
+"""Where a file is sent instead."""
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -45,8 +48,9 @@ class Gate:
         ids = [(b"x-request-id", name), (self._brand_header, name)]
         try:
             admin_key = await self._check_key(scope["headers"])
-            check_head(scope["headers"], bytes_max=BODY_BYTES_MAX)
-            body = await read_body(receive, bytes_max=BODY_BYTES_MAX)
+            bytes_max = LARGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
+            check_head(scope["headers"], bytes_max=bytes_max)
+            body = await read_body(receive, bytes_max=bytes_max)
 
             async def answer(to: Send) -> None:
                 await self._inner(scope, _replay(body, receive), _with_headers(to, ids))
