@@ -198,6 +198,7 @@ class Worker:
         terms = Terms(
             worker_id=registered.id,
             hold_ttl_ms=hold_ttl_ms(deployment.catalog),
+            deadlines=self._deadlines,
         )
         funds = Funds(
             fee_ppm=settings.billing.platform_fee_ppm,

@@ -10,6 +10,7 @@ import msgspec
 from tollway.access.decide import check_key, check_model
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Target
+from tollway.clock import SteadyClock
 from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.neutral.peek import Peek
@@ -37,6 +38,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: int
     hold_ttl_ms: int
     """Longer than any exchange may last: expiry is a backstop for defects, never a deadline."""
+    deadlines: SteadyClock = msgspec.field(default_factory=SteadyClock)
+    """The clock by which holds expire: the wall clock, set back or forward, would end those that run."""
 
 
 class Lowered(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +181,7 @@ class Admission:
             amount_nanos=amount_nanos,
             model_asked=model_asked,
             started_ms=arrival.received_ms,
-            expires_ms=arrival.received_ms + terms.hold_ttl_ms,
+            expires_ms=terms.deadlines.now_ms() + terms.hold_ttl_ms,
             caps=funding.caps,
             attribution=arrival.attribution,
         )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.dialects.chunks import DONE, HI, ROLE, STOP, chunk, usage_chunk
+from tollway import clock
 from tollway.access.principal import Principal
 from tollway.billing.books import Books, PurseRef
 from tollway.catalog.rates import RateTable
@@ -28,6 +29,7 @@ from tollway.catalog.records import (
     Target,
     Timeouts,
 )
+from tollway.clock import SteadyClock
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import Refusal
 from tollway.http.replies import ReplyHeads
@@ -270,6 +272,7 @@ class Run:
         self.purse = Purse()
         self.client = Reader()
         self.books = Books(self.purse)
+        self.deadlines = SteadyClock()
         funds = Funds(fee_ppm=0, rates=RateTable("USD", {}), windows=WindowClock(ZoneInfo("UTC")))
         self._relay = Relay(
             admission=Admission(
@@ -277,7 +280,7 @@ class Run:
                 models=case.catalog,
                 books=self.books,
                 funds=funds,
-                terms=Terms(worker_id=WORKER, hold_ttl_ms=10**6),
+                terms=Terms(worker_id=WORKER, hold_ttl_ms=10**6, deadlines=self.deadlines),
             ),
             books=self.books,
             cards=case.catalog,
@@ -287,15 +290,19 @@ class Run:
         self._arrival = Arrival(
             exchange_id=EXCHANGE,
             request_id="r",
-            received_ms=0,
+            received_ms=clock.now_ms(),
             dialect=OPENAI_CHAT,
             principal=Principal(key_id=1, account_id=ACCOUNT),
             body=case.body,
         )
 
+    async def serve(self) -> None:
+        """Run to the end."""
+        await self._relay.serve(self._arrival, self.client)
+
     async def cancelled_after(self, turns: int, how: str) -> int:
         """Run until cancelled, and to the end; return how many turns it was left alone for."""
-        task = asyncio.create_task(self._relay.serve(self._arrival, self.client))
+        task = asyncio.create_task(self.serve())
         ran = 0
         while ran < turns and not task.done():
             await asyncio.sleep(0)

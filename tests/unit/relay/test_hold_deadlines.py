@@ -1,0 +1,54 @@
+"""Holds expire by time that has passed: a wall clock that jumps while a request runs ends none of them."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.unit.relay.test_cancelled_at_each_await import CASES, Run
+
+YEAR_MS = 365 * 86_400_000
+TURNS = 20
+"""Of the event loop: more than it takes to borrow and hold, and less than a whole request."""
+
+
+async def begun(run: Run) -> asyncio.Task[None]:
+    """Start a request and return when its money is held."""
+    request = asyncio.create_task(run.serve())
+    for _ in range(TURNS):
+        if run.books.open_count:
+            return request
+        await asyncio.sleep(0)
+    raise AssertionError("nothing was held")
+
+
+@pytest.mark.parametrize("jump_ms", [-YEAR_MS, YEAR_MS], ids=["back", "forward"])
+@pytest.mark.parametrize("jumps", ["before the request", "while it runs"])
+async def test_a_wall_clock_that_is_set_ends_no_hold_of_a_request_that_runs(
+    jump_ms: int, jumps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(CASES["whole"])
+    real = time.time_ns
+
+    def jump() -> None:
+        monkeypatch.setattr(time, "time_ns", lambda: real() + jump_ms * 1_000_000)
+
+    if jumps == "before the request":
+        jump()
+    request = await begun(run)
+    jump()
+    assert run.books.expire(run.deadlines.now_ms()) == ()
+    await request
+    assert [line.outcome for line in run.purse.lines] == [CASES["whole"].ends]
+
+
+async def test_a_hold_that_is_never_closed_expires_when_its_time_has_passed() -> None:
+    run = Run(CASES["whole"])
+    request = await begun(run)
+    assert run.books.expire(run.deadlines.now_ms() + 10**6 - 60_000) == ()
+    (line,) = run.books.expire(run.deadlines.now_ms() + 10**6)
+    assert line.outcome == "expired"
+    request.cancel()
+    await asyncio.wait((request,))
+    assert not request.cancelled()
+    assert request.exception() is not None, "what it ends with is lost, and its client is told of a failure"
