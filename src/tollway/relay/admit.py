@@ -169,6 +169,10 @@ class Admission:
             metadata=refusal.metadata,
         )
 
+    def lives_s(self, hold: Hold) -> float:
+        """Return in how many seconds a hold expires."""
+        return (hold.expires_ms - self._terms.deadlines.now_ms()) / 1000
+
     def _hold(self, arrival: Arrival, model_asked: str, funding: Funding, amount_nanos: int) -> Hold:
         terms = self._terms
         principal = arrival.principal

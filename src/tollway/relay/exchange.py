@@ -39,6 +39,11 @@ AFFORD_S = 2.0
 """How long the end of an answer that cost more than its hold may wait for the money: a loan takes a commit, and other
 workers need half a second to give back what they do not hold."""
 
+READ_MARGIN_S = 60.0
+"""How long before its hold expires a client must have read a stream. One that takes a few bytes at a time would keep its
+provider waiting, or what it sent, until there is no hold to charge it to. Longer than `pump.KEEPALIVE_S`, which is how often
+that is looked at; and the provider, which has a time limit of its own, is over by then."""
+
 
 class ReplyHeads(Protocol):
     """The heads of replies."""
@@ -105,7 +110,7 @@ class Exchange:
             head = self._relay.reply_heads.stream(request_id=self._arrival.request_id, warning=self._admitted.warning)
             # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
             self._outlet = Outlet(client, head, recorded=self._relay.books.announce(self._arrival.exchange_id))
-            self._outlet.open()
+            self._outlet.open(for_s=self._relay.admission.lives_s(self._admitted.hold) - READ_MARGIN_S)
         try:
             if client.gone:  # while its money was being borrowed
                 await self._leave()

@@ -24,7 +24,7 @@ writes faster than we read, may say more than the hold covers: near its end it i
 class Outlet:
     """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
 
-    __slots__ = ("_client", "_comment", "_recorded", "_silent", "_timer", "head", "started")
+    __slots__ = ("_client", "_comment", "_loop", "_recorded", "_silent", "_timer", "_until", "head", "started")
 
     def __init__(self, client: Client, head: bytes, *, recorded: asyncio.Future[None] | None) -> None:
         """Start with nothing sent; call `open` before the first attempt."""
@@ -32,14 +32,17 @@ class Outlet:
         self.head = head
         self._recorded = recorded
         self._silent = True
+        self._loop = asyncio.get_running_loop()
+        self._until = 0.0
         self._timer: asyncio.Handle | None = None
         self._comment: asyncio.Future[None] | None = None
         self.started = False
         """The head is out: a failure can only be told inside the stream from now on."""
 
-    def open(self) -> None:
-        """Begin to watch for silence."""
-        self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)
+    def open(self, *, for_s: float) -> None:
+        """Begin to watch for silence, and for a client that has not read its answer after so many seconds."""
+        self._until = self._loop.time() + for_s
+        self._timer = self._loop.call_later(KEEPALIVE_S, self._tick)
 
     def close(self) -> None:
         """Stop watching."""
@@ -77,7 +80,10 @@ class Outlet:
             await self._client.start(self.head)
 
     def _tick(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._tick)
+        if self._loop.time() >= self._until:
+            self._client.abort()
+            return
+        self._timer = self._loop.call_later(KEEPALIVE_S, self._tick)
         if self._silent:
             self._comment = asyncio.ensure_future(self.write(KEEPALIVE_COMMENT))
         self._silent = True

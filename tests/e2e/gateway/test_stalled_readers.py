@@ -1,5 +1,6 @@
 """Clients that do not read: they keep neither money nor memory, and what waits for them does not spoil what follows."""
 
+import contextlib
 import json
 import socket
 import sys
@@ -30,15 +31,31 @@ async def one_large_event(seen: Seen, to: Line) -> None:
     await to.end_stream()
 
 
+WAITS = ("tollway.http.server_protocol:IDLE_S=0.6", "tollway.relay.pump:KEEPALIVE_S=0.3")
+
+
 @pytest.fixture
 def impatient(deploy: Deploy, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """A Tollway whose clients hear a comment after 0.3 s, and must read within 0.6 s."""
-    waits = "tollway.http.server_protocol:IDLE_S=0.6,tollway.relay.pump:KEEPALIVE_S=0.3"
-    monkeypatch.setenv("IMPATIENCE", waits)
+    return with_waits(deploy, provider, monkeypatch, WAITS)
+
+
+@pytest.fixture
+def short_lived(deploy: Deploy, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """One whose holds live for 6 s, the last 3 of which no client may still read in."""
+    waits = (*WAITS, "tollway.app:HOLD_MARGIN_MS=5000", "tollway.relay.exchange:READ_MARGIN_S=3")
+    return with_waits(deploy, provider, monkeypatch, waits, more="timeouts = { total_s = 1 }")
+
+
+def with_waits(
+    deploy: Deploy, provider: Provider, monkeypatch: pytest.MonkeyPatch, waits: tuple[str, ...], more: str = ""
+) -> Deployment:
+    """Start a Tollway with these waits instead of its own."""
+    monkeypatch.setenv("IMPATIENCE", ",".join(waits))
     monkeypatch.setattr(deployment, "TOLLWAY", (sys.executable, str(Path(__file__).with_name("impatient.py"))))
     provider.scripts["flood"] = flood
     provider.scripts["large"] = one_large_event
-    return deploy()
+    return deploy(more=more)
 
 
 def ask_for(tollway: Deployment, key: str, model: str) -> socket.socket:
@@ -75,6 +92,21 @@ def test_a_client_that_reads_slowly_is_left_in_peace(impatient: Deployment) -> N
             assert sock.recv(20_000)
             time.sleep(0.02)
         assert running(impatient) == 1
+
+
+def test_a_client_cannot_read_so_slowly_that_its_hold_expires(short_lived: Deployment) -> None:
+    account = short_lived.account("5.00")
+    with ask_for(short_lived, short_lived.key(account), "flood") as sock:
+        deadline = time.monotonic() + 15
+        while running(short_lived) and time.monotonic() < deadline:
+            with contextlib.suppress(ConnectionError):
+                sock.recv(20_000)
+            time.sleep(0.02)
+    line = short_lived.requests()[0]
+    assert line["outcome"] == "client_gone"
+    assert float(line["total_cost"]) > 0
+    assert short_lived.client().get("/health").json()["expired_holds"] == 0
+    short_lived.check()
 
 
 def test_no_comment_follows_the_end_of_a_stream(impatient: Deployment) -> None:
