@@ -352,8 +352,7 @@ def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
 def hold_ttl_ms(catalog: Catalog) -> int:
     """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
     provider_s = max((provider.timeouts.total_s for provider in catalog.providers.values()), default=0.0)
-    targets = max((len(model.targets) for model in catalog.models.values()), default=1)
-    return round(provider_s * targets * 1000) + HOLD_MARGIN_MS
+    return round(provider_s * catalog.targets_max * 1000) + HOLD_MARGIN_MS
 
 
 def open_upstreams(deployment: Deployment) -> tuple[UpstreamClient, dict[Origin, UpstreamClient]]:

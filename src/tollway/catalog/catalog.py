@@ -115,6 +115,7 @@ class Catalog:
         """Take the configured providers by name, and the configured models; price the exact ones."""
         self.providers = providers
         self._pricing = pricing
+        self._sketches = sketches
         self._wildcards = sorted(
             (sketch for sketch in sketches if sketch.id.endswith("*")), key=lambda sketch: len(sketch.id), reverse=True
         )
@@ -137,6 +138,11 @@ class Catalog:
     def wildcards(self) -> tuple[str, ...]:
         """The ids that end in a star."""
         return tuple(sketch.id for sketch in self._wildcards)
+
+    @property
+    def targets_max(self) -> int:
+        """How many targets one request may go through at most."""
+        return max((len(sketch.targets) for sketch in self._sketches), default=1)
 
     def warm(self) -> None:
         """Import the price library if any request may need it. Takes 0.15 s: call it off the event loop."""
