@@ -35,6 +35,8 @@ MISTAKES_MAX = 20
 """Lines at fault that are told apart; more of them have one cause."""
 COLUMNS_SHOWN_MAX = 30
 _SHOWN_CHARS = 40
+_AMOUNT_CHARS = frozenset("0123456789+-.eE")
+"""Python reads more as a number than people mean: NaN, infinities, digits of other scripts, underscores."""
 
 Read = TypeVar("Read")
 
@@ -245,7 +247,7 @@ def _read_day(text: str, *, now_ms: int) -> int:
 
 
 def _read_amount(text: str, rounding: Rounding) -> int:
-    if not text.isascii() or "_" in text or len(text) > NUMBER_CHARS_MAX:
+    if not _AMOUNT_CHARS.issuperset(text) or len(text) > NUMBER_CHARS_MAX:
         raise AmountError(f"{_shown(text)} is not a decimal amount such as 5.00")
     return parse_amount(text if rounding is Rounding.REFUSE else _rounded(text))
 

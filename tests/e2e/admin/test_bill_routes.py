@@ -69,7 +69,7 @@ async def test_every_line_at_fault_is_named_and_nothing_is_kept(admin: Admin) ->
     refused = await bring(admin, CSV + b"2026-03-01,m,inf\nsoon,m,1\n" + b"x,m,1\n" * MISTAKES_MAX)
     message = error_of(refused)["message"]
     assert refused.status_code == 400
-    assert message.startswith("line 3: 'inf' is too large to be kept exactly; line 4: 'soon' is not a day")
+    assert message.startswith("line 3: 'inf' is not a decimal amount such as 5.00; line 4: 'soon' is not a day")
     assert message.endswith("; and 2 more")
     assert (await admin.client.get("/bills")).json()["data"] == []
 

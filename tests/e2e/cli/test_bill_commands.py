@@ -121,7 +121,7 @@ def test_every_line_at_fault_is_said_and_nothing_is_kept(shell: Shell) -> None:
     said = shell("bill", "import", file, "--provider", "p", "--name", "b")
     assert (said.status, said.out) == (1, "")
     assert said.err.splitlines() == [
-        "tollway: line 3: 'nan' is too large to be kept exactly",
+        "tollway: line 3: 'nan' is not a decimal amount such as 5.00",
         "tollway: line 4: 'soon' is not a day such as 2026-01-31",
         "tollway: line 5: '0.0000000001' is finer than a nano-unit (nine decimals)",
     ]

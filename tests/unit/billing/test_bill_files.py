@@ -88,13 +88,13 @@ def test_what_spreadsheets_do_to_a_file_is_understood() -> None:
     assert len(read_bill(content, BillColumns(), now_ms=NOW_MS)) == 1
 
 
-@pytest.mark.parametrize("amount", ["", "abc", "$1", "1_000", '"1,000"', "1 000", "١", "0x10", "9" * 61])
+@pytest.mark.parametrize("amount", ["", "abc", "$1", "1_000", '"1,000"', "1 000", "١", "0x10", "9" * 61, "nan", "-inf"])
 def test_what_is_no_amount_is_refused(amount: str) -> None:
     assert "is not a decimal amount" in row(f"2026-09-01,m,{amount},")
 
 
-@pytest.mark.parametrize("amount", ["nan", "inf", "-inf", "1e30", "9223372036.854775808", "-9223372036.854775808"])
-def test_an_amount_that_is_not_finite_or_too_large_is_refused(amount: str) -> None:
+@pytest.mark.parametrize("amount", ["1e30", "1e999999999999999999", "9223372036.854775808", "-9223372036.854775808"])
+def test_an_amount_that_is_too_large_is_refused(amount: str) -> None:
     assert "is too large to be kept exactly" in row(f"2026-09-01,m,{amount},")
 
 
