@@ -55,15 +55,8 @@ class Server:
         hba = self._data / "pg_hba.conf"
         hba.write_text(f"local all {SECRETIVE} scram-sha-256\n{hba.read_text()}")
         careless = () if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")
-        words = ("-D", self._data, "-k", self._folder, "-h", "", *careless, "-c", "max_connections=300", *options)
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", WITH_ITS_STARTER, "sh", self._bin / "postgres", *words],
-            stdin=subprocess.PIPE,
-            env={**os.environ, "LOG": str(self._folder / "log")},
-            user=self._user,
-            cwd=self._folder,
-        )
-        self._await_start()
+        self._words = ("-D", self._data, "-k", self._folder, "-h", "", *careless, "-c", "max_connections=300", *options)
+        self._shell = self._start()
         self.run(f"CREATE ROLE {SECRETIVE} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
 
     def _reachable(self, installed: Path) -> Path:
@@ -88,13 +81,22 @@ class Server:
         )
         assert done.returncode == 0, done.stderr
 
-    def _await_start(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
         log = self._folder / "log"
+        log.unlink(missing_ok=True)
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", WITH_ITS_STARTER, "sh", self._bin / "postgres", *self._words],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "LOG": str(log)},
+            user=self._user,
+            cwd=self._folder,
+        )
         give_up_at = time.monotonic() + START_S
         while not log.exists() or STARTED not in log.read_text():
-            assert self._shell.poll() is None, log.read_text()
+            assert shell.poll() is None, log.read_text()
             assert time.monotonic() < give_up_at, log.read_text()
             time.sleep(0.02)
+        return shell
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of a database, by way of a socket in the file system."""
@@ -142,14 +144,22 @@ class Server:
         first = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
         return [first, *children(first)]
 
+    def restart(self) -> None:
+        """End the server at once, as a crash does, and start it again on what it kept."""
+        self._end()
+        self._shell = self._start()
+
     def stop(self) -> None:
         """End the server at once, and remove all that it kept."""
-        assert self._shell.stdin is not None
-        self._shell.stdin.close()
         try:
-            self._shell.wait(30)
+            self._end()
         finally:
             shutil.rmtree(self._folder)
+
+    def _end(self) -> None:
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        self._shell.wait(30)
 
 
 def children(parent: int) -> list[int]:

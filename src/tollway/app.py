@@ -178,6 +178,17 @@ class LinesLost(TollwayError):
         super().__init__(f"{count} lines could not be written before the stop: their charges are not in the books")
 
 
+class TakenForDead(TollwayError):
+    """The database lost sight of a worker for so long that another one settled its affairs."""
+
+    def __init__(self) -> None:
+        """Say what happened."""
+        super().__init__(
+            "the database lost sight of this worker, and its loans went back to their purses: it stopped, and another one "
+            "is to be started in its place"
+        )
+
+
 class Worker:
     """One serving worker: all its parts, opened in the order in which they need each other."""
 
@@ -185,8 +196,10 @@ class Worker:
         """Open the store and put the parts together; raises SetupError. Belongs to the running event loop."""
         settings = deployment.settings
         self._store = Store.open(settings.store.url, durability=settings.store.durability.value)
-        self._store.reclaim_dead_workers(clock.now_ms())
+        self._store.require_room(1)
+        # In this order: who is not there yet itself cannot tell who is gone.
         registered = self._store.register_worker(clock.now_ms())
+        self._store.reclaim_dead_workers(clock.now_ms())
         ids = IdSource(worker=registered.number, after=registered.last_id)
         self._commits = self._store.group_commit(registered)
         self._books = Books(self._commits)
@@ -269,10 +282,14 @@ class Worker:
             self._store.close()
         if self._commits.lines_lost:
             raise LinesLost(self._commits.lines_lost)
+        if self._commits.fenced:
+            raise TakenForDead
 
     async def _housekeep(self) -> None:
         self._books.expire(self._deadlines.now_ms())
         self._books.give_back_idle()
+        if self._commits.fenced:
+            self._server.stop()
         await self._keys.poll()
 
     async def _end_packages(self) -> None:

@@ -121,7 +121,9 @@ async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[
 
 async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
     # Opened once before all, so that a store that cannot be served is said once, and made once.
-    Store.open(deployment.settings.store.url, durability=deployment.settings.store.durability.value).close()
+    settings = deployment.settings
+    with contextlib.closing(Store.open(settings.store.url, durability=settings.store.durability.value)) as store:
+        store.require_room(settings.server.workers)
     words = (
         "worker",
         "--config",

@@ -51,6 +51,10 @@ class Server:
         await self._server.serve(sockets=[sock])
         await self._see_off()
 
+    def stop(self) -> None:
+        """Stop as a signal would: running requests get their grace."""
+        self._server.should_exit = True
+
     async def _see_off(self) -> None:
         """See every request to its end: whoever closes the books next must not meet one that still has a line to write."""
         state = self._server.server_state

@@ -113,6 +113,10 @@ class Backend(Protocol):
         """Return the numbers of registered workers that nobody alive holds, looking only."""
         ...
 
+    def require_room(self, processes: int) -> None:
+        """Raise SetupError unless so many processes more can connect to the database."""
+        ...
+
     def trouble_of(self, error: Exception) -> str | None:
         """Return what is wrong with the database itself, in words for an operator; None for a defect of ours."""
         ...

@@ -140,6 +140,11 @@ class GroupCommit:
         self.accepting = True
         """False while nothing can be written, or too many lines wait to be."""
 
+    @property
+    def fenced(self) -> bool:
+        """This worker was taken for dead and its loans were reclaimed: another one must take its place."""
+        return self._fenced
+
     # -- for Books
 
     def open(self, hold: Hold) -> None:

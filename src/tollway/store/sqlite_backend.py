@@ -68,6 +68,9 @@ class SqliteBackend:
         """Return the numbers of registered workers whose lock is free, looking only."""
         return dead_numbers(connection, self.numbers)
 
+    def require_room(self, processes: int) -> None:
+        """Do nothing: a file has room for everybody."""
+
     def trouble_of(self, error: Exception) -> str | None:
         """Return what is wrong with the file (locked, full, damaged); None for a defect of ours."""
         if type(error) not in {OperationalError, DatabaseError}:

@@ -102,6 +102,11 @@ class Store(
 
     # -- for a worker
 
+    def require_room(self, processes: int) -> None:
+        """Raise SetupError unless the database has room for the connections of so many serving processes."""
+        with mended(self._backend):
+            self._backend.require_room(processes)
+
     def reclaim_dead_workers(self, now_ms: int) -> int:
         """Settle the affairs of every worker that died; return how many. Their open exchanges become INTERRUPTED."""
         settled = 0

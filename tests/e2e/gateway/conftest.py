@@ -21,14 +21,27 @@ def provider() -> Iterator[Provider]:
 
 Deploy = Callable[..., Deployment]
 
+on_both_stores = pytest.mark.parametrize("store_kind", ["sqlite", "postgresql"], indirect=True, scope="module")
+"""For modules whose tests are of money: each runs with its books in a file, and in PostgreSQL."""
+
+
+@pytest.fixture(scope="module")
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Return where the books of a module's deployments are."""
+    return getattr(request, "param", "sqlite")
+
 
 @pytest.fixture
-def deploy(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
+def deploy(
+    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch, store_kind: str, request: pytest.FixtureRequest
+) -> Iterator[Deploy]:
     """Start a Tollway in front of the provider, with further settings."""
     monkeypatch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
     started: list[Deployment] = []
 
     def start(**options: str) -> Deployment:
+        if store_kind == "postgresql":
+            options.setdefault("store", request.getfixturevalue("postgres_url"))
         deployment = Deployment(tmp_path, settings_for(provider.port, **options)).start()
         started.append(deployment)
         return deployment
@@ -39,10 +52,14 @@ def deploy(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="module")
-def tollway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Deployment]:
+def tollway(
+    tmp_path_factory: pytest.TempPathFactory, provider: Provider, store_kind: str, request: pytest.FixtureRequest
+) -> Iterator[Deployment]:
     """One Tollway for a whole module, in front of the provider."""
+    store = request.getfixturevalue("postgres").empty_url() if store_kind == "postgresql" else ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
-        deployment = Deployment(tmp_path_factory.mktemp("tollway"), settings_for(provider.port)).start()
+        folder = tmp_path_factory.mktemp("tollway")
+        deployment = Deployment(folder, settings_for(provider.port, store=store)).start()
         yield deployment
         deployment.stop()

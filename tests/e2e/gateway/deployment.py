@@ -15,11 +15,15 @@ from typing import Any
 
 import httpx
 
+from tollway.settings import SecretUse
+from tollway.settings.load import load_settings
+
 TOLLWAY = (sys.executable, "-m", "tollway")
 PRICE = '{ input = "1", output = "2", cached_input = "0.5" }'
 """Per million tokens: the provider's 1000 in and 100 out cost 0.0012."""
 
 COST = Decimal("0.0012")
+NEWLINE = "\n"
 
 
 class Deployment:
@@ -33,6 +37,11 @@ class Deployment:
         self.url = ""
         self.log = folder / "log"
         self._clients: list[httpx.Client] = []
+
+    @property
+    def store(self) -> str:
+        """The URL of the books."""
+        return load_settings(self.config, secrets=SecretUse.LEAVE).store.url
 
     def command(self, *words: str, status: int = 0, env: Mapping[str, str] | None = None) -> Any:
         """Run a command with --json; return what it printed, or its error text when it should fail."""
@@ -131,10 +140,14 @@ class Deployment:
         return client
 
 
-def settings_for(provider_port: int, *, more: str = "", server: str = "") -> str:
-    """Return a settings file with one provider that serves `m` and, as a wildcard, `p/…`."""
+def settings_for(provider_port: int, *, more: str = "", server: str = "", store: str = "") -> str:
+    """Return a settings file with one provider that serves `m` and, as a wildcard, `p/…`.
+
+    `store` is the URL of a database; without one the books are in a file beside the settings.
+    """
     return textwrap.dedent(
         f"""
+        {f"[store]{NEWLINE}        url = '{store}'" if store else ""}
         [server]
         port = 0
         {server}

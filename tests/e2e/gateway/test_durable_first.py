@@ -3,24 +3,18 @@
 import asyncio
 import json
 import socket
-import sqlite3
 import threading
 
-from tests.e2e.gateway.conftest import Deploy
-from tests.e2e.gateway.deployment import Deployment
+from tests.databases import locked
+from tests.e2e.gateway.conftest import Deploy, on_both_stores
 from tests.e2e.gateway.provider import Line, Provider, Seen, events
 from tests.e2e.gateway.test_http import BODY, CHAT, connect, post
+
+pytestmark = on_both_stores
 
 STREAM = json.dumps(json.loads(BODY) | {"model": "p/durable", "stream": True}).encode()
 QUIET_S = 1.0
 """Three thousand times as long as a commit takes here: what has not come by then is held back."""
-
-
-def lock(tollway: Deployment) -> sqlite3.Connection:
-    """Keep everybody else from writing to the store."""
-    other = sqlite3.connect(tollway.folder / "tollway-data" / "tollway.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    return other
 
 
 def nothing_comes(sock: socket.socket) -> bool:
@@ -61,12 +55,10 @@ def test_the_first_byte_of_a_stream_waits_for_its_line(deploy: Deploy, provider:
     assert tollway.client(key).post(CHAT, content=STREAM).status_code == 200
     sent.clear()
     with connect(tollway) as sock:
-        other = lock(tollway)
-        sock.sendall(post(key, STREAM))
-        assert sent.wait(20)
-        assert nothing_comes(sock)
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tollway.store):
+            sock.sendall(post(key, STREAM))
+            assert sent.wait(20)
+            assert nothing_comes(sock)
         assert read_until(sock, b"data: [DONE]").startswith(b"HTTP/1.1 200 OK")
     tollway.check()
 
@@ -90,15 +82,13 @@ def test_the_end_of_a_stream_waits_for_its_charge(deploy: Deploy, provider: Prov
     with connect(tollway) as sock:
         sock.sendall(post(tollway.key(account), STREAM))
         read_until(sock, b'"content":"Four"')
-        other = lock(tollway)
-        provider.call(go_on.set)
-        assert sent.wait(20)
-        text = read_until(sock, b'"content":" ago"')
-        assert b"[DONE]" not in text
-        assert b'"usage"' not in text
-        assert nothing_comes(sock)
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tollway.store):
+            provider.call(go_on.set)
+            assert sent.wait(20)
+            text = read_until(sock, b'"content":" ago"')
+            assert b"[DONE]" not in text
+            assert b'"usage"' not in text
+            assert nothing_comes(sock)
         assert b'"total_cost_usd":0.0012' in read_until(sock, b"data: [DONE]")
     assert str(tollway.balance(account)[0]) == "4.9988"
     tollway.check()

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.gateway.conftest import Deploy
+from tests.e2e.gateway.conftest import Deploy, on_both_stores
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Provider, Seen, event
+
+pytestmark = on_both_stores
 
 CHAT = "/v1/chat/completions"
 

@@ -6,9 +6,11 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tests.e2e.gateway.conftest import Deploy
+from tests.e2e.gateway.conftest import Deploy, on_both_stores
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Provider, Seen, answer, event, events, well
+
+pytestmark = on_both_stores
 
 CHAT = "/v1/chat/completions"
 

@@ -3,12 +3,13 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.databases import locked
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.books import Books
@@ -138,17 +139,7 @@ def lock(url: str, monkeypatch: pytest.MonkeyPatch) -> Lock:
     # By itself PostgreSQL waits longer than a test should.
     monkeypatch.setattr(ledger_writer, "WRITE_S", 0.2)
 
-    @contextmanager
-    def locked() -> Iterator[None]:
-        backend = open_backend(url, "full")
-        with backend.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("LOCK TABLE exchanges, purses, meta IN EXCLUSIVE MODE")
-            yield
-            connection.rollback()
-        backend.close()
-
-    return locked
+    return lambda: locked(url)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from tollway.store.backend import Reading
 from tollway.store.durability import Durability
 from tollway.store.key_reader import EngineKeys
+from tollway.store.postgres import room
 from tollway.store.postgres.address import parse_address
 from tollway.store.postgres.connections import open_engine, open_patient_engine
 from tollway.store.postgres.ledger_writer import LedgerWriter
@@ -15,9 +16,9 @@ from tollway.store.postgres.presence import NUMBERS, Channel, Presence
 from tollway.store.postgres.statements import WANTED_CHANNEL
 from tollway.store.postgres.trouble import trouble_of
 
-AFTER_START_MS = 10_000
-"""A restart of the database takes every worker's connection, and so its lock: for so long after one, a worker that was
-registered before may still be on its way back, and is not taken for dead."""
+ON_ITS_WAY_MS = 10_000
+"""A restart of the database takes every worker's connection, and so its lock. For so long after we are back ourselves,
+another worker that was registered before it may still be on its way, and is not taken for dead."""
 
 CHANGES_CHANNEL = "tollway_changes"
 """The channel on which changes of keys and accounts are announced."""
@@ -32,7 +33,7 @@ _DEAD = text(
       )
       AND (
         started_ms > extract(epoch FROM pg_postmaster_start_time()) * 1000
-        OR extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000 > :grace_ms
+        OR :back_for_ms > :on_its_way_ms
       )
     ORDER BY number
     """
@@ -102,7 +103,13 @@ class PostgresBackend:
 
     def dead_numbers(self, connection: Connection) -> tuple[int, ...]:
         """Return the numbers of registered workers whose connection is gone, looking only."""
-        return tuple(connection.scalars(_DEAD, {"numbers": NUMBERS, "grace_ms": AFTER_START_MS}))
+        values = {"numbers": NUMBERS, "back_for_ms": self.numbers.back_for_ms(), "on_its_way_ms": ON_ITS_WAY_MS}
+        return tuple(connection.scalars(_DEAD, values))
+
+    def require_room(self, processes: int) -> None:
+        """Raise SetupError unless so many processes more can connect."""
+        with self.reading() as connection:
+            room.require_room(connection, processes)
 
     def trouble_of(self, error: Exception) -> str | None:
         """Return what is wrong with the database itself, in words for an operator; None for a defect of ours."""

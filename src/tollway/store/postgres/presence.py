@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 import threading
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ RECONNECT_S = 0.1
 LEAVE_S = 1.0
 ANSWER_S = CALL_S + CONNECT_S
 """How long a caller waits: for a connection to be there again, and for the statement."""
+
+SEEN_NOTHING_BREAK_MS = 1 << 31
 
 log = logging.getLogger(__name__)
 Returned = TypeVar("Returned")
@@ -96,12 +99,19 @@ class Presence:
         self._held: set[int] = set()
         self._missing: set[int] = set()
         self._closed = False
+        self._connected_at = 0.0
 
     # -- from any thread
 
     def listen(self) -> None:
         """Begin to hear of what is announced; raises StoreTrouble."""
         self._ask(self._connected())
+
+    def back_for_ms(self) -> int:
+        """Return for how long the connection has been there now; a process that never had one has seen nothing break."""
+        if self._loop is None:
+            return SEEN_NOTHING_BREAK_MS
+        return 0 if self._connection is None else round((time.monotonic() - self._connected_at) * 1000)
 
     def claim(self) -> NumberClaim:
         """Take a free number; raises SetupError when all are taken, StoreTrouble when the database cannot be asked."""
@@ -182,6 +192,7 @@ class Presence:
                     await asyncio.sleep(RECONNECT_S)
                     continue
                 self._connection = connection
+                self._connected_at = time.monotonic()
                 self._tried.set()
                 # What was announced in between was not heard.
                 for channel in self._channels.values():
