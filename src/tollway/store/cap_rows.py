@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from tollway.access.cap_rules import alert_nanos
 from tollway.access.caps import Cap, CapUse
@@ -148,26 +162,53 @@ def _change(connection: Connection, found: Cap, wanted: Cap, *, now_ms: int) -> 
     return changed
 
 
-def _fit(connection: Connection, cap: Cap, *, now_ms: int) -> None:
-    """Bring the purses of a cap's running windows to its limit.
+def fit_one() -> Update:
+    """Return the statement that brings one purse of a cap to its limit, to be run before anything is lent of it.
 
-    A purse has what is left of the limit, so it gets the difference: what is spent stays spent. Below what is spent
-    and lent it cannot go, for no purse is ever below zero: then nothing more is lent, and what is lent is wanted back.
+    Values: the purse, the time. A limit that was lowered below what was lent could not be kept then, and a request that
+    was admitted under another limit makes the purse with that one.
     """
-    p = purses.c
-    spent = p.limit_nanos - p.balance_nanos
-    least = spent + p.leased_nanos
-    effective = case((least > cap.limit_nanos, least), else_=cap.limit_nanos)
+    limit = select(caps.c.limit_nanos).where(caps.c.id == purses.c.cap_id).correlate(purses).scalar_subquery()
+    mine = purses.c.id == bindparam("purse")
+    return update(purses).where(mine, purses.c.limit_nanos != limit, _runs(bindparam("now"))).values(_fitted(limit))
+
+
+def _fit(connection: Connection, cap: Cap, *, now_ms: int) -> None:
+    """Bring the purses of a cap's running windows to its limit; what is lent beyond it is wanted back."""
+    beyond = _least() > cap.limit_nanos
     connection.execute(
         update(purses)
         .where(*_running(cap.id, now_ms))
+        .values(_fitted(cap.limit_nanos))
         .values(
-            limit_nanos=effective,
-            balance_nanos=effective - spent,
             alert_nanos=alert_nanos(cap.limit_nanos, cap.alert_ppm),
-            wanted_ms=case((least > cap.limit_nanos, now_ms), else_=p.wanted_ms),
+            wanted_ms=case((beyond, now_ms), else_=purses.c.wanted_ms),
         )
     )
+
+
+def _fitted(limit: int | ScalarSelect[Any]) -> dict[str, ColumnElement[int]]:
+    """Return what a purse of a cap becomes at another limit.
+
+    It has what is left of the limit, so it gets the difference: what is spent stays spent. Below what is spent and lent
+    it cannot go, for no purse is ever below zero: then nothing more is lent.
+    """
+    p = purses.c
+    least = _least()
+    effective = case((least > limit, least), else_=limit)
+    return {"limit_nanos": effective, "balance_nanos": effective - (p.limit_nanos - p.balance_nanos)}
+
+
+def _least() -> ColumnElement[int]:
+    """Return what is spent and lent of a purse of a cap."""
+    p = purses.c
+    return p.limit_nanos - p.balance_nanos + p.leased_nanos
+
+
+def _runs(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:
+    """Tell whether the window of a purse of a cap has not ended."""
+    p = purses.c
+    return or_(p.window_end_ms.is_(None), p.window_end_ms > now_ms)
 
 
 def _running(cap_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
@@ -176,7 +217,7 @@ def _running(cap_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
     return (
         p.cap_id == cap_id,
         p.kind == PurseKind.CAP.value,
-        or_(p.window_end_ms.is_(None), p.window_end_ms > now_ms),
+        _runs(now_ms),
     )
 
 

@@ -20,6 +20,7 @@ from tollway.ledger.purses import ALERT_KINDS, CapWindow, EventKind, PurseKind
 from tollway.ledger.slices import Grant, lend_nanos
 from tollway.store.answer_rows import steps_taken
 from tollway.store.batch import Batch, Borrow, LineRefused, Written
+from tollway.store.cap_rows import fit_one
 from tollway.store.event_rows import event_values
 from tollway.store.rows import Values, hold_values, line_values
 from tollway.store.sqlite import compiled
@@ -106,6 +107,7 @@ _ADD_LEASE = compiled(
     )
 )
 _ADD_PURSE = compiled(upsert(purses).on_conflict_do_nothing())
+_FIT_PURSE = compiled(fit_one())
 _ADD_EVENT = compiled(upsert(events).on_conflict_do_nothing())
 _ADD_USAGE = compiled(add_up(sqlite_dialect.dialect()))
 _EXTEND_HOLD = compiled(update(holds).values(amount_nanos=bindparam("x")).where(holds.c.exchange_id == bindparam("id")))
@@ -314,10 +316,11 @@ class LedgerWriter:
         )
 
     def _make_cap_purse(self, cap: CapWindow) -> None:
-        """Insert the purse of a cap's window unless it is there; raises LineRefused when its id is another's."""
+        """Insert the purse of a cap's window unless it is there, and bring it to the limit that the cap has now."""
         whole = (cap.limit_nanos, 0, cap.alert_nanos, 0)
         window = (cap.cap_id, cap.subject, cap.start_ms, cap.end_ms, cap.limit_nanos)
         self._cursor.execute(_ADD_PURSE, (cap.purse_id, PurseKind.CAP.value, cap.account_id, *whole, *window))
+        self._cursor.execute(_FIT_PURSE, (cap.purse_id, self._now_ms))
 
     def _give_back(self, purse_id: int, amount_nanos: int) -> None:
         self._spend_lease(purse_id, amount_nanos)

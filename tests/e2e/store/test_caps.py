@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import Desk, on_sqlite
 from tollway import clock
 from tollway.access.cap_rules import alert_nanos, rules_for
 from tollway.access.caps import Cap, SubAccountState
@@ -238,6 +238,38 @@ async def test_a_limit_lowered_below_what_runs_lets_that_end_and_lends_no_more(
     await durable
     assert written.written_off_nanos == 0
     assert used(caps, account) == [("", 700, 0)]
+    assert store.check().problems == ()
+
+
+@on_sqlite
+async def test_what_a_request_leaves_of_a_limit_that_was_lowered_meanwhile_is_not_lent_again(
+    caps: Caps, store: Store, account: Account, desk: Desk
+) -> None:
+    cap = made(caps.set(on(account), CapSpan.DAY, 1000))
+    hold = await held(desk, account, cap, 900)
+    lowered = made(caps.set(on(account), CapSpan.DAY, 100))
+    await desk.books.close(msgspec.structs.replace(desk.line(hold, 10), caps=(hold.caps[0].purse_id,)))[1]
+    desk.books.give_back_wanted(hold.caps[0].purse_id)
+    with pytest.raises(Shortage) as shortage:
+        await held(desk, account, lowered, 91)
+    assert shortage.value.available_nanos == 90
+    await spend(desk, account, lowered, 90)
+    assert used(caps, account) == [("", 100, 0)]
+    assert store.check().problems == ()
+
+
+@on_sqlite
+@pytest.mark.parametrize("limit", [100, 5000], ids=["lowered", "raised"])
+async def test_a_request_admitted_under_another_limit_makes_no_window_of_it(
+    limit: int, caps: Caps, store: Store, account: Account, desk: Desk
+) -> None:
+    before = made(caps.set(on(account), CapSpan.DAY, 1000))
+    caps.set(on(account), CapSpan.DAY, limit)
+    await spend(desk, account, before, 60)
+    assert used(caps, account) == [("", 60, limit - 60)]
+    with pytest.raises(Shortage):
+        await held(desk, account, before, limit - 59)
+    await spend(desk, account, before, limit - 60)
     assert store.check().problems == ()
 
 
