@@ -274,6 +274,7 @@ class Worker:
         try:
             await self._server.run(sock, ready=ready)
         finally:
+            self._desk.auto_topups.close()
             for sweep in self._sweeps:
                 await sweep.stop()
             for upstream in self._upstreams:

@@ -50,6 +50,11 @@ class AutoTopups:
         self._provider = provider
         self._terms = terms
         self._now_ms = now_ms
+        self._closed = False
+
+    def close(self) -> None:
+        """Begin no further charge: whoever stops must not wait for one after the other."""
+        self._closed = True
 
     def allow(
         self, account_id: int, *, threshold_nanos: int, amount_nanos: int, daily_max_nanos: int | None = None
@@ -115,10 +120,11 @@ class AutoTopups:
         if self._provider is None:
             return 0
         now_ms = self._now_ms()
-        asked = sum(self._again(self._provider, lost) for lost in self._store.auto_topups_charging(now_ms - LOST_MS))
+        asked = 0
+        for topup in self._store.auto_topups_charging(now_ms - LOST_MS):
+            asked += not self._closed and self._again(self._provider, topup)
         for topup in self._store.auto_topups_due(DUE_AT_ONCE):
-            if may_try(topup, now_ms=now_ms):
-                asked += self._begin(self._provider, topup)
+            asked += not self._closed and may_try(topup, now_ms=now_ms) and self._begin(self._provider, topup)
         return asked
 
     def _begin(self, provider: PaymentProvider, topup: AutoTopup) -> bool:

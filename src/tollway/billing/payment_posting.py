@@ -239,6 +239,14 @@ class PaymentPosting:
         self._books.change_order(msgspec.structs.replace(order, state=state))
         if package is not None and state is not OrderState.PAID:
             self._books.end_package(package, self._now_ms)
+        self._end_auto_topup(claim, order)
+
+    def _end_auto_topup(self, claim: Claim, order: Order) -> None:
+        """Let nobody be charged again, by themselves, for money that has just gone back to them."""
+        topup = self._books.auto_topup(order.account_id)
+        if topup is not None and topup.state in {AutoTopupState.READY, AutoTopupState.CHARGING}:
+            self._books.put_auto_topup(msgspec.structs.replace(topup, state=AutoTopupState.STOPPED))
+            self._tell(PaymentTale.AUTO_TOPUP_STOPPED, claim.id, order, reason=f"{claim.kind} {claim.id}")
 
     def _take_of_sale(self, claim: Claim, order: Order) -> Claim:
         posted = self._books.post(self._taking(claim, order, PACKAGES_SOLD, claim.rest_nanos))

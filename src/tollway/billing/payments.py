@@ -171,7 +171,9 @@ class Payments:
                     order_id = posting.apply(notice)
                 else:
                     posting.refuse(notice, f"it is about {_money(event.live)}, the key about {_money(provider.live)}")
-            books.note_event(event, order_id=order_id, received_ms=self._now_ms())
+            if not posting.differences:
+                # What differs is looked at again when it is sent again: something may have been mended meanwhile.
+                books.note_event(event, order_id=order_id, received_ms=self._now_ms())
         hearing = Hearing.DIFFERS if posting.differences else Hearing.APPLIED
         return Heard(event.id, event.kind, hearing, tuple(posting.differences))
 

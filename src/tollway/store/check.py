@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Integer, LargeBinary, 
 from sqlalchemy.exc import DatabaseError
 
 from tollway.ids import EXCHANGE, render_id
-from tollway.ledger.orders import OrderKind, OrderState
+from tollway.ledger.orders import ClaimKind, ClaimState, OrderKind, OrderState
 from tollway.ledger.purses import PurseKind
 from tollway.ledger.records import AccountState, LedgerReport, TransferKind
 from tollway.money import AMOUNT_NANOS_MAX
@@ -30,6 +30,7 @@ from tollway.store.check_sums import (
     usage_problems,
 )
 from tollway.store.check_transfers import paper_problems, transfer_problems
+from tollway.store.claim_tables import payment_claims
 from tollway.store.paging import paged
 from tollway.store.price_bands import make_bands
 from tollway.store.scratch import scratch
@@ -54,7 +55,7 @@ PROBLEMS_MAX = 1000
 """Enough to see a pattern; a report of millions helps nobody."""
 
 READ = (
-    *(accounts, sub_accounts, purses, caps, packages, keys, transfers, orders, vouchers),
+    *(accounts, sub_accounts, purses, caps, packages, keys, transfers, orders, payment_claims, vouchers),
     *(price_cards, workers, leases, holds),
 )
 """Lines are looked at with their charges, and sums of them beside what they should be."""
@@ -64,6 +65,8 @@ WORDS = {
     purses.c.kind: tuple(PurseKind),
     orders.c.kind: tuple(OrderKind),
     orders.c.state: tuple(OrderState),
+    payment_claims.c.kind: tuple(ClaimKind),
+    payment_claims.c.state: tuple(ClaimState),
 }
 """Columns that hold one of a few words."""
 

@@ -25,6 +25,7 @@ from tollway.ledger.records import (
     packages_issued,
     purse_of_leg,
 )
+from tollway.store.check_claims import claim_problems
 from tollway.store.paging import paged, pages
 from tollway.store.tables import accounts, orders, packages, transfers, vouchers
 
@@ -80,6 +81,7 @@ def paper_problems(connection: Connection) -> Iterator[str]:
     yield from _package_problems(connection)
     yield from _order_problems(connection)
     yield from _voucher_problems(connection)
+    yield from claim_problems(connection)
 
 
 def _purse_of(leg: str) -> int | None:

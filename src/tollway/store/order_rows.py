@@ -1,12 +1,11 @@
 """Orders, refunds and disputes, the provider's messages and automatic top-ups, in SQL. Runs in the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
 
-from tollway.ids import ORDER, render_id
 from tollway.ledger.auto_topups import AutoTopup, AutoTopupState
 from tollway.ledger.orders import (
     RETURNED_BY,
@@ -28,6 +27,14 @@ from tollway.store.tables import auto_topups, meta, orders, payment_events, purs
 LOCK_KEY = "access_version"
 """The row of `meta` that transactions of payments queue for: where each has its own view of what others do at the
 same time, a payment and its refund could miss each other."""
+
+_OF_ORDERS = tuple(
+    kind.value
+    for kind in (
+        *(TransferKind.TOPUP, TransferKind.PURCHASE, TransferKind.GRANT),
+        *(*TAKEN_BY.values(), *RETURNED_BY.values()),
+    )
+)
 
 FRUITLESS = (OrderState.FAILED.value, OrderState.EXPIRED.value)
 
@@ -71,7 +78,7 @@ def read_orders(connection: Connection, account_id: int | None, limit: int) -> t
     query = select(orders).order_by(orders.c.id.desc()).limit(limit)
     if account_id is not None:
         query = query.where(orders.c.account_id == account_id)
-    return tuple(_read_order(row) for row in connection.execute(query).mappings())
+    return tuple(order_of(row) for row in connection.execute(query).mappings())
 
 
 def heard(connection: Connection, event_id: str) -> bool:
@@ -119,13 +126,12 @@ def read_room(connection: Connection, account_id: int) -> Room:
     return Room(available_nanos=row.balance_nanos - row.leased_nanos, lent_nanos=row.leased_nanos)
 
 
-def read_transfers_of_order(connection: Connection, order: Order, claims: tuple[Claim, ...]) -> tuple[Transfer, ...]:
-    """Return what an order moved, in the order of time: its credit, and what was taken back and returned."""
-    kinds = [kind.value for kind in (TransferKind.TOPUP, *TAKEN_BY.values(), *RETURNED_BY.values())]
+def read_transfers(connection: Connection, papers: Sequence[str], claims: Sequence[Claim]) -> tuple[Transfer, ...]:
+    """Return what papers (an order and its package, by their names) and claims moved, in the order of time."""
     of_claims = [reference for claim in claims for reference in _references(connection, claim)]
     query = (
         select(transfers)
-        .where(transfers.c.kind.in_(kinds), transfers.c.reference.in_([render_id(ORDER, order.id), *of_claims]))
+        .where(transfers.c.kind.in_(_OF_ORDERS), transfers.c.reference.in_([*papers, *of_claims]))
         .order_by(transfers.c.id)
     )
     found: list[Transfer] = []
@@ -140,9 +146,7 @@ def _references(connection: Connection, claim: Claim) -> list[str]:
     """Return the references of a claim's transfers: its name, and its name with where a further part begins."""
     parts = select(transfers.c.reference).where(
         transfers.c.kind == TAKEN_BY[claim.kind].value,
-        # As a range, which the index answers; `0` is the character behind the slash.
-        transfers.c.reference >= f"{claim.id}/",
-        transfers.c.reference < f"{claim.id}0",
+        transfers.c.reference.startswith(f"{claim.id}/", autoescape=True),
     )
     return [claim.id, *(reference for reference in connection.scalars(parts) if reference is not None)]
 
@@ -230,10 +234,11 @@ def _values(record: Order | Claim | AutoTopup) -> dict[str, Any]:
 
 def _one_order(connection: Connection, mine: ColumnElement[bool]) -> Order | None:
     row = connection.execute(select(orders).where(mine)).mappings().first()
-    return None if row is None else _read_order(row)
+    return None if row is None else order_of(row)
 
 
-def _read_order(row: Mapping[Any, Any]) -> Order:
+def order_of(row: Mapping[Any, Any]) -> Order:
+    """Return the order of a row."""
     fields = fields_of(row)
     kind, state = OrderKind(fields.pop("kind")), OrderState(fields.pop("state"))
     return Order(**fields, kind=kind, state=state)
@@ -241,10 +246,11 @@ def _read_order(row: Mapping[Any, Any]) -> Order:
 
 def _claims(connection: Connection, mine: ColumnElement[bool]) -> tuple[Claim, ...]:
     query = select(payment_claims).where(mine).order_by(payment_claims.c.created_ms, payment_claims.c.id)
-    return tuple(_read_claim(row) for row in connection.execute(query).mappings())
+    return tuple(claim_of(row) for row in connection.execute(query).mappings())
 
 
-def _read_claim(row: Mapping[Any, Any]) -> Claim:
+def claim_of(row: Mapping[Any, Any]) -> Claim:
+    """Return the refund or dispute of a row."""
     fields = fields_of(row)
     kind, state = ClaimKind(fields.pop("kind")), ClaimState(fields.pop("state"))
     return Claim(**fields, kind=kind, state=state)

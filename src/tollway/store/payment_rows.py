@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, insert, select
 
 from tollway.access.packages import Package, Product, SaleOutcome
-from tollway.ids import ORDER, render_id
+from tollway.ids import ORDER, PACKAGE, render_id
 from tollway.ledger.auto_topups import AutoTopup
 from tollway.ledger.orders import Claim, Order, PaidOrder, PaymentEvent, PaymentTale, Room
 from tollway.ledger.records import Account, AccountState, Transfer
@@ -155,12 +155,14 @@ class PaymentRows(Rows):
             account = account_rows.read_account(connection, order.account_id)
             assert account is not None, "an order has an account"
             claims = order_rows.read_claims_of_order(connection, order_id)
+            package_id = _package_of_order(connection, order_id)
+            papers = [render_id(ORDER, order_id)] + ([] if package_id is None else [render_id(PACKAGE, package_id)])
             return PaidOrder(
                 order=order,
                 account=account,
-                transfers=order_rows.read_transfers_of_order(connection, order, claims),
+                transfers=order_rows.read_transfers(connection, papers, claims),
                 claims=claims,
-                package_id=_package_of_order(connection, order_id),
+                package_id=package_id,
             )
 
     def claims_to_take(self, limit: int) -> tuple[Claim, ...]:

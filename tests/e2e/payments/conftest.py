@@ -109,10 +109,18 @@ class Shop:
         assert self.store.check().problems == ()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where books may be kept: every test about them runs on both kinds."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
+    return f"sqlite:///{tmp_path}/books.db"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(url: str) -> Iterator[Store]:
     """Empty books."""
-    store = Store.open(f"sqlite:///{tmp_path}/books.db")
+    store = Store.open(url)
     yield store
     store.close()
 

@@ -242,6 +242,32 @@ def test_an_end_while_a_payment_is_under_way_stays_the_end(shop: Shop) -> None:
     assert (shop.balance(), shop.topups.show(shop.account.id).state) == (22 * UNIT, AutoTopupState.OFF)
 
 
+@pytest.mark.parametrize("kind", ["refund", "dispute"])
+def test_nobody_is_charged_again_for_money_that_has_just_gone_back(shop: Shop, kind: str) -> None:
+    allowed(shop)
+    shop.topups.sweep()
+    (order,) = charged(shop)
+    if kind == "refund":
+        claim = shop.server.refund(order.payment_ref or "", 2000)
+        shop.deliver(shop.server.event("refund.created", claim))
+    else:
+        claim = shop.server.dispute(order.payment_ref or "")
+        shop.deliver(shop.server.event("charge.dispute.created", claim))
+    assert shop.balance() == 2 * UNIT
+    assert shop.topups.show(shop.account.id).state is AutoTopupState.STOPPED
+    assert shop.told()["auto_topup_stopped", claim["id"]]["reason"] == f"{kind} {claim['id']}"
+    assert shop.topups.sweep() == 0
+    shop.topups.allow(shop.account.id, threshold_nanos=5 * UNIT, amount_nanos=20 * UNIT)
+    assert shop.topups.sweep() == 1
+
+
+def test_a_worker_that_stops_begins_no_further_charge(shop: Shop) -> None:
+    allowed(shop)
+    shop.topups.close()
+    assert shop.topups.sweep() == 0
+    assert calls(shop) == []
+
+
 def test_a_saved_card_of_another_amount_is_not_believed(shop: Shop) -> None:
     shop.topups.allow(shop.account.id, threshold_nanos=5 * UNIT, amount_nanos=20 * UNIT)
     event = shop.pay(shop.order(2, save_card=True))

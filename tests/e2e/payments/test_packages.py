@@ -41,7 +41,9 @@ def test_a_package_that_is_paid_for_is_granted_with_the_payment(shop: Shop) -> N
         (TransferKind.GRANT, "packages:issued:tokens", package),
     ]
     assert shop.balance() == 0
-    assert shop.payments.receipt(order.id).package_id == use.package.id
+    receipt = shop.payments.receipt(order.id)
+    assert receipt.package_id == use.package.id
+    assert [transfer.kind for transfer in receipt.transfers] == [kind for kind, _, _ in moves(shop)]
 
 
 def test_a_package_is_granted_once_however_often_its_payment_is_told(shop: Shop) -> None:

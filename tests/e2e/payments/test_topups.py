@@ -132,6 +132,15 @@ def test_lesson_67_an_event_of_the_other_mode_moves_nothing(shop: Shop) -> None:
     assert shop.balance() == 0
 
 
+def test_what_differed_is_looked_at_again_once_it_was_mended(shop: Shop) -> None:
+    event = shop.pay(shop.order(10)) | {"livemode": True}
+    assert [shop.deliver(event).hearing for _ in range(2)] == [Hearing.DIFFERS, Hearing.DIFFERS]
+    assert len(shop.told()) == 1
+    shop.provider.live = True
+    assert [shop.deliver(event).hearing for _ in range(2)] == [Hearing.APPLIED, Hearing.REPEATED]
+    assert shop.balance() == 10 * UNIT
+
+
 def test_lesson_67_the_payment_of_one_order_credits_no_other(shop: Shop) -> None:
     small, large = shop.order(1), shop.order(100)
     event = changed(shop.pay(small), metadata=shop.server.sessions[large.provider_ref or ""]["metadata"])
