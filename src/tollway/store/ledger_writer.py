@@ -38,6 +38,9 @@ WANTED_MS = 2_000
 
 PROBE_KEY = "probe"
 
+NOTHING = Grant(granted_nanos=0, available_nanos=0, scarce=True)
+"""What is lent of a purse that is not the cap's, or to a worker that was taken for dead."""
+
 TURN_S = 0.0005
 """Between two tries to begin while another process writes. SQLite's own waiting grows to 100 ms a step, which let
 one of two busy workers wait for 180 ms; a commit takes a third of a millisecond."""
@@ -108,6 +111,7 @@ _ADD_LEASE = compiled(
 )
 _ADD_PURSE = compiled(upsert(purses).on_conflict_do_nothing())
 _FIT_PURSE = compiled(fit_one())
+_IS_OF_CAP = compiled(select(purses.c.id).where(purses.c.id == bindparam("p"), purses.c.cap_id == bindparam("c")))
 _ADD_EVENT = compiled(upsert(events).on_conflict_do_nothing())
 _ADD_USAGE = compiled(add_up(sqlite_dialect.dialect()))
 _EXTEND_HOLD = compiled(update(holds).values(amount_nanos=bindparam("x")).where(holds.c.exchange_id == bindparam("id")))
@@ -257,8 +261,7 @@ class LedgerWriter:
             lent = self._lease(purse_id)
             if lent:
                 self._give_back(purse_id, min(amount, lent))
-        nothing = Grant(granted_nanos=0, available_nanos=0, scarce=True)
-        grants = [self._borrow(borrow) if alive else nothing for borrow in batch.borrows]
+        grants = [self._borrow(borrow) if alive else NOTHING for borrow in batch.borrows]
         wanted = self._wanted() if alive and batch.look_wanted else ()
         steps = after_refusals(batch.answers, frozenset(batch.closes[position].exchange_id for position in refused))
         return Written(
@@ -292,8 +295,8 @@ class LedgerWriter:
 
     def _borrow(self, borrow: Borrow) -> Grant:
         purse_id, needed = borrow.purse_id, borrow.needed_nanos
-        if borrow.cap is not None:
-            self._make_cap_purse(borrow.cap)
+        if borrow.cap is not None and not self._make_cap_purse(borrow.cap):
+            return NOTHING
         balance, leased = self._purse(purse_id)
         available = balance - leased
         granted = lend_nanos(needed_nanos=needed, available_nanos=available)
@@ -315,12 +318,16 @@ class LedgerWriter:
             others_nanos=others,
         )
 
-    def _make_cap_purse(self, cap: CapWindow) -> None:
-        """Insert the purse of a cap's window unless it is there, and bring it to the limit that the cap has now."""
+    def _make_cap_purse(self, cap: CapWindow) -> bool:
+        """Insert the purse of a cap's window unless it is there, and bring it to the limit that the cap has now.
+
+        False when its id is another's: a client may name end users until the hash of one is the id of somebody's purse.
+        """
         whole = (cap.limit_nanos, 0, cap.alert_nanos, 0)
         window = (cap.cap_id, cap.subject, cap.start_ms, cap.end_ms, cap.limit_nanos)
         self._cursor.execute(_ADD_PURSE, (cap.purse_id, PurseKind.CAP.value, cap.account_id, *whole, *window))
         self._cursor.execute(_FIT_PURSE, (cap.purse_id, self._now_ms))
+        return self._cursor.execute(_IS_OF_CAP, (cap.purse_id, cap.cap_id)).fetchone() is not None
 
     def _give_back(self, purse_id: int, amount_nanos: int) -> None:
         self._spend_lease(purse_id, amount_nanos)

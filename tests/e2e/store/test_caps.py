@@ -318,6 +318,21 @@ async def test_a_cap_of_each_is_kept_for_each_by_itself(caps: Caps, store: Store
     assert store.check().problems == ()
 
 
+@on_sqlite
+async def test_nothing_is_taken_from_a_purse_that_an_end_users_name_happens_to_hash_to(
+    caps: Caps, store: Store, accounts: Accounts, account: Account, desk: Desk
+) -> None:
+    victim = accounts.create("Bob", credit_nanos=10_000)
+    cap = made(caps.set(on(account, CapScope.END_USER, EACH), CapSpan.DAY, 1000))
+    window = msgspec.structs.replace(window_of(cap, "x", clock.now_ms()), purse_id=victim.id)
+    hold = msgspec.structs.replace(desk.hold(account, 100), caps=(window,))
+    with pytest.raises(Shortage):
+        await desk.books.hold(hold)
+    balance = store.balance(victim.id)
+    assert balance is not None
+    assert (balance.balance_nanos, balance.held_nanos) == (10_000, 0)
+
+
 async def test_a_cap_counts_from_when_it_was_made(caps: Caps, account: Account, desk: Desk) -> None:
     cap = made(caps.set(on(account), CapSpan.TOTAL, 500))
     await spend(desk, account, cap, 500)
