@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk, on_sqlite
+from tests.e2e.store.conftest import Desk
 from tollway import clock
 from tollway.access.cap_rules import alert_nanos, rules_for
 from tollway.access.caps import Cap, SubAccountState
@@ -241,7 +241,6 @@ async def test_a_limit_lowered_below_what_runs_lets_that_end_and_lends_no_more(
     assert store.check().problems == ()
 
 
-@on_sqlite
 async def test_what_a_request_leaves_of_a_limit_that_was_lowered_meanwhile_is_not_lent_again(
     caps: Caps, store: Store, account: Account, desk: Desk
 ) -> None:
@@ -258,7 +257,6 @@ async def test_what_a_request_leaves_of_a_limit_that_was_lowered_meanwhile_is_no
     assert store.check().problems == ()
 
 
-@on_sqlite
 @pytest.mark.parametrize("limit", [100, 5000], ids=["lowered", "raised"])
 async def test_a_request_admitted_under_another_limit_makes_no_window_of_it(
     limit: int, caps: Caps, store: Store, account: Account, desk: Desk
@@ -318,7 +316,6 @@ async def test_a_cap_of_each_is_kept_for_each_by_itself(caps: Caps, store: Store
     assert store.check().problems == ()
 
 
-@on_sqlite
 async def test_nothing_is_taken_from_a_purse_that_an_end_users_name_happens_to_hash_to(
     caps: Caps, store: Store, accounts: Accounts, account: Account, desk: Desk
 ) -> None:

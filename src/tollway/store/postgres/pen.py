@@ -59,9 +59,15 @@ class Pen:
         await self.connection.executemany(sql.ADD_USAGE, [tuple(map(storable, row)) for row in rows])
 
     async def borrow(self, borrows: Sequence[Borrow]) -> Loans:
-        """Lend what the purses can spare, one after another; raises Unexpected when the purse of a cap is not there."""
+        """Lend what the purses can spare, one after another; raises Unexpected when the purse of a cap is not there.
+
+        Each purse of a cap is brought to the cap's limit first.
+        """
         if not borrows:
             return Loans()
+        capped = sorted({borrow.purse_id for borrow in borrows if borrow.cap is not None})
+        if capped:
+            await self.connection.executemany(sql.FIT_PURSE, [(purse_id, self.now_ms) for purse_id in capped])
         ids = sorted({borrow.purse_id for borrow in borrows})
         rows = await self.connection.fetch(sql.READ_PURSES, self.worker_id, ids)
         purses: dict[int, dict[str, Any]] = {row["id"]: dict(zip(sql.READ_COLUMNS, row, strict=True)) for row in rows}
@@ -73,6 +79,10 @@ class Pen:
             if purse is None:
                 if borrow.cap is not None:
                     raise Unexpected
+                grants.append(NOTHING)
+                continue
+            if borrow.cap is not None and purse["cap_id"] != borrow.cap.cap_id:
+                # A client may name end users until the hash of one is the id of somebody's purse.
                 grants.append(NOTHING)
                 continue
             grant = _lend(purse, borrow.needed_nanos)

@@ -4,6 +4,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from tollway.store.answer_rows import AnswerStatements, answer_statements
+from tollway.store.cap_rows import fit_one
 from tollway.store.ledger_writer import PROBE_KEY
 from tollway.store.tables import ROLLUP_KEY, events, exchanges, holds, purses, usage_hours
 
@@ -100,5 +101,7 @@ WHERE leases.worker_id = $1 AND leases.amount_nanos > 0 AND purses.wanted_ms > $
 """
 
 _DIALECT = asyncpg.dialect()
+FIT_PURSE = str(fit_one().compile(dialect=_DIALECT))
+"""Brings the purse of a cap to the cap's limit. Values: the purse, the time."""
 ANSWERS = AnswerStatements(*[str(each.compile(dialect=_DIALECT)) for each in answer_statements(_DIALECT)])
 """What happens to kept answers, with their values in the order in which answer_rows gives them."""
