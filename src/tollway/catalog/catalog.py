@@ -177,7 +177,7 @@ class Catalog:
             for target in model.targets:
                 if target.provider is provider and target.model_routed == model_routed and target.card is not None:
                     # Its price is known because the operator said it, under another id.
-                    return msgspec.structs.replace(model, id=model_asked, targets=(target,))
+                    return msgspec.structs.replace(model, id=model_asked, listed_as=model.id, targets=(target,))
         sketch = Sketch(id=model_asked, targets=((provider, model_routed, 1),))
         model, reasons = sketch.fill(model_asked, self._pricing)
         return None if reasons else model

@@ -182,6 +182,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Exact and case-sensitive; `PROVIDER/*` is a wildcard."""
     targets: tuple[Target, ...]
+    listed_as: str | None = None
+    """The id of the model that names the same target, where a client asked for that as `PROVIDER/NAME`."""
     context_tokens: int | None = None
     output_tokens_max: int | None = None
     price_ppm: int = PPM

@@ -85,6 +85,8 @@ class Funds:
                 raise model_not_covered(package, model.id)
             if package.unit is PackageUnit.TOKENS:
                 ratio_ppm = ratio
+                if model.listed_as is not None:  # by another name, no model takes less
+                    ratio_ppm = max(ratio, deduction_ppm(package, model.listed_as) or 0)
         rules = rules_for(principal, tag=attribution.tag, end_user=attribution.end_user)
         return Funding(
             payer_id=principal.account_id if package is None else package.package_id,
