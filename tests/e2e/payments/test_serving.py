@@ -14,7 +14,9 @@ import pytest
 from tests.e2e.gateway.deployment import COST, Deployment, settings_for
 from tests.e2e.gateway.provider import Provider
 from tests.e2e.payments.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, signed
-from tollway.http.payment_pages import BODY_BYTES_MAX, PATH
+from tollway.billing.payments import Heard, Hearing
+from tollway.http.payment_pages import BODY_BYTES_MAX, PATH, payment_routes
+from tollway.http.routes import Gate
 
 SECRETS = {
     "TEST_PROVIDER_KEY": "sk-provider-canary-0123456789",
@@ -210,6 +212,15 @@ def test_lesson_67_strangers_credit_nothing(serve: Serve, stripe_server: StripeS
     assert "a payment message was heard" in log
     for secret in SECRETS.values():
         assert secret not in log
+
+
+def test_the_way_in_for_messages_is_open_and_reaches_no_model(serve: Serve, provider: Provider) -> None:
+    (path, route), *others = payment_routes(lambda body, signature: Heard("", "", Hearing.IGNORED)).items()
+    assert (path, others) == (PATH, [])
+    assert (route.gate, route.dialect, route.body_bytes_max) == (Gate.OPEN, None, BODY_BYTES_MAX)
+    seen = len(provider.seen)
+    assert serve().client().post(PATH, json=HELLO).status_code == 400
+    assert len(provider.seen) == seen
 
 
 def test_lesson_67_what_differs_is_answered_logged_and_moves_nothing(serve: Serve, stripe_server: StripeServer) -> None:
