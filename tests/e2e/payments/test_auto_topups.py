@@ -130,6 +130,19 @@ def test_a_payment_that_takes_days_is_the_only_one_until_it_has_ended(shop: Shop
     assert shop.topups.show(shop.account.id).state is AutoTopupState.READY
 
 
+def test_a_payment_that_takes_days_and_fails_counts_as_a_refusal(shop: Shop) -> None:
+    allowed(shop, method=SLOW_CARD)
+    shop.topups.sweep()
+    (order,) = charged(shop)
+    shop.server.intents[order.payment_ref or ""]["status"] = "requires_payment_method"
+    shop.deliver(shop.server.intent_event(order.payment_ref or ""))
+    topup = shop.topups.show(shop.account.id)
+    assert (topup.state, topup.failures) == (AutoTopupState.READY, 1)
+    assert shop.told()["auto_topup_failed", render_id(ORDER, order.id)]["reason"] == "the payment did not succeed"
+    assert shop.payments.order(order.id).order.state is OrderState.FAILED
+    assert shop.balance() == 2 * UNIT
+
+
 def test_a_lost_answer_is_asked_for_again_and_charged_once(shop: Shop) -> None:
     allowed(shop)
     shop.server.lose_answers = 100

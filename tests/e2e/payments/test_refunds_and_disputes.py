@@ -10,10 +10,12 @@ from tests.e2e.payments.conftest import UNIT, Shop
 from tollway.billing.books import Books
 from tollway.billing.payment_posting import LENT_MS_MAX
 from tollway.billing.payments import Hearing
+from tollway.errors import Refusal
 from tollway.id_source import IdSource
 from tollway.ledger.lines import Hold
 from tollway.ledger.orders import ClaimState, OrderState
 from tollway.ledger.records import AccountState, TransferKind
+from tollway.money import AMOUNT_NANOS_MAX
 
 
 def kinds(shop: Shop) -> list[tuple[TransferKind, int]]:
@@ -58,6 +60,31 @@ def test_a_refunded_charge_takes_each_of_its_refunds(shop: Shop) -> None:
         shop.server.refund(intent, amount)
     assert shop.deliver(shop.server.charge_refunded(intent)).hearing is Hearing.APPLIED
     assert kinds(shop) == [(TransferKind.TOPUP, 10), (TransferKind.REFUND, 1), (TransferKind.REFUND, 2)]
+
+
+def test_a_message_that_needs_an_answer_of_stripe_is_sent_again_until_there_is_one(shop: Shop) -> None:
+    _, intent = shop.paid(10)
+    shop.server.refund(intent, 100)
+    event = shop.server.charge_refunded(intent)
+    shop.server.lose_answers = 100
+    with pytest.raises(Refusal) as caught:
+        shop.deliver(event)
+    assert caught.value.code == "upstream_unavailable"
+    shop.server.lose_answers = 0
+    assert shop.deliver(event).hearing is Hearing.APPLIED
+    assert shop.balance() == 9 * UNIT
+
+
+def test_a_won_dispute_that_no_balance_can_hold_is_told(shop: Shop) -> None:
+    _, intent = shop.paid(10)
+    dispute = shop.server.dispute(intent)
+    shop.deliver(dispute_event(shop, dispute, "created", "needs_response"))
+    shop.accounts.credit(shop.account.id, AMOUNT_NANOS_MAX, "all the money there is")
+    won = dispute_event(shop, dispute, "closed", "won")
+    assert shop.deliver(won).differences == ("the credit would exceed the largest balance kept",)
+    shop.accounts.debit(shop.account.id, 10 * UNIT, "room for it")
+    assert shop.deliver(won).hearing is Hearing.APPLIED
+    assert shop.balance() == AMOUNT_NANOS_MAX
 
 
 def test_lesson_67_a_refund_that_comes_before_its_payment_is_kept_until_then(shop: Shop) -> None:
