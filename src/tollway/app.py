@@ -96,6 +96,11 @@ ZERO_COSTS_S = 60.0
 RECLAIM_S = 5.0
 """A dead worker's loans come back within this time."""
 
+RETENTION_S = 600.0
+"""How often events are looked through for those that are kept no longer."""
+
+DAY_MS = 86_400_000
+
 ANSWERS_S = 60.0
 """How often kept answers are looked through for those whose day is over: they count for nothing from that instant on,
 and only take room."""
@@ -252,6 +257,7 @@ class Worker:
             },
             body_bytes_max=settings.server.body_bytes_max,
         )
+        self._events_ms = settings.retention.events_days * DAY_MS
         self._server = Server(
             data_plane, grace_s=settings.server.shutdown_grace_s, asgi=AdminDoor(admin), asgi_below=BELOW
         )
@@ -262,6 +268,7 @@ class Worker:
             Sweep("packages", self._end_packages, every_s=PACKAGES_S),
             Sweep("zero costs", self._look_for_zero_costs, every_s=ZERO_COSTS_S),
             Sweep("answers", self._sweep_answers, every_s=ANSWERS_S),
+            *((Sweep("retention", self._sweep_events, every_s=RETENTION_S),) if self._events_ms else ()),
             *((Sweep("payments", self._sweep_payments, every_s=PAYMENTS_S),) if paying else ()),
         )
 
@@ -302,6 +309,10 @@ class Worker:
 
     async def _sweep_answers(self) -> None:
         while await asyncio.to_thread(self._store.sweep_answers, clock.now_ms()):
+            pass
+
+    async def _sweep_events(self) -> None:
+        while await asyncio.to_thread(self._store.sweep_events, clock.now_ms() - self._events_ms):
             pass
 
     async def _look_for_zero_costs(self) -> None:

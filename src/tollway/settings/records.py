@@ -33,6 +33,9 @@ from tollway.settings.secret import Secret
 BODY_BYTES_MAX = 32 * 1024 * 1024
 """What the large providers take at most, inlined images included: a longer body would only be refused further on."""
 
+RETENTION_DAYS_MAX = 36_500
+"""A hundred years: beyond it somebody means seconds."""
+
 WORKERS_MAX = 256
 """Worker numbers are ten bits of every id, and each restart takes a fresh one: this leaves room for both."""
 
@@ -73,6 +76,13 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: StoreUrl = "sqlite:///tollway-data/tollway.db"
     """A relative path is relative to the folder of the settings file; absolute once loaded. May hold a password."""
     durability: Durability = Durability.FULL
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[retention]`: what is not kept for ever. Charges and transfers always are."""
+
+    events_days: Annotated[int, Meta(ge=0, le=RETENTION_DAYS_MAX)] = 365
+    """0 keeps them for ever."""
 
 
 class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
     shared: SharedSettings = SharedSettings()
     brand: BrandSettings = BrandSettings()
     billing: BillingSettings = BillingSettings()

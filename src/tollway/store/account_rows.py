@@ -79,6 +79,12 @@ def post(connection: Connection, transfer: Transfer) -> bool:
     False, and nothing is to be committed, when a purse is missing, has lent too much to pay, or would overflow.
     """
     amount = transfer.amount_nanos
+    legs = [purse_of_leg(leg) for leg in (transfer.debit_account, transfer.credit_account)]
+    if None not in legs:
+        # By their ids, as every writer locks them: two transfers between the same two must not wait for each other.
+        connection.execute(
+            select(purses.c.id).where(purses.c.id.in_(legs)).order_by(purses.c.id).with_for_update()
+        ).all()
     b, lent = purses.c.balance_nanos, purses.c.leased_nanos
     moves = (
         (transfer.debit_account, -amount, b - lent >= amount),

@@ -176,9 +176,11 @@ def fit_one() -> Update:
 def _fit(connection: Connection, cap: Cap, *, now_ms: int) -> None:
     """Bring the purses of a cap's running windows to its limit; what is lent beyond it is wanted back."""
     beyond = _least() > cap.limit_nanos
+    # By their ids, as every writer locks them.
+    running = select(purses.c.id).where(*_running(cap.id, now_ms)).order_by(purses.c.id).with_for_update()
     connection.execute(
         update(purses)
-        .where(*_running(cap.id, now_ms))
+        .where(purses.c.id.in_(running))
         .values(_fitted(cap.limit_nanos))
         .values(
             alert_nanos=alert_nanos(cap.limit_nanos, cap.alert_ppm),

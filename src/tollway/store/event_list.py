@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from tollway.ledger.events import ZERO_COST, Event
-from tollway.store.event_rows import event_id, event_values
+from tollway.store.event_rows import add_event, event_values
 from tollway.store.tables import events, usage_hours
 from tollway.store.transactions import Rows
 
@@ -57,11 +57,8 @@ class EventRows(Rows):
             subject = f"{provider}:{model}:{day}"
             data = {"provider": provider, "model": model, "day": day, "requests": requests, "tokens": tokens}
             with self._writing() as connection:
-                known = select(events.c.id).where(events.c.id == event_id(ZERO_COST, subject))
-                if connection.scalar(known) is None:
-                    values = event_values(ZERO_COST, subject, account_id=None, created_ms=now_ms, data=data)
-                    connection.execute(insert(events).values(dict(zip(events.columns.keys(), values, strict=True))))
-                    told += 1
+                values = event_values(ZERO_COST, subject, account_id=None, created_ms=now_ms, data=data)
+                told += add_event(connection, values)
         return told
 
 

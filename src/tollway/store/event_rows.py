@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.ledger.purses import ALERT_KINDS, EventKind, PurseKind
+from tollway.store.tables import events
 
 
 def event_id(kind: str, subject: str) -> int:
@@ -21,6 +24,13 @@ def event_values(
     """Return the values of a row of `events`, in the order of its columns."""
     word = str(kind)
     return event_id(word, subject), account_id, word, subject, msgspec.json.encode(data).decode(), created_ms
+
+
+def add_event(connection: Connection, values: tuple[Any, ...]) -> int:
+    """Write an event, in the order of its columns, unless it was told before; return how many are new: one or none."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = dict(zip(events.columns.keys(), values, strict=True))
+    return connection.execute(insert(events).values(row).on_conflict_do_nothing()).rowcount
 
 
 def purse_event_values(

@@ -30,7 +30,7 @@ from tollway.errors import Refusal, SetupError
 from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
-from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, schema, workers
+from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, retention, schema, workers
 from tollway.store.account_rows import AccountRows
 from tollway.store.backend import Backend, Claim
 from tollway.store.bill_rows import BillRows
@@ -131,6 +131,11 @@ class Store(
         """
         with self._writing() as connection:
             return answer_rows.sweep_answers(connection, now_ms)
+
+    def sweep_events(self, before_ms: int) -> int:
+        """Delete some events that were told before a time, the oldest first; return how many, to be called until none."""
+        with self._writing() as connection:
+            return retention.sweep_events(connection, before_ms)
 
     def register_worker(self, now_ms: int) -> Worker:
         """Make this process a worker of the store, with a number of its own, until it retires or dies."""

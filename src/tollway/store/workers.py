@@ -91,6 +91,16 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_s
 
     Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
     """
+    # Purses first, and by their ids, as every writer locks them: then nobody waits for us who we wait for.
+    for lease in connection.execute(
+        select(leases).where(leases.c.worker_id == worker_id).order_by(leases.c.purse_id)
+    ).all():
+        connection.execute(
+            update(purses)
+            .where(purses.c.id == lease.purse_id)
+            .values(leased_nanos=purses.c.leased_nanos - lease.amount_nanos)
+        )
+    connection.execute(delete(leases).where(leases.c.worker_id == worker_id))
     closed = exists().where(exchanges.c.exchange_id == holds.c.exchange_id)
     left = connection.execute(select(holds).where(holds.c.worker_id == worker_id, ~closed)).mappings().all()
     if left:
@@ -101,13 +111,6 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_s
     # What it was answering under an Idempotency-Key was not charged: the client may ask again.
     running = (idempotency.c.worker_id == worker_id) & (idempotency.c.state == "running")
     connection.execute(delete(idempotency).where(running))
-    for lease in connection.execute(select(leases).where(leases.c.worker_id == worker_id)).all():
-        connection.execute(
-            update(purses)
-            .where(purses.c.id == lease.purse_id)
-            .values(leased_nanos=purses.c.leased_nanos - lease.amount_nanos)
-        )
-    connection.execute(delete(leases).where(leases.c.worker_id == worker_id))
     connection.execute(delete(workers).where(workers.c.id == worker_id))
 
 
