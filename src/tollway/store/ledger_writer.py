@@ -22,7 +22,7 @@ from tollway.store.answer_rows import steps_taken
 from tollway.store.batch import Batch, Borrow, LineRefused, Written
 from tollway.store.cap_rows import fit_one
 from tollway.store.event_rows import event_values
-from tollway.store.rows import Values, hold_values, line_values
+from tollway.store.rows import PLAIN_COLUMNS, Values, hold_values, is_plain, line_values, plain_values
 from tollway.store.sqlite import compiled
 from tollway.store.tables import events, exchanges, holds, leases, meta, purses, workers
 from tollway.store.usage_rollup import add_up, summed
@@ -134,6 +134,9 @@ def _inserts(one_row: str) -> dict[int, str]:
 
 _INSERT_HOLDS = _inserts(compiled(insert(holds)))
 _INSERT_LINES = _inserts(compiled(insert(exchanges)))
+_PLAIN_NAMES = exchanges.columns.keys()[:PLAIN_COLUMNS]
+_INSERT_PLAIN_LINES = _inserts(compiled(insert(exchanges).values({name: bindparam(name) for name in _PLAIN_NAMES})))
+"""The other columns get their own defaults: to give 15 values that say nothing cost 3 of 9 µs a line."""
 _DELETE_HOLD = compiled(delete(holds).where(holds.c.exchange_id == bindparam("id")))
 _DELETE_HOLDS = {
     rows: _DELETE_HOLD.replace("= ?", f"IN ({', '.join('?' * rows)})") for rows in (1, 2, 4, 8, 16, 32, CHUNK_ROWS)
@@ -211,7 +214,7 @@ class LedgerWriter:
         if batch.holds:
             self._in_chunks(_INSERT_HOLDS, [hold_values(hold) for hold in batch.holds.values()])
         if batch.closes:
-            self._in_chunks(_INSERT_LINES, [line_values(line) for line in batch.closes])
+            self._insert_lines(batch.closes)
             self._add_usage(batch.closes)
             spent: dict[int, int] = {}
             for line in batch.closes:
@@ -401,6 +404,12 @@ class LedgerWriter:
     def _exactly_one(self, statement: str, values: Values) -> None:
         if self._cursor.execute(statement, values).rowcount != 1:
             raise _Unexpected
+
+    def _insert_lines(self, lines: Sequence[ExchangeLine]) -> None:
+        plain = [plain_values(line) for line in lines if is_plain(line)]
+        self._in_chunks(_INSERT_PLAIN_LINES, plain)
+        if len(plain) < len(lines):
+            self._in_chunks(_INSERT_LINES, [line_values(line) for line in lines if not is_plain(line)])
 
     def _in_chunks(self, statements: dict[int, str], rows: Sequence[Iterable[Any]]) -> None:
         start = 0

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tollway.ledger.lines import NOBODY, Attribution, ExchangeLine, Hold, Outcome
+from tollway.money import PPM
 from tollway.neutral.usage import Basis, Usage
 from tollway.store.tables import exchanges
 
@@ -60,6 +61,10 @@ _line_attributes = attrgetter(
     "base_nanos",
     "fee_nanos",
     "written_off_nanos",
+)
+PLAIN_COLUMNS = 29
+"""How many they are: the first of the table. The rest are what few lines have, and cost as much as half of these."""
+_line_who = attrgetter(
     "attribution.sub_account_id",
     "attribution.tag",
     "attribution.end_user",
@@ -68,6 +73,19 @@ _line_attributes = attrgetter(
     "package_micros",
     "ratio_ppm",
 )
+_line_more = attrgetter(
+    "attribution",
+    "package_id",
+    "caps",
+    "price_ppm",
+    "rate_nanos",
+    "provider_cost_nanos",
+    "usage.cache_write_5m",
+    "usage.cache_write_1h",
+    "usage.images",
+    "usage.calls",
+)
+_NOTHING_MORE = (NOBODY, None, (), PPM, None, None, None, None, None, None)
 _line_rest = attrgetter(
     "price_ppm",
     "rate_nanos",
@@ -81,7 +99,16 @@ _line_rest = attrgetter(
 
 def line_values(line: ExchangeLine) -> Values:
     """Return a line as the values of a row of `exchanges`."""
-    return (*_line_attributes(line), caps_text(line.caps), *_line_rest(line))
+    return (*_line_attributes(line), *_line_who(line), caps_text(line.caps), *_line_rest(line))
+
+
+def is_plain(line: ExchangeLine) -> bool:
+    """Tell whether the columns after the first PLAIN_COLUMNS have nothing but what they have by themselves."""
+    return _line_more(line) == _NOTHING_MORE
+
+
+plain_values = _line_attributes
+"""Return the first PLAIN_COLUMNS values of the row of a plain line."""
 
 
 def line_fields(line: ExchangeLine) -> dict[str, Any]:

@@ -357,7 +357,8 @@ class BooksMachine(RuleBasedStateMachine):
                 assert slice_ is None or min(slice_.free_nanos, slice_.held_nanos) >= 0
                 queued = worker.commits._next.batch.returns.get(purse_id, 0)
                 spent = sum(line.paid for line, _ in worker.undurable if purse_id in (line.payer_id, *line.caps))
-                assert mine + queued + spent == lent.get((worker.worker.id, purse_id), 0)
+                borrowed = lent.get((worker.worker.id, purse_id), 0)
+                assert mine + queued + spent == borrowed, f"{purse_id}: {mine}, {queued}, {spent} of {borrowed}"
 
     # -- the machinery
 
