@@ -27,7 +27,8 @@ MOMENTS = {
     Moment.BORROWING: 2,
     Moment.HOLDING: 3,
     Moment.STREAMING: 4,
-    Moment.SETTLING: 6,
+    Moment.SETTLING: 4,
+    Moment.ANSWERED: 4,
     Moment.STARTING: 2,
     Moment.ANY: 2,
 }
@@ -38,6 +39,9 @@ SIGNS_MAX = 80
 
 WHOLE_FLEET = 0.3
 """The share of kills that take a whole fleet, where there is one; the others take one worker."""
+
+KILL_S = 120.0
+"""A kill and the start after it take two seconds; when they take so long, something hangs."""
 
 SWEEP_S = 30.0
 """A dead worker's affairs are settled every 5 s by the others; a loaded machine may need longer."""
@@ -211,7 +215,8 @@ async def play(campaign: Campaign, folder: Path, *, say: Callable[[str], None]) 
         killer = Killer(scene.gateway, scene.trap, workers=campaign.workers, seed=campaign.seed)
         scene.load.start(campaign.clients)
         for number in range(1, campaign.kills + 1):
-            await killer.kill()
+            async with asyncio.timeout(KILL_S):
+                await killer.kill()
             say(f"kill {number} of {campaign.kills}")
             if dice.random() < TOP_UPS:
                 scene.top_up()

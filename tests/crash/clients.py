@@ -80,6 +80,8 @@ class Client:
             writer.write(request(ask))
             async with asyncio.timeout(REPLY_S):
                 await read(reader, ask, reply)
+            if reply.ended:
+                self._notice(Moment.ANSWERED)
         except (OSError, asyncio.IncompleteReadError):  # a timeout is an OSError too
             reply.broke = True
         reply.kills_after = self._place.kills

@@ -72,6 +72,8 @@ class Gateway:
                 cwd=self._config.parent,
                 env={**os.environ, "CRASH_PROVIDER_KEY": "sk-crash"},
             )
+        if self._killed:  # while it was being made
+            kill(process.pid)
         assert process.stdout is not None
         said = await asyncio.wait_for(process.stdout.readline(), START_S)
         if said and not self._killed:

@@ -8,6 +8,7 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.catalog.records import PriceCard
 from tollway.ledger.lines import ExchangeLine
+from tollway.ledger.requests import EVERY_REQUEST
 from tollway.store.store import Store
 
 WORKER = Path(__file__).with_name("store_worker.py")
@@ -63,7 +64,7 @@ def test_two_workers_killed_again_and_again_lose_no_charge_and_double_none(tmp_p
         line = store.exchange(exchange_id)
         assert isinstance(line, ExchangeLine)
         assert line.total_nanos == total
-    spent = sum(line.total_nanos for line in store.exchanges(None, 1_000_000))
+    spent = sum(line.total_nanos for line in store.exchanges(EVERY_REQUEST, 1_000_000))
     balance = accounts.balance(account.id)
     assert (balance.balance_nanos, balance.held_nanos) == (CREDIT - spent, 0)
     assert balance.balance_nanos >= 0

@@ -27,6 +27,8 @@ class Moment(StrEnum):
     """A piece of a stream has been sent."""
     SETTLING = "settling"
     """The provider said its last word: the charge is written now, and then the last bytes leave."""
+    ANSWERED = "answered"
+    """A client has all of its answer: others, whose charges were in the same commit, have not."""
     STARTING = "starting"
     """The gateway, or one of its workers, starts, and reclaims what the last one left."""
     ANY = "any"
@@ -37,6 +39,7 @@ AFTER_S = {
     Moment.HOLDING: 0.02,
     Moment.STREAMING: 0.01,
     Moment.SETTLING: 0.004,
+    Moment.ANSWERED: 0.0005,
     Moment.ANY: 0.4,
 }
 """How long after its sign a kill comes at most."""
