@@ -28,14 +28,19 @@ def migrate(url: str) -> tuple[str | None, str]:
             before = schema_version(connection)
             if before is not None and before > SCHEMA_VERSION:
                 require_current(before)
-            config = Config()
-            config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection, "head")
             require_tables(connection)
             return before, SCHEMA_VERSION
     finally:
         backend.close()
+
+
+def upgrade(connection: Connection, version: str) -> None:
+    """Run the migrations up to a version, in the caller's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
 
 
 def require_tables(connection: Connection) -> None:

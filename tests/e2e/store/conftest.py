@@ -103,6 +103,19 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'books.db'}"
 
 
+@pytest.fixture
+def empty(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Return what makes URLs of databases with nothing in them, of the kind that the test's `url` is of."""
+    names = iter("abcdefgh")
+
+    def another() -> str:
+        if is_postgres(url):
+            return request.getfixturevalue("postgres").empty_url()
+        return f"sqlite:///{tmp_path / next(names) / 'books.db'}"
+
+    return another
+
+
 on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 """For what only a file can do."""
 

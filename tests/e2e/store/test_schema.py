@@ -18,19 +18,6 @@ from tollway.store.store import Store, open_backend
 from tollway.store.tables import SCHEMA_VERSION
 
 
-@pytest.fixture
-def empty(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Return what makes URLs of databases with nothing in them, of the kind that the test's `url` is of."""
-    names = iter("abcdefgh")
-
-    def another() -> str:
-        if is_postgres(url):
-            return request.getfixturevalue("postgres").empty_url()
-        return f"sqlite:///{tmp_path / next(names) / 'books.db'}"
-
-    return another
-
-
 def run(url: str, sql: str) -> list[tuple[object, ...]]:
     """Run a statement in a transaction of its own; return its rows."""
     backend = open_backend(url, "full")
