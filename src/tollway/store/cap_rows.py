@@ -26,12 +26,16 @@ from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.ledger.purses import PurseKind
 from tollway.limits.windows import Window
 from tollway.store.account_rows import lock_account
+from tollway.store.event_rows import add_event, purse_event_values
 from tollway.store.rows import fields_of
 from tollway.store.tables import accounts, caps, purses
 from tollway.store.transactions import Rows
 
 NAMED = (CapScope.TAG.value, CapScope.END_USER.value)
 """Scopes whose subjects are texts of the account's own, as many as it likes."""
+
+TOLD_MAX = 1000
+"""Windows of one cap that a change of its limit tells of: of a cap of each, there may be millions."""
 
 
 class CapRows(Rows):
@@ -159,7 +163,21 @@ def _change(connection: Connection, found: Cap, wanted: Cap, *, now_ms: int) -> 
         update(caps).where(caps.c.id == found.id).values(limit_nanos=changed.limit_nanos, alert_ppm=changed.alert_ppm)
     )
     _fit(connection, changed, now_ms=now_ms)
+    _tell_passed(connection, changed, now_ms=now_ms)
     return changed
+
+
+def _tell_passed(connection: Connection, cap: Cap, *, now_ms: int) -> None:
+    """Write the events of windows in which the share that a cap is told of is spent under its new limit.
+
+    No charge will: each looks only whether it was the one that passed it.
+    """
+    fallen = purses.c.balance_nanos <= purses.c.alert_nanos
+    spent = purses.c.balance_nanos < purses.c.limit_nanos
+    passed = select(purses).where(*_running(cap.id, now_ms), fallen, spent).limit(TOLD_MAX)
+    for purse in connection.execute(passed).mappings().all():
+        values = purse_event_values({**purse}, None, "", now_ms=now_ms)
+        add_event(connection, values)
 
 
 def fit_one() -> Update:

@@ -257,6 +257,20 @@ async def test_what_a_request_leaves_of_a_limit_that_was_lowered_meanwhile_is_no
     assert store.check().problems == ()
 
 
+async def test_a_limit_lowered_past_its_alert_is_told_of_once(
+    caps: Caps, store: Store, account: Account, desk: Desk
+) -> None:
+    cap = made(caps.set(on(account), CapSpan.DAY, 1000))
+    await spend(desk, account, cap, 500)
+    caps.set(on(account), CapSpan.DAY, 2000)
+    assert store.events(account.id, None, 10) == ()
+    lowered = made(caps.set(on(account), CapSpan.DAY, 550))
+    caps.set(on(account), CapSpan.DAY, 540)
+    await spend(desk, account, lowered, 30)
+    (event,) = store.events(account.id, None, 10)
+    assert (event.kind, event.data["left_nanos"], event.data["limit_nanos"]) == ("cap_threshold", 50, 550)
+
+
 @pytest.mark.parametrize("limit", [100, 5000], ids=["lowered", "raised"])
 async def test_a_request_admitted_under_another_limit_makes_no_window_of_it(
     limit: int, caps: Caps, store: Store, account: Account, desk: Desk
