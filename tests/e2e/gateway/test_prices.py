@@ -28,7 +28,11 @@ price = { input = "1", output = "2", cached_input = "0.5", batch = "50%" }
 [[models]]
 id = "dated"
 targets = [{ provider = "p", model = "plain" }]
-price = [{ input = "9", output = "9" }, { input = "1", output = "2", from = "2025-01-01" }, { input = "7", output = "7", from = "2100-01-01" }]
+price = [
+    { input = "9", output = "9" },
+    { input = "1", output = "2", from = "2025-01-01" },
+    { input = "7", output = "7", from = "2100-01-01" },
+]
 [[models]]
 id = "long"
 targets = [{ provider = "p", model = "plain" }]
