@@ -1,21 +1,23 @@
 """docs/money.md does what it says: each of its sections is played against a gateway with the settings that it shows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.documents.transcript import Section, Transcript, sections
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import CONTENT, Line, Provider, Seen, answer, event, events
+from tests.e2e.payments.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, serving, signed
 from tests.tidy.tree import ROOT, fences
 from tollway.ledger.lines import BILLED_REASON
 
 DOCUMENT = (ROOT / "docs" / "money.md").read_text()
-PROVIDER = "http://127.0.0.1:9000"
-"""Where the document says that its provider is."""
+PROVIDER, STRIPE = "http://127.0.0.1:9000", "http://127.0.0.1:9001"
+"""Where the document says that its provider and its Stripe are."""
 
 
 def written(seen: Seen) -> int:
@@ -88,16 +90,60 @@ SCRIPTS = {
 }
 
 
+class Bank:
+    """What people and Stripe do, on the stand-in for Stripe."""
+
+    def __init__(self, stripe: StripeServer, gateway: Deployment) -> None:
+        self._stripe = stripe
+        self._gateway = gateway
+        self.deeds: dict[str, Callable[[], None]] = {
+            "somebody pays on that page": self.pay,
+            "Stripe says so once more": self.repeat,
+            "somebody else says so, who does not know the secret": self.forge,
+            "the operator gives 5.00 of it back in Stripe's dashboard": self.refund,
+        }
+        self._last: dict[str, Any] = {}
+
+    def pay(self) -> None:
+        self._last = self._stripe.pay(list(self._stripe.sessions)[-1])
+        assert self._deliver(self._last) == 200
+
+    def repeat(self) -> None:
+        assert self._deliver(self._last) == 200
+
+    def forge(self) -> None:
+        assert self._deliver(self._last | {"id": "evt_forged"}, secret="whsec_guessed") == 400
+
+    def refund(self) -> None:
+        given_back = self._stripe.refund(list(self._stripe.intents)[-1], 500)
+        assert self._deliver(self._stripe.event("refund.created", given_back)) == 200
+
+    def _deliver(self, told: dict[str, Any], *, secret: str = WEBHOOK_SECRET) -> int:
+        body, headers = signed(told, secret=secret)
+        return httpx.post(f"{self._gateway.url}/webhooks/stripe", content=body, headers=headers).status_code
+
+
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The gateway of the document, whose provider is where a free port was."""
+def stripe() -> Iterator[StripeServer]:
+    """A stand-in for Stripe."""
+    yield from serving()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, stripe: StripeServer) -> Iterator[Deployment]:
+    """The gateway of the document, whose provider and whose Stripe are where free ports were."""
     provider = Provider().start()
     provider.scripts |= SCRIPTS
-    shown = "\n".join(fences(DOCUMENT, "toml")).replace(PROVIDER, f"http://127.0.0.1:{provider.port}")
-    assert str(provider.port) in shown, "the document names its provider's address"
-    deployment = Deployment(tmp_path_factory.mktemp("money"), f"[server]\nport = 0\n{shown}").start()
-    yield deployment
-    deployment.stop()
+    shown = "\n".join(fences(DOCUMENT, "toml"))
+    for there, here in {PROVIDER: f"http://127.0.0.1:{provider.port}", STRIPE: stripe.url}.items():
+        assert there in shown, "the document names where its servers are"
+        shown = shown.replace(there, here)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRIPE_SECRET_KEY", SECRET_KEY)
+        patch.setenv("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
+        deployment = Deployment(tmp_path_factory.mktemp("money"), f"[server]\nport = 0\n{shown}").start()
+        yield deployment
+        deployment.stop()
     provider.stop()
 
 
@@ -109,7 +155,7 @@ def whereabouts(gateway: Deployment) -> dict[str, str]:
 
 @pytest.mark.parametrize("section", tuple(sections(DOCUMENT)), ids=lambda section: section.heading)
 def test_the_example_does_what_it_says(
-    section: Section, gateway: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    section: Section, gateway: Deployment, stripe: StripeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TOLLWAY_CONFIG", str(gateway.config))
     monkeypatch.chdir(tmp_path)
@@ -119,7 +165,7 @@ def test_the_example_does_what_it_says(
         gateway.start()
         return whereabouts(gateway)
 
-    transcript = Transcript("\n".join(fences(DOCUMENT, "sh")), serve, whereabouts(gateway))
+    transcript = Transcript("\n".join(fences(DOCUMENT, "sh")), serve, whereabouts(gateway), Bank(stripe, gateway).deeds)
     try:
         for step in section.steps:
             transcript.play(step)

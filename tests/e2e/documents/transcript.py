@@ -3,6 +3,7 @@
 A block holds commands after `$ ` (continued after `> `) and below each what it prints. In that, `…` stands for anything,
 white space for nothing, and `$NAME` for a word that is kept under this name and must be the same wherever it stands
 again. Commands of `tollway` run in this process, all others in a shell with the functions of the document's `sh` blocks.
+A command after `: `, which a shell ignores, says what people elsewhere do; the test does it.
 What only looks is asked again for a while when it does not say the right thing at once: readers are slow, too.
 """
 
@@ -13,7 +14,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import Template
 
@@ -36,6 +37,7 @@ LOOKS = (
 )
 LOOK_S = 10.0
 SERVE = "tollway serve &"
+DEED = ": "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,8 @@ class Transcript:
     serve: Callable[[], dict[str, str]]
     """What `tollway serve &` does: starts the gateway again, and returns names for it."""
     names: dict[str, str] = field(default_factory=dict[str, str])
+    deeds: Mapping[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
+    """What people elsewhere do, by the words after `: `."""
     running: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     def play(self, step: Step) -> None:
@@ -105,6 +109,9 @@ class Transcript:
             self.names |= found.groupdict()
 
     def _run(self, command: str) -> tuple[int, str]:
+        if command.startswith(DEED):
+            self.deeds[command.removeprefix(DEED)]()
+            return 0, ""
         if command == SERVE:
             self.names |= self.serve()
             return 0, ""
