@@ -10,9 +10,10 @@ from tollway.app import routes
 from tollway.catalog.catalog import Catalog, Pricing
 from tollway.catalog.listing import Listing
 from tollway.catalog.price_library import PriceLibrary
+from tollway.catalog.rates import RateTable
 from tollway.http.routes import Gate, Route
 
-CATALOG = Catalog(providers={}, sketches=(), pricing=Pricing(currency="USD", library=PriceLibrary(0)))
+CATALOG = Catalog(providers={}, sketches=(), pricing=Pricing(rates=RateTable("USD", {}), library=PriceLibrary(0)))
 ROUTES: dict[str, Route] = routes(Listing(CATALOG), vitals=None)  # type: ignore[arg-type]
 
 
