@@ -28,6 +28,8 @@ class Wallet(StrEnum):
     """Ample money under a cap that is soon reached."""
     PACKAGE = "package"
     """A token package."""
+    PREPAID = "prepaid"
+    """A package of money."""
 
 
 class Way(StrEnum):

@@ -38,7 +38,15 @@ USER_CAP = "0.02"
 """Of each end user by itself, whose purse is made by the first request that names it: about a hundred requests."""
 PACKAGE_TOKENS = 100_000
 """About eight hundred requests, which take a third of what they use."""
+PACKAGE_MONEY = "0.10"
 PACKAGE_PRICE = "2.50"
+WALLETS = [
+    *[Wallet.AMPLE] * 3,
+    *[Wallet.SCARCE] * 3,
+    *[Wallet.CAPPED] * 2,
+    *[Wallet.PACKAGE] * 2,
+    Wallet.PREPAID,
+]
 
 
 class GatewayError(Exception):
@@ -152,6 +160,7 @@ class Desk:
     def __init__(self, config: Path) -> None:
         """Take the settings."""
         self._config = config
+        self._products: dict[Wallet, str] = {}
         self.funded: dict[int, int] = {}
         """What was put into each account and package, by the id of its purse, in its unit."""
 
@@ -166,12 +175,12 @@ class Desk:
 
     def buyers(self) -> list[Buyer]:
         """Make the accounts and keys of a run: several of each wallet."""
-        product = self(
-            *("product", "create", "--name", "tokens", "--amount", str(PACKAGE_TOKENS), "--price", PACKAGE_PRICE),
-            *("--models", f"m={PACKAGE_RATIO}"),
-        )
-        wallets = [Wallet.AMPLE] * 3 + [Wallet.SCARCE] * 3 + [Wallet.CAPPED] * 2 + [Wallet.PACKAGE] * 2
-        return [self._buyer(wallet, product["id"]) for wallet in wallets]
+        offer = ("product", "create", "--price", PACKAGE_PRICE, "--models", f"m={PACKAGE_RATIO}")
+        self._products = {
+            Wallet.PACKAGE: self(*offer, "--name", "tokens", "--amount", str(PACKAGE_TOKENS))["id"],
+            Wallet.PREPAID: self(*offer[:-2], "--name", "money", "--unit", "money", "--amount", PACKAGE_MONEY)["id"],
+        }
+        return [self._buyer(wallet) for wallet in WALLETS]
 
     def credit(self, account_id: str, amount: str) -> None:
         """Put money into an account."""
@@ -181,17 +190,18 @@ class Desk:
     def _fund(self, purse_id: int, amount: int) -> None:
         self.funded[purse_id] = self.funded.get(purse_id, 0) + amount
 
-    def _buyer(self, wallet: Wallet, product_id: str) -> Buyer:
+    def _buyer(self, wallet: Wallet) -> Buyer:
         account = self("account", "create", "--name", wallet.value)["id"]
         self.credit(account, SCARCE if wallet is Wallet.SCARCE else AMPLE)
         words: tuple[str, ...] = ()
         if wallet is Wallet.CAPPED:
             self("cap", "set", "--account", account, "--end-user", "*", "--window", "total", "--limit", USER_CAP)
             words = ("--daily-cap", DAILY_CAP)
-        elif wallet is Wallet.PACKAGE:
-            package = self("package", "buy", account, product_id)["id"]
+        elif wallet in self._products:
+            package = self("package", "buy", account, self._products[wallet])["id"]
             self._fund(parse_id(ACCOUNT, account), -parse_amount(PACKAGE_PRICE))
-            self._fund(parse_id(PACKAGE, package), PACKAGE_TOKENS * 10**6)
+            content = PACKAGE_TOKENS * 10**6 if wallet is Wallet.PACKAGE else parse_amount(PACKAGE_MONEY)
+            self._fund(parse_id(PACKAGE, package), content)
             words = ("--billing", "package", "--package", package)
         key = self("key", "create", "--account", account, "--name", wallet.value, *words)["key"]
         return Buyer(wallet=wallet, account_id=account, key=key)
