@@ -306,6 +306,8 @@ class GroupCommit:
 
     def _hand_over(self) -> None:
         self._due = False
+        if self._thread is None:  # whoever steps by hand says when the next one is written
+            return
         if self._next and self._flying is None:
             load, self._next = self._next, _Load()
             self._flying = load
