@@ -9,7 +9,7 @@ from tollway.access.packages import Package, Product, SaleOutcome
 from tollway.ids import ORDER, PACKAGE, render_id
 from tollway.ledger.auto_topups import AutoTopup
 from tollway.ledger.orders import Claim, Order, PaidOrder, PaymentEvent, PaymentTale, Room
-from tollway.ledger.records import Account, AccountState, Transfer
+from tollway.ledger.records import Account, AccountState, Transfer, purse_of_leg
 from tollway.store import account_rows, order_rows, package_rows
 from tollway.store.event_rows import event_id, event_values
 from tollway.store.tables import events, packages
@@ -67,10 +67,15 @@ class OpenBooks:
 
     def room(self, account_id: int) -> Room:
         """Read what an account's balance can give; nobody else changes it until the transaction ends."""
+        account_rows.lock_account(self._connection, account_id)
         return order_rows.read_room(self._connection, account_id)
 
     def post(self, transfer: Transfer) -> bool:
         """Move money; False, and nothing changed, when a purse is too small or would overflow."""
+        # The account before its purse, as a sale locks them: a payment may go on to sell, or to suspend.
+        for account_id in map(purse_of_leg, (transfer.debit_account, transfer.credit_account)):
+            if account_id is not None:
+                account_rows.lock_account(self._connection, account_id)
         return account_rows.post(self._connection, transfer)
 
     def suspend(self, account_id: int) -> None:

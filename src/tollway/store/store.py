@@ -301,8 +301,9 @@ class Store(
     def _changing(self) -> Generator[Connection]:
         """Begin a transaction after which keys or accounts are not what they were: every worker hears of it."""
         with self._writing() as connection:
-            yield connection
+            # First, for it locks the row that payments lock first: neither waits for the other with a row it wants.
             schema.move_access_version(connection)
+            yield connection
             self._backend.changes.announce(connection)
         self._backend.changes.bump()
 
