@@ -99,7 +99,10 @@ class LedgerWriter:
         if unsure is None or unsure.batch is not batch:
             return None
         connection = await self._connected()
-        became: str | None = await connection.fetchval(sql.BECAME, unsure.transaction)
+        try:
+            became: str | None = await connection.fetchval(sql.BECAME, unsure.transaction)
+        except asyncpg.InvalidParameterValueError:
+            became = None  # after a failover to a server that missed it: none has come so far there
         if became == "in progress":
             raise StoreTrouble("the server has not ended the transaction of a connection that broke off")
         self._unsure = None
