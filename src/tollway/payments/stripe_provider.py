@@ -181,6 +181,9 @@ def _calling() -> Generator[None]:
         yield
     except (stripe.APIConnectionError, stripe.APIError, stripe.RateLimitError) as error:
         raise PaymentUnclear(f"Stripe did not answer: {_words(error)}") from error
+    except stripe.IdempotencyError as error:
+        # It did something under this order's name before, with another card for example: what, its message will say.
+        raise PaymentUnclear(f"Stripe was asked before: {_words(error)}") from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # Not the card's fault, and mended by the operator: it counts for nobody.
         raise PaymentUnclear(f"Stripe does not take this deployment's key: {_words(error)}") from error

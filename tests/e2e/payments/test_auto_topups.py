@@ -157,6 +157,27 @@ def test_a_lost_answer_is_asked_for_again_and_charged_once(shop: Shop) -> None:
     assert len([intent for intent in shop.server.intents.values() if intent["amount"] == 2000]) == 1
 
 
+def test_a_card_that_is_saved_while_an_answer_is_lost_is_not_charged_beside_the_first(shop: Shop) -> None:
+    allowed(shop)
+    shop.server.lose_answers = 100
+    shop.topups.sweep()
+    shop.server.lose_answers = 0
+    event = shop.pay(shop.order(2, save_card=True))
+    saving = event["data"]["object"]["payment_intent"]
+    shop.server.intents[saving]["payment_method"] = "pm_card_mastercard"
+    shop.deliver(event)
+    shop.deliver(shop.server.intent_event(saving))
+    for _ in range(3):
+        shop.now_ms += BACKOFF_MS * FAILURES_MAX
+        shop.topups.sweep()
+    (order,) = charged(shop)
+    assert order.state is OrderState.OPEN
+    (intent,) = [intent for intent in shop.server.intents.values() if intent["amount"] == 2000]
+    shop.deliver(shop.server.intent_event(intent["id"]))
+    assert shop.balance() == 24 * UNIT
+    assert shop.topups.show(shop.account.id).state is AutoTopupState.READY
+
+
 def test_a_payment_whose_outcome_cannot_be_learned_stops_and_is_told(shop: Shop) -> None:
     allowed(shop)
     shop.server.lose_answers = 100
