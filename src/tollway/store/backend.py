@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from tollway.store.group_commit import Writer
 from tollway.store.key_directory import KeyReader
 
-Reading = Callable[[], AbstractContextManager[Connection]]
+Refusing = Callable[[], AbstractContextManager[None]]
 
 
 class Claim(Protocol):
@@ -125,8 +125,8 @@ class Backend(Protocol):
         """Return the writer of a worker's charges."""
         ...
 
-    def key_reader(self, reading: Reading) -> KeyReader:
-        """Return what reads keys for the data plane; `reading` begins a transaction of the store's."""
+    def key_reader(self, refusing: Refusing) -> KeyReader:
+        """Return what reads keys for the data plane, beside all other reading; `refusing` says troubles as Refusals."""
         ...
 
     def close(self) -> None:

@@ -83,9 +83,9 @@ class SqliteBackend:
         connection = connect(self._path, durability=self._durability, busy_timeout_ms=NO_BUSY_TIMEOUT_MS)
         return LedgerWriter(connection, worker_id)
 
-    def key_reader(self, reading: object) -> SqliteKeys:
+    def key_reader(self, refusing: object) -> SqliteKeys:
         """Return what reads keys, on a connection of its own."""
-        del reading
+        del refusing
         self._keys.append(SqliteKeys(connect(self._path, durability=self._durability)))
         return self._keys[-1]
 

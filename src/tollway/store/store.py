@@ -163,7 +163,7 @@ class Store(
         """Return the keys for the data plane of one thread."""
         backend = self._backend
         with self._refusing():
-            reader = backend.key_reader(self._reading)
+            reader = backend.key_reader(self._refusing)
         directory = KeyDirectory(reader, backend.changes, entries_max=entries_max, embedded=backend.embedded)
         self._directories.append(directory)
         return directory

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-from tollway.store.backend import Reading
+from tollway.store.backend import Refusing
 from tollway.store.durability import Durability
 from tollway.store.key_reader import EngineKeys
 from tollway.store.postgres import room
 from tollway.store.postgres.address import parse_address
-from tollway.store.postgres.connections import open_engine, open_patient_engine
+from tollway.store.postgres.connections import KEY_CONNECTIONS, open_engine, open_patient_engine
 from tollway.store.postgres.ledger_writer import LedgerWriter
 from tollway.store.postgres.presence import NUMBERS, Channel, Presence
 from tollway.store.postgres.statements import WANTED_CHANNEL
@@ -53,6 +53,7 @@ class PostgresBackend:
         self._durability: Durability = durability
         self._engine = open_engine(self._address, durability)
         self._patient = open_patient_engine(self._address, durability)
+        self._for_keys = open_engine(self._address, durability, connections=KEY_CONNECTIONS)
         self._writers: list[LedgerWriter] = []
         self.place = self._address.shown
         self.changes = Channel(CHANGES_CHANNEL)
@@ -121,9 +122,15 @@ class PostgresBackend:
         self._writers.append(LedgerWriter(self._address, self._durability, worker_id))
         return self._writers[-1]
 
-    def key_reader(self, reading: Reading) -> EngineKeys:
-        """Return what reads keys, in transactions that `reading` begins; from now on we hear when keys change."""
+    def key_reader(self, refusing: Refusing) -> EngineKeys:
+        """Return what reads keys, on a connection that nobody else uses; from now on we hear when keys change."""
         self.numbers.listen()
+
+        @contextmanager
+        def reading() -> Generator[Connection]:
+            with refusing(), self._for_keys.begin() as connection:
+                yield connection
+
         return EngineKeys(reading)
 
     def close(self) -> None:
@@ -133,3 +140,4 @@ class PostgresBackend:
         self.numbers.close()
         self._engine.dispose()
         self._patient.dispose()
+        self._for_keys.dispose()

@@ -23,7 +23,9 @@ MARGIN_S = 2.0
 """How much longer than the server the socket waits, so that it is the server that says what was too slow."""
 
 POOL_CONNECTIONS = 4
-"""For admin calls, sweeps and keys, of one worker; none of them is on the path of a request."""
+"""For admin calls and sweeps, of one worker; none of them is on the path of a request."""
+KEY_CONNECTIONS = 1
+"""For keys, which requests wait for: not behind admin calls that read for seconds. One thread reads them."""
 POOL_WAIT_S = 5.0
 
 KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -54,12 +56,12 @@ async def connect(address: Address, name: str, durability: Durability, *, statem
     )
 
 
-def open_engine(address: Address, durability: Durability) -> Engine:
+def open_engine(address: Address, durability: Durability, *, connections: int = POOL_CONNECTIONS) -> Engine:
     """Return an engine for what must be quick; transactions without the execution option `writes` only read."""
     engine = create_engine(
         "postgresql+pg8000://",
         creator=partial(_connect, address, durability, CALL_S),
-        pool_size=POOL_CONNECTIONS,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,
         pool_pre_ping=True,

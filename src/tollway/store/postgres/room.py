@@ -3,9 +3,9 @@
 from sqlalchemy import Connection, text
 
 from tollway.errors import SetupError
-from tollway.store.postgres.connections import POOL_CONNECTIONS
+from tollway.store.postgres.connections import KEY_CONNECTIONS, POOL_CONNECTIONS
 
-CONNECTIONS_PER_PROCESS = POOL_CONNECTIONS + 4
+CONNECTIONS_PER_PROCESS = POOL_CONNECTIONS + KEY_CONNECTIONS + 4
 """One to be seen by, one for charges, and two for a proof of the books, which reads them in two threads."""
 
 _LIMITS = text(
