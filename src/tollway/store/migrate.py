@@ -9,9 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from tollway.errors import SetupError
+from tollway.store.backend import Backend
 from tollway.store.schema import require_current, schema_version
 from tollway.store.store import mended, open_backend
 from tollway.store.tables import SCHEMA_VERSION, metadata
+from tollway.store.workers import registered_numbers
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -20,7 +22,8 @@ def migrate(url: str) -> tuple[str | None, str]:
     """Migrate the store at `url` to this program's schema, in one transaction; return the versions before and after.
 
     The version before is None for a new store. Raises SetupError when the database cannot be used, when the store is
-    newer or not Tollway's, and when its tables are not what they should be afterwards: then nothing is changed.
+    newer or not Tollway's, when a worker serves from it, and when its tables are not what they should be afterwards:
+    then nothing is changed.
     """
     backend = open_backend(url, "full")
     try:
@@ -28,11 +31,22 @@ def migrate(url: str) -> tuple[str | None, str]:
             before = schema_version(connection)
             if before is not None and before > SCHEMA_VERSION:
                 require_current(before)
+            if before is not None and before < SCHEMA_VERSION:
+                require_nobody(backend, connection)
             upgrade(connection, "head")
             require_tables(connection)
             return before, SCHEMA_VERSION
     finally:
         backend.close()
+
+
+def require_nobody(backend: Backend, connection: Connection) -> None:
+    """Raise SetupError while a worker serves from the store: it could not write its charges into another schema."""
+    backend.join()
+    alive = set(registered_numbers(connection)).difference(backend.dead_numbers(connection))
+    if alive:
+        mistake = f"{len(alive)} of its workers are serving, and what they charge would be lost: stop them first"
+        raise SetupError((f"[store] url: {backend.place} cannot be migrated: {mistake}",))
 
 
 def upgrade(connection: Connection, version: str) -> None:

@@ -17,6 +17,7 @@ from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.store.migrate import SCRIPTS, migrate, require_tables, upgrade
 from tollway.store.store import Store, open_backend
 from tollway.store.tables import SCHEMA_VERSION
+from tollway.store.workers import registered_numbers
 
 WRITTEN = sorted(Path(__file__).parent.glob("schema_*.sql"))
 BYTES = re.compile(r"\bX'([0-9A-F]*)'")
@@ -87,3 +88,22 @@ async def test_lessons_20_and_42_an_earlier_store_is_refused_until_it_is_migrate
     await desk.commits.stop()
     assert store.check().problems == ()
     store.close()
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.stem)
+def test_a_store_is_not_migrated_under_a_worker_that_would_lose_its_charges(
+    empty: Callable[[], str], file: Path
+) -> None:
+    url = empty()
+    version = write(url, file)
+    serving = open_backend(url, "full")
+    serving.join()
+    with serving.reading() as connection:
+        (number,) = registered_numbers(connection)
+    claim = serving.numbers.try_claim(number)
+    assert claim is not None
+    with pytest.raises(SetupError, match=r"1 of its workers are serving, .*: stop them first"):
+        migrate(url)
+    claim.release()
+    assert migrate(url) == (version, SCHEMA_VERSION)
+    serving.close()
