@@ -231,7 +231,7 @@ def test_a_server_without_room_for_the_workers_is_refused_with_its_numbers(
         deployment = Deployment(tmp_path, settings)
         done = deployment.run("serve")
         assert done.returncode == 1
-        assert "3 workers take up to 24 connections, and PostgreSQL has room for 17: 0 of 17 are in use" in done.stderr
+        assert "3 workers take up to 27 connections, and PostgreSQL has room for 17: 0 of 17 are in use" in done.stderr
         assert "raise max_connections, or lower [server] workers" in done.stderr
     finally:
         server.stop()
