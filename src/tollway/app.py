@@ -28,7 +28,10 @@ from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
 from tollway.billing.payment_ports import PaymentProvider
 from tollway.billing.payments import Payments, PaymentTerms
+from tollway.billing.printable import Pages
 from tollway.billing.products import Products
+from tollway.billing.receipts import Receipts
+from tollway.billing.reports import Reports
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
@@ -338,21 +341,24 @@ def calm_garbage_collection() -> None:
 
 def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
-    ids = store.ids()
+    ids, zone = store.ids(), ZoneInfo(billing.timezone)
     provider = open_payments(payments)
     terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids),
         keys=Keys(store, ids, brand.key_prefix),
-        caps=Caps(store, ids, ZoneInfo(billing.timezone)),
+        caps=Caps(store, ids, zone),
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),
         payments=Payments(store, ids, provider, terms),
         vouchers=Vouchers(store, ids),
         auto_topups=AutoTopups(store, ids, provider, terms),
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
-        statements=Statements(store),
+        statements=Statements(store, zone=zone),
+        reports=Reports(store, zone=zone),
+        receipts=Receipts(store),
+        pages=Pages(issuer=brand.name, zone=zone),
         events=Events(store),
         costs=Costs(store),
         bills=Bills(store, ids),

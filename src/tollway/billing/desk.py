@@ -12,7 +12,10 @@ from tollway.billing.events import Events
 from tollway.billing.keys import Keys
 from tollway.billing.packages import Packages
 from tollway.billing.payments import Payments
+from tollway.billing.printable import Pages
 from tollway.billing.products import Products
+from tollway.billing.receipts import Receipts
+from tollway.billing.reports import Reports
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
@@ -32,6 +35,9 @@ class Desk(NamedTuple):
     auto_topups: AutoTopups
     admin_keys: AdminKeys
     statements: Statements
+    reports: Reports
+    receipts: Receipts
+    pages: Pages
     events: Events
     costs: Costs
     bills: Bills

@@ -10,9 +10,10 @@ import msgspec
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.access.packages import render_quantity
 from tollway.access.terms import PackageUnit
-from tollway.ids import ACCOUNT, CARD, EXCHANGE, KEY, PACKAGE, SUB_ACCOUNT, TRANSFER, render_id
+from tollway.ids import ACCOUNT, CAP, CARD, EXCHANGE, KEY, PACKAGE, SUB_ACCOUNT, TRANSFER, render_id
 from tollway.ledger.lines import BILLED_REASON, Attribution, ExchangeLine, Hold
-from tollway.ledger.records import TOKENS, Account, Balance, LedgerReport, Transfer, UsageRow
+from tollway.ledger.records import TOKENS, Account, Balance, LedgerReport, Transfer
+from tollway.ledger.requests import NO_FACTS, CapCount, RequestFacts
 from tollway.money import render_amount, render_rate
 
 View = dict[str, object]
@@ -55,6 +56,7 @@ def view_transfer(transfer: Transfer) -> View:
         "amount": render_quantity(transfer.amount_nanos, unit),
         "currency": transfer.currency,
         "reason": transfer.reason,
+        "reference": transfer.reference,
         "created": view_time(transfer.created_ms),
     }
 
@@ -86,8 +88,11 @@ def view_admin_key(key: AdminKeyView) -> View:
     }
 
 
-def view_request(found: ExchangeLine | Hold) -> View:
-    """Show a request: the line that closed it, or, while it runs, what is set aside for it."""
+def view_request(found: ExchangeLine | Hold, facts: RequestFacts = NO_FACTS) -> View:
+    """Show a request: the line that closed it, or, while it runs, what is set aside for it.
+
+    `facts` say what the line only names; without them caps are shown by their windows' numbers alone.
+    """
     shown: View = {
         "id": render_id(EXCHANGE, found.exchange_id),
         "account": render_id(ACCOUNT, found.account_id),
@@ -101,7 +106,8 @@ def view_request(found: ExchangeLine | Hold) -> View:
         return shown | {
             "outcome": RUNNING,
             "package": None if package_id is None else render_id(PACKAGE, package_id),
-            "hold": render_amount(found.amount_nanos),
+            **_view_held(found.amount_nanos, in_tokens=found.payer_id in facts.token_packages),
+            "currency": facts.currencies.get(found.account_id),
         }
     return shown | {
         "outcome": found.outcome.value,
@@ -125,13 +131,35 @@ def view_request(found: ExchangeLine | Hold) -> View:
         "package_tokens": None
         if found.ratio_ppm is None
         else render_quantity(found.package_micros, PackageUnit.TOKENS),
-        "caps": [f"{purse_id:016x}" for purse_id in found.caps],
-        "hold": render_amount(found.hold_nanos),
+        "caps": [_view_cap(purse_id, facts.caps.get(purse_id)) for purse_id in found.caps],
+        "fee_rate": render_rate(found.fee_ppm),
+        **_view_held(found.hold_nanos, in_tokens=found.ratio_ppm is not None),
         "base_cost": render_amount(found.base_nanos),
         "platform_fee": render_amount(found.fee_nanos),
         "written_off": render_amount(found.written_off_nanos),
         "total_cost": render_amount(found.total_nanos),
         "provider_cost": None if found.provider_cost_nanos is None else render_amount(found.provider_cost_nanos),
+        "currency": facts.currencies.get(found.account_id),
+    }
+
+
+def _view_held(amount: int, *, in_tokens: bool) -> View:
+    """Show what was set aside, in the unit of whoever pays."""
+    unit = PackageUnit.TOKENS if in_tokens else PackageUnit.MONEY
+    return {"hold": render_quantity(amount, unit), "hold_unit": unit.value}
+
+
+def _view_cap(purse_id: int, count: CapCount | None) -> View:
+    """Show a window of a cap in which a request was counted."""
+    shown: View = {"counter": f"{purse_id:016x}"}
+    if count is None:
+        return shown
+    return {
+        "id": render_id(CAP, count.cap_id),
+        "subject": count.subject,
+        "from": view_time(count.start_ms),
+        "until": view_time(count.end_ms),
+        **shown,
     }
 
 
@@ -142,22 +170,6 @@ def _view_attribution(attribution: Attribution) -> View:
         "tag": attribution.tag,
         "end_user": attribution.end_user,
         "session": attribution.session,
-    }
-
-
-def view_usage(row: UsageRow) -> View:
-    """Show what an account used of one model at one provider."""
-    return {
-        "account": render_id(ACCOUNT, row.account_id),
-        "provider": row.provider,
-        "model_routed": row.model_routed,
-        "requests": row.requests,
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "base_cost": render_amount(row.base_nanos),
-        "platform_fee": render_amount(row.fee_nanos),
-        "written_off": render_amount(row.written_off_nanos),
-        "total_cost": render_amount(row.total_nanos),
     }
 
 

@@ -27,6 +27,28 @@ AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account's 
 OfAccount = Annotated[
     str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account's: acct_…", show_default=False)
 ]
+OfSubAccount = Annotated[
+    str | None,
+    typer.Option("--sub-account", metavar="SUB_ACCOUNT", help="Only this sub-account's: sa_…", show_default=False),
+]
+OfKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="Only this key's: key_…", show_default=False)]
+Tag = Annotated[str | None, typer.Option("--tag", help="Only with this tag.", show_default=False)]
+EndUser = Annotated[str | None, typer.Option("--end-user", help="Only this end user's.", show_default=False)]
+Session = Annotated[str | None, typer.Option("--session", help="Only of this session.", show_default=False)]
+First = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="From a day, a month or a time on: 2026-01-31, 2026-01, 2026-01-31T12:00.",
+        show_default=False,
+    ),
+]
+Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME", help="Up to a time, or a day or month with all of it.", show_default=False),
+]
+Csv = Annotated[bool, typer.Option("--csv", help="Print lines for a spreadsheet.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
 
 

@@ -1,10 +1,10 @@
-"""The commands about payments: start one, read orders and receipts, and let an account be topped up by itself."""
+"""The commands about payments: start one, read orders, and let an account be topped up by itself."""
 
 from typing import Annotated
 
 import typer
 
-from tollway.billing.payment_views import view_auto_topup, view_order, view_paid_order, view_receipt
+from tollway.billing.payment_views import view_auto_topup, view_order, view_paid_order
 from tollway.billing.payments import Wish
 from tollway.cli.office import Office
 from tollway.cli.options import (
@@ -26,7 +26,7 @@ OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="An order's id: or
 
 
 def add_payment_commands(app: typer.Typer, office: Office) -> None:
-    """Add `tollway checkout` and `tollway receipt`."""
+    """Add `tollway checkout`."""
 
     @app.command()
     def checkout(
@@ -50,13 +50,6 @@ def add_payment_commands(app: typer.Typer, office: Office) -> None:
         with office.open_books(choose_settings_with_secrets(config)) as desk:
             order, url = desk.payments.checkout(parse_id(ACCOUNT, account), wish)
         show(as_fields(view_order(order) | {"url": url}), json=json)
-
-    @app.command()
-    def receipt(order: OrderId, json: Json = False, config: Config = None) -> None:
-        """Show the receipt of an order that was paid: who paid how much, and what came of it since."""
-        with office.open_books(choose_settings(config)) as desk:
-            paid = desk.payments.receipt(parse_id(ORDER, order))
-        show(as_fields(view_receipt(paid)), json=json)
 
 
 def order_commands(office: Office) -> typer.Typer:

@@ -11,14 +11,17 @@ from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
 from tollway.cli.event_commands import event_commands
 from tollway.cli.key_commands import admin_key_commands, key_commands
+from tollway.cli.ledger_commands import ledger_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
 from tollway.cli.package_commands import package_commands, product_commands
 from tollway.cli.payment_commands import add_payment_commands, auto_topup_commands, order_commands
+from tollway.cli.request_commands import request_commands
 from tollway.cli.serving_commands import add_serving_commands, add_worker_command
-from tollway.cli.statement_commands import add_usage_command, ledger_commands, request_commands
+from tollway.cli.statement_commands import add_statement_commands
 from tollway.cli.sub_account_commands import sub_account_commands
+from tollway.cli.usage_commands import add_usage_command
 from tollway.cli.voucher_commands import voucher_commands
 from tollway.errors import InputRefused, SetupError, TollwayError
 from tollway.ids import IdError
@@ -63,6 +66,7 @@ def build(office: Office) -> typer.Typer:
     add_catalog_commands(app)
     app.add_typer(request_commands(office), name="requests")
     add_usage_command(app, office)
+    add_statement_commands(app, office)
     add_cost_command(app, office)
     app.add_typer(bill_commands(office), name="bill")
     app.add_typer(ledger_commands(office), name="ledger")

@@ -1,92 +1,101 @@
-"""The commands that read the books: requests, usage, and the proof of the ledger."""
+"""The commands about statements and receipts: what an account is shown of its money, on paper too."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, cast
 
 import typer
 
-from tollway.billing.views import view_report, view_request, view_usage
+from tollway import clock
+from tollway.billing.receipts import view_receipt
+from tollway.billing.views import View
 from tollway.cli.office import Office
-from tollway.cli.options import Config, Json, Limit, OfAccount, choose_settings
-from tollway.cli.output import Shown, as_fields, as_table, plain, show
-from tollway.ids import ACCOUNT, EXCHANGE, parse_id
-from tollway.ledger.records import LedgerReport
+from tollway.cli.options import AccountId, Config, First, Json, Last, choose_settings
+from tollway.cli.output import Shown, as_fields, as_table, show
+from tollway.ids import ACCOUNT, parse_id
 
-REQUEST_COLUMNS = ("id", "started", "outcome", "status", "model_asked", "provider", "total_cost", "basis")
+GROUP_COLUMNS = ("group", "count", "credits", "debits")
 USAGE_COLUMNS = (
-    "account",
     "provider",
     "model_routed",
     "requests",
-    "input_tokens",
-    "output_tokens",
     "base_cost",
     "platform_fee",
     "written_off",
-    "total_cost",
+    "paid_by_packages",
+    "paid_by_balance",
 )
 
 
-def request_commands(office: Office) -> typer.Typer:
-    """Return `tollway requests …`."""
-    app = typer.Typer(help="Requests: what was asked, answered and charged.", no_args_is_help=True)
+class StatementForm(StrEnum):
+    """How a statement is printed."""
 
-    @app.command("list")
-    def list_requests(account: OfAccount = None, limit: Limit = 50, json: Json = False, config: Config = None) -> None:
-        """List finished requests, newest first."""
-        with office.open_books(choose_settings(config)) as desk:
-            lines = desk.statements.requests(None if account is None else parse_id(ACCOUNT, account), limit)
-        show(as_table([view_request(line) for line in lines], REQUEST_COLUMNS, empty="No request yet."), json=json)
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
 
-    @app.command("show")
-    def show_request(
-        request: Annotated[
-            str, typer.Argument(metavar="REQUEST", help="The x-request-id of a reply: req_…", show_default=False)
-        ],
+
+class ReceiptForm(StrEnum):
+    """How a receipt is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+def add_statement_commands(app: typer.Typer, office: Office) -> None:
+    """Add `tollway statement` and `tollway receipt`."""
+
+    @app.command()
+    def statement(
+        account: AccountId,
+        first: First = None,
+        last: Last = None,
+        form: Annotated[StatementForm, typer.Option("--format", help="A page to print is html.")] = StatementForm.TEXT,
         json: Json = False,
         config: Config = None,
     ) -> None:
-        """Show one request: its usage, its cost, and how it was charged."""
-        settings = choose_settings(config)
-        with office.open_books(settings) as desk:
-            found = desk.statements.request(parse_id(EXCHANGE, request))
-        show(as_fields(view_request(found) | {"currency": settings.billing.currency}), json=json)
-
-    return app
-
-
-def add_usage_command(app: typer.Typer, office: Office) -> None:
-    """Add `tollway usage`."""
+        """Print an account's statement: opening + credits - debits = closing, from the beginning until now unless you say."""
+        with office.open_books(choose_settings(config)) as desk:
+            statements = desk.statements
+            made = statements.statement(parse_id(ACCOUNT, account), statements.span(first, last))
+            if json or form is not StatementForm.HTML:
+                view, lines = statements.view(made), statements.csv(made)
+            else:
+                view, lines = {}, desk.pages.statement(made, made_ms=clock.now_ms())
+        if json or form in {StatementForm.JSON, StatementForm.TEXT}:
+            show(Shown(document=view, text=_statement_text(view)), json=json or form is StatementForm.JSON)
+        else:
+            typer.echo(lines, nl=False)
 
     @app.command()
-    def usage(account: OfAccount = None, json: Json = False, config: Config = None) -> None:
-        """Sum finished requests by account, provider and model."""
+    def receipt(
+        name: Annotated[
+            str,
+            typer.Argument(
+                metavar="RECEIPT", help="A transfer that topped up, txn_…, or an order, ord_….", show_default=False
+            ),
+        ],
+        form: Annotated[ReceiptForm, typer.Option("--format", help="A page to print is html.")] = ReceiptForm.TEXT,
+        json: Json = False,
+        config: Config = None,
+    ) -> None:
+        """Print the receipt of a top-up: by payment, by voucher, or by the operator."""
         with office.open_books(choose_settings(config)) as desk:
-            rows = desk.statements.usage(None if account is None else parse_id(ACCOUNT, account))
-        show(as_table([view_usage(row) for row in rows], USAGE_COLUMNS, empty="Nothing was used yet."), json=json)
+            found = desk.receipts.show(name)
+            page = desk.pages.receipt(found)
+        if form is ReceiptForm.HTML and not json:
+            typer.echo(page, nl=False)
+        else:
+            show(as_fields(view_receipt(found)), json=json or form is ReceiptForm.JSON)
 
 
-def ledger_commands(office: Office) -> typer.Typer:
-    """Return `tollway ledger …`."""
-    app = typer.Typer(help="The ledger: every cent, proven.", no_args_is_help=True)
-
-    # A group with one command would otherwise become that command.
-    @app.callback()
-    def ledger() -> None:
-        """The ledger: every cent, proven."""
-
-    @app.command()
-    def check(json: Json = False, config: Config = None) -> None:
-        """Prove that every balance is the sum of its movements; exit status 1 when one is not."""
-        with office.open_books(choose_settings(config)) as desk:
-            report = desk.statements.ledger_check()
-        show(Shown(document=view_report(report), text=_report_text(report)), json=json)
-        if report.problems:
-            raise typer.Exit(1)
-
-    return app
-
-
-def _report_text(report: LedgerReport) -> str:
-    counted = plain(dict(report.counts))
-    verdict = f"{len(report.problems)} problems" if report.problems else "The books are clean"
-    return "\n".join([f"{verdict}: {counted}", *(plain(problem) for problem in report.problems)])
+def _statement_text(view: View) -> str:
+    sums = {name: view[name] for name in ("from", "to", "currency", "opening", "credits", "debits", "closing")}
+    groups, usage = (cast("list[View]", view[name]) for name in ("groups", "usage"))
+    parts = [
+        as_fields(sums).text,
+        as_table(groups, GROUP_COLUMNS, empty="Nothing moved.").text,
+        as_table(usage, USAGE_COLUMNS, empty="Nothing was used.").text,
+    ]
+    return "\n\n".join(parts)

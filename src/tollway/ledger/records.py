@@ -123,27 +123,6 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """What it belongs to: an order, a voucher, a package, a refund. One of a kind is posted once."""
 
 
-class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account used of one model at one provider, summed over finished exchanges."""
-
-    account_id: int
-    provider: str
-    model_routed: str
-    requests: int
-    input_tokens: int
-    """All input units together: fresh, cached and audio."""
-    output_tokens: int
-    """All output units together: visible, reasoning and audio."""
-    base_nanos: int
-    fee_nanos: int
-    written_off_nanos: int
-
-    @property
-    def total_nanos(self) -> int:
-        """What the account paid for them."""
-        return self.base_nanos + self.fee_nanos - self.written_off_nanos
-
-
 class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `ledger check` found: no problems means that every balance is proven."""
 

@@ -1,17 +1,65 @@
-"""Reading the books for people: one exchange, lists, sums. Knows no use case; runs in the caller's transaction."""
+"""Reading the books for people: requests, transfers, balances. Knows no use case.
 
+Lines have no index but their ids, because each costs every charge over a microsecond. The sums by hour are the index: they
+say in which hours an account was served, and how often, so that only those hours are looked through.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
+from tollway.access.terms import PackageUnit
 from tollway.ledger.lines import ExchangeLine, Hold
-from tollway.ledger.records import Balance, Transfer, TransferKind, UsageRow, account_leg
+from tollway.ledger.records import Balance, Transfer, TransferKind, account_leg
+from tollway.ledger.requests import CapCount, RequestFacts, RequestQuery
+from tollway.ledger.usage import EVERYBODY, UsageFilter
+from tollway.store.line_sums import LINE_KEYS, LONGEST_MS, first_id, whole
 from tollway.store.rows import read_hold, read_line
-from tollway.store.tables import accounts, exchanges, holds, purses, transfers
+from tollway.store.tables import accounts, exchanges, holds, keys, packages, purses, transfers, usage_hours
+from tollway.store.transactions import Rows
+from tollway.store.usage_rollup import HOUR_MS
 
-INPUT_UNITS = ("input_tokens", "cached_input_tokens", "audio_input_tokens")
-OUTPUT_UNITS = ("output_tokens", "reasoning_tokens", "audio_output_tokens")
-SUMMED = (*INPUT_UNITS, *OUTPUT_UNITS, "base_nanos", "fee_nanos", "written_off_nanos")
+ROWS_AT_ONCE = 200
+"""Lines of one query in an hour: mostly a screen of them is wanted."""
+
+Lines = Select[*tuple[Any, ...]]
+AnyRow = Row[*tuple[Any, ...]]
+
+
+class BooksReader(Rows):
+    """The rows of requests and transfers, as people read them; every call is one snapshot."""
+
+    def exchange(self, exchange_id: int) -> ExchangeLine | Hold | None:
+        """Read a finished exchange, or the hold of one that runs."""
+        with self._reading() as connection:
+            return read_exchange(connection, exchange_id)
+
+    def exchanges(self, query: RequestQuery, limit: int) -> tuple[ExchangeLine, ...]:
+        """Read finished exchanges, newest first: of everybody by their beginning, else by the hour of their end."""
+        with self._reading() as connection:
+            return tuple(read_line(tuple(row)) for row in _find(connection, query, limit))
+
+    def request_facts(self, found: Sequence[ExchangeLine | Hold]) -> RequestFacts:
+        """Read what these exchanges name: the currencies of their accounts, packages of tokens, windows of caps."""
+        with self._reading() as connection:
+            return _facts(connection, found)
+
+    def transfers(self, account_id: int | None, limit: int) -> tuple[Transfer, ...]:
+        """Read the transfers of an account, or all, newest first."""
+        query = select(transfers).order_by(transfers.c.id.desc()).limit(limit)
+        if account_id is not None:
+            leg = account_leg(account_id)
+            query = query.where(or_(transfers.c.debit_account == leg, transfers.c.credit_account == leg))
+        with self._reading() as connection:
+            return tuple(read_transfer(row) for row in connection.execute(query))
+
+    def transfer(self, transfer_id: int) -> Transfer | None:
+        """Read one transfer."""
+        with self._reading() as connection:
+            row = connection.execute(select(transfers).where(transfers.c.id == transfer_id)).first()
+            return None if row is None else read_transfer(row)
 
 
 def read_balance(connection: Connection, account_id: int) -> Balance | None:
@@ -36,61 +84,107 @@ def read_exchange(connection: Connection, exchange_id: int) -> ExchangeLine | Ho
     return None if hold is None else read_hold(hold)
 
 
-def read_exchanges(connection: Connection, account_id: int | None, limit: int) -> tuple[ExchangeLine, ...]:
-    """Return finished exchanges, newest first."""
-    query = select(exchanges).order_by(exchanges.c.exchange_id.desc()).limit(limit)
-    if account_id is not None:
-        query = query.where(exchanges.c.account_id == account_id)
-    return tuple(read_line(tuple(row)) for row in connection.execute(query))
-
-
-def read_transfers(connection: Connection, account_id: int | None, limit: int) -> tuple[Transfer, ...]:
-    """Return transfers, newest first."""
-    query = select(transfers).order_by(transfers.c.id.desc()).limit(limit)
-    if account_id is not None:
-        leg = account_leg(account_id)
-        query = query.where(or_(transfers.c.debit_account == leg, transfers.c.credit_account == leg))
-    return tuple(
-        Transfer(
-            id=row.id,
-            kind=TransferKind(row.kind),
-            debit_account=row.debit_account,
-            credit_account=row.credit_account,
-            amount_nanos=row.amount_nanos,
-            currency=row.currency,
-            reason=row.reason,
-            created_ms=row.created_ms,
-            reference=row.reference,
-        )
-        for row in connection.execute(query)
+def read_transfer(row: AnyRow) -> Transfer:
+    """Return the transfer of a row of `transfers`."""
+    return Transfer(
+        id=row.id,
+        kind=TransferKind(row.kind),
+        debit_account=row.debit_account,
+        credit_account=row.credit_account,
+        amount_nanos=row.amount_nanos,
+        currency=row.currency,
+        reason=row.reason,
+        created_ms=row.created_ms,
+        reference=row.reference,
     )
 
 
-def read_usage_rows(connection: Connection, account_id: int | None) -> tuple[UsageRow, ...]:
-    """Sum finished exchanges by account, provider and model."""
+def _find(connection: Connection, query: RequestQuery, limit: int) -> Iterator[AnyRow]:
+    e, span = exchanges.c, query.span
+    if query.who == EVERYBODY:
+        ended: list[ColumnElement[bool]] = []
+        if span.start_ms is not None:
+            ended += [e.ended_ms >= span.start_ms, e.exchange_id >= first_id(span.start_ms - LONGEST_MS)]
+        if span.end_ms is not None:
+            ended += [e.ended_ms < span.end_ms, e.exchange_id < first_id(span.end_ms + LONGEST_MS)]
+        outcome = [] if query.outcome is None else [e.outcome == query.outcome.value]
+        lines = select(exchanges).where(*ended, *outcome).order_by(e.exchange_id.desc())
+        return iter(connection.execute(lines.limit(limit)).all())
+    found = (row for hour, count in _hours(connection, query) for row in _in_hour(connection, query.who, hour, count))
+    return islice((row for row in found if _is_wanted(row, query)), limit)
+
+
+def _is_wanted(row: AnyRow, query: RequestQuery) -> bool:
+    start_ms, end_ms = query.span
+    return (
+        (query.outcome is None or row.outcome == query.outcome)
+        and (start_ms is None or row.ended_ms >= start_ms)
+        and (end_ms is None or row.ended_ms < end_ms)
+    )
+
+
+def _hours(connection: Connection, query: RequestQuery) -> Iterator[tuple[int, int]]:
+    """Return the hours in which somebody was served, the last one first, and how often."""
+    h, who = usage_hours.c, query.who
+    if who.key_id is not None and who.account_id is None:  # hours are found by account
+        account_id = connection.scalar(select(keys.c.account_id).where(keys.c.id == who.key_id))
+        who = UsageFilter(account_id=account_id or 0, key_id=who.key_id)
+    conditions = [h[name] == value for name, value in _given(who)]
+    if query.span.start_ms is not None:
+        conditions.append(h.hour_ms > query.span.start_ms - HOUR_MS)
+    if query.span.end_ms is not None:
+        conditions.append(h.hour_ms < query.span.end_ms)
+    found = select(h.hour_ms, whole(h.requests)).where(*conditions).group_by(h.hour_ms).order_by(h.hour_ms.desc())
+    return ((hour, count) for hour, count in connection.execute(found).all())
+
+
+def _in_hour(connection: Connection, who: UsageFilter, hour: int, count: int) -> Iterator[AnyRow]:
+    """Return the lines of somebody that ended in an hour, as many as there are.
+
+    Down from the end of the hour, until all are found: seldom further than a little before its beginning. Those whose
+    id is of a later time come after (a clock was set back meanwhile, which ids are not), and last those that nobody saw
+    end and that were found long afterwards.
+    """
+    e, end = exchanges.c, hour + HOUR_MS
+    theirs = [LINE_KEYS[name] == value for name, value in _given(who)]
+    lines = select(exchanges).where(*theirs, e.ended_ms >= hour, e.ended_ms < end).order_by(e.exchange_id.desc())
+    usual = _downward(connection, lines, first_id(hour - LONGEST_MS), first_id(end))
+    late = _downward(connection, lines, first_id(end), first_id(end + LONGEST_MS))
+    forgotten = _downward(connection, lines, 0, first_id(hour - LONGEST_MS))
+    return islice(chain(usual, late, forgotten), count)
+
+
+def _downward(connection: Connection, lines: Lines, lowest: int, above: int) -> Iterator[AnyRow]:
     e = exchanges.c
-    by = (e.account_id, e.provider, e.model_routed)
-    query = (
-        select(*by, func.count().label("requests"), *(_summed(e[name]) for name in SUMMED)).group_by(*by).order_by(*by)
-    )
-    if account_id is not None:
-        query = query.where(e.account_id == account_id)
-    return tuple(
-        UsageRow(
-            account_id=row["account_id"],
-            provider=row["provider"],
-            model_routed=row["model_routed"],
-            requests=row["requests"],
-            input_tokens=sum(int(row[name]) for name in INPUT_UNITS),
-            output_tokens=sum(int(row[name]) for name in OUTPUT_UNITS),
-            base_nanos=int(row["base_nanos"]),
-            fee_nanos=int(row["fee_nanos"]),
-            written_off_nanos=int(row["written_off_nanos"]),
-        )
-        for row in connection.execute(query).mappings()
-    )
+    while rows := connection.execute(
+        lines.where(e.exchange_id >= lowest, e.exchange_id < above).limit(ROWS_AT_ONCE)
+    ).all():
+        yield from rows
+        above = rows[-1].exchange_id
 
 
-def _summed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the sum of a column, by its own name; what was not reported counts as zero."""
-    return func.coalesce(func.sum(column), 0).label(column.key)
+def _given(who: UsageFilter) -> Iterator[tuple[str, Any]]:
+    """Return what a filter says, by the names of columns."""
+    return ((name, value) for name in who.__struct_fields__ if (value := getattr(who, name)) is not None)
+
+
+def _facts(connection: Connection, found: Sequence[ExchangeLine | Hold]) -> RequestFacts:
+    account_ids = {each.account_id for each in found}
+    caps = {purse_id for each in found if isinstance(each, ExchangeLine) for purse_id in each.caps}
+    payers = {each.payer_id for each in found} - account_ids
+    p, tokens = purses.c, packages.c.unit == PackageUnit.TOKENS.value
+    currencies = connection.execute(select(accounts.c.id, accounts.c.currency).where(accounts.c.id.in_(account_ids)))
+    windows = connection.execute(select(purses).where(p.id.in_(caps), p.cap_id.is_not(None)))
+    return RequestFacts(
+        currencies={row.id: row.currency for row in currencies},
+        token_packages=frozenset(connection.scalars(select(packages.c.id).where(packages.c.id.in_(payers), tokens))),
+        caps={
+            row.id: CapCount(
+                cap_id=row.cap_id,
+                subject=row.subject or "",
+                start_ms=row.window_start_ms or 0,
+                end_ms=row.window_end_ms,
+            )
+            for row in windows
+        },
+    )

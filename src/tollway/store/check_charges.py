@@ -5,6 +5,7 @@ The database looks through all lines at once and gives out those that are not pl
 """
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -147,6 +148,7 @@ def _card_problems(name: str, line: ExchangeLine, card: PriceCard, currency: str
 # -- what is plainly right, as the database sees it
 
 
+@cache
 def _is_fine(dialect: str, *, one_currency: bool) -> ColumnElement[bool]:
     """Return the condition of a line that is certainly right; for one that is not, it may be anything but true."""
     e = exchanges.c

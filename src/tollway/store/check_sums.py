@@ -32,8 +32,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tollway.ids import ACCOUNT, KEY, render_id
 from tollway.ledger.purses import PurseKind
 from tollway.store.check_charges import SUMMED
+from tollway.store.line_sums import LINE_KEYS, LINE_SUMS, LINE_TOTAL, whole
 from tollway.store.tables import ROLLUP_KEY, exchanges, purses, usage_hours
-from tollway.store.usage_rollup import HOUR_MS
 
 PIECE_LINES = 20_000
 """Lines that are summed at once: what the database sorts then fits its cache."""
@@ -173,49 +173,20 @@ def _hour_name(row: Mapping[Any, Any]) -> str:
 
 
 def _hours(dialect: str) -> Rows:
-    """As usage_rollup.summed has it."""
     e = exchanges.c
-    # As it stands in the text: PostgreSQL does not see that two parameters are the same.
-    hour_ms = literal_column(str(HOUR_MS), BigInteger)
-    # The key's NULLs are grouped as they are: one call less for each line.
-    grouped = (
-        e.ended_ms - e.ended_ms % hour_ms,
-        *(e.account_id, e.key_id, e.sub_account_id, e.provider, e.model_routed, e.tag, e.end_user, e.session),
-    )
-    shown = (
-        *grouped[:3],
-        func.coalesce(e.sub_account_id, 0),
-        *(e.provider, e.model_routed),
-        *(func.coalesce(column, "") for column in (e.tag, e.end_user, e.session)),
-    )
-    sums = {
-        "requests": func.count(),
-        "input_tokens": _sum(e.input_tokens),
-        "cached_input_tokens": _sum(e.cached_input_tokens),
-        "cache_write_tokens": _sum(e.cache_write_5m_tokens) + _sum(e.cache_write_1h_tokens),
-        "output_tokens": _sum(e.output_tokens),
-        "reasoning_tokens": _sum(e.reasoning_tokens),
-        "audio_tokens": _sum(e.audio_input_tokens) + _sum(e.audio_output_tokens),
-        "images": _sum(e.images),
-        "calls": _sum(e.calls),
-        "base_nanos": _sum(e.base_nanos),
-        "fee_nanos": _sum(e.fee_nanos),
-        "written_off_nanos": _sum(e.written_off_nanos),
-        "package_paid_nanos": _sum(case((e.package_id.is_not(None), _total()), else_=0)),
-        "package_micros": _sum(e.package_micros),
-    }
     improper: ColumnElement[int] = literal(0)
     if dialect == "sqlite":  # a sum of anything else than whole numbers is a fraction there, even if it is a whole one
         raw: ColumnElement[Any] = literal(0, BigInteger)
         for name in sorted(SUMMED):
             raw += func.coalesce(func.sum(e[name]), 0)
         improper = case((func.typeof(raw) == "integer", 0), else_=1)
-    return select(*shown, *(sums[name] for name in SUMS), improper).group_by(*grouped)
+    keys = [LINE_KEYS[name] for name in ROLLUP_KEY]
+    return select(*keys, *(LINE_SUMS[name] for name in SUMS), improper).group_by(*keys)
 
 
 def _by_balance() -> Rows:
     s = line_hours.c
-    paid = _sum(s.base_nanos + s.fee_nanos - s.written_off_nanos - s.package_paid_nanos)
+    paid = whole(s.base_nanos + s.fee_nanos - s.written_off_nanos - s.package_paid_nanos)
     return select(s.account_id, s.account_id, literal(BALANCE), paid).group_by(s.account_id)
 
 
@@ -223,7 +194,7 @@ def _by_package() -> Rows:
     e = exchanges.c
     money, tokens = (literal_column(str(way), Integer) for way in (MONEY_PACKAGE, TOKEN_PACKAGE))
     way = case((e.ratio_ppm.is_(None), money), else_=tokens)
-    paid = _sum(_total() + e.package_micros)
+    paid = whole(LINE_TOTAL + e.package_micros)
     return (
         select(e.package_id, e.account_id, way, paid)
         .where(e.package_id.is_not(None))
@@ -234,7 +205,7 @@ def _by_package() -> Rows:
 def _by_cap(dialect: str, piece: list[ColumnElement[bool]]) -> Rows:
     """Caps that a line was counted in stand in it as a JSON list; most lines of a piece share theirs with others."""
     e = exchanges.c
-    paid = _sum(_total() + e.package_micros).label("paid")
+    paid = whole(LINE_TOTAL + e.package_micros).label("paid")
     lines = select(e.caps, e.account_id, paid).where(e.caps.is_not(None), *piece).group_by(e.caps, e.account_id)
     groups = lines.subquery()
     if dialect == "postgresql":
@@ -242,18 +213,8 @@ def _by_cap(dialect: str, piece: list[ColumnElement[bool]]) -> Rows:
     else:
         each = func.json_each(groups.c.caps).table_valued("value")
     purse_id = cast(each.c.value, BigInteger)
-    grouped = select(purse_id, groups.c.account_id, literal(CAP), _sum(groups.c.paid))
+    grouped = select(purse_id, groups.c.account_id, literal(CAP), whole(groups.c.paid))
     return grouped.select_from(groups.join(each, literal(1) == 1)).group_by(purse_id, groups.c.account_id)
-
-
-def _total() -> ColumnElement[Any]:
-    e = exchanges.c
-    return e.base_nanos + e.fee_nanos - e.written_off_nanos
-
-
-def _sum(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    # PostgreSQL sums 64 bits into a decimal.
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
 def _add(connection: Connection, table: Table, rows: Rows) -> None:

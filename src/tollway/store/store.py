@@ -28,12 +28,12 @@ from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
 from tollway.errors import Refusal, SetupError
 from tollway.id_source import IdSource
-from tollway.ledger.lines import ExchangeLine, Hold
-from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer, UsageRow
+from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer
 from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, retention, schema, workers
 from tollway.store.account_rows import AccountRows
 from tollway.store.backend import Backend, Claim
 from tollway.store.bill_rows import BillRows
+from tollway.store.books_reader import BooksReader
 from tollway.store.cap_rows import CapRows
 from tollway.store.check import check_books
 from tollway.store.cost_rows import CostRows
@@ -47,7 +47,9 @@ from tollway.store.package_rows import PackageRows
 from tollway.store.payment_rows import PaymentRows
 from tollway.store.sqlite import database_path
 from tollway.store.sqlite_backend import SqliteBackend
+from tollway.store.statement_rows import StatementRows
 from tollway.store.sub_account_rows import SubAccountRows
+from tollway.store.usage_rows import UsageRows
 from tollway.store.voucher_rows import VoucherRows
 from tollway.store.workers import Worker
 
@@ -59,7 +61,19 @@ KEYS_CACHED_MAX = 100_000
 
 
 class Store(
-    AccountRows, BillRows, CapRows, CostRows, EventRows, KeyRows, PackageRows, PaymentRows, SubAccountRows, VoucherRows
+    AccountRows,
+    BillRows,
+    BooksReader,
+    CapRows,
+    CostRows,
+    EventRows,
+    KeyRows,
+    PackageRows,
+    PaymentRows,
+    StatementRows,
+    SubAccountRows,
+    UsageRows,
+    VoucherRows,
 ):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
@@ -238,26 +252,6 @@ class Store(
         """Revoke an admin key, keeping the first time; None when there is no such key."""
         with self._writing() as connection:
             return key_rows.revoke_admin_key(connection, key_id, revoked_ms)
-
-    def exchange(self, exchange_id: int) -> ExchangeLine | Hold | None:
-        """Read a finished exchange, or the hold of one that runs."""
-        with self._reading() as connection:
-            return books_reader.read_exchange(connection, exchange_id)
-
-    def exchanges(self, account_id: int | None, limit: int) -> tuple[ExchangeLine, ...]:
-        """Read finished exchanges, newest first."""
-        with self._reading() as connection:
-            return books_reader.read_exchanges(connection, account_id, limit)
-
-    def transfers(self, account_id: int | None, limit: int) -> tuple[Transfer, ...]:
-        """Read transfers, newest first."""
-        with self._reading() as connection:
-            return books_reader.read_transfers(connection, account_id, limit)
-
-    def usage(self, account_id: int | None) -> tuple[UsageRow, ...]:
-        """Sum finished exchanges by account, provider and model."""
-        with self._reading() as connection:
-            return books_reader.read_usage_rows(connection, account_id)
 
     def check(self) -> LedgerReport:
         """Prove the books on one snapshot."""

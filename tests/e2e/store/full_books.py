@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import CARD, Desk
 from tollway import clock
 from tollway.access.packages import MICROS_PER_TOKEN, ModelRatio, Package
 from tollway.access.principal import BillingMode
@@ -37,12 +37,14 @@ VOUCHER = 2_000
 class FullBooks:
     """An account with a top-up, a voucher, a package of tokens, one of money, a cap, and a request on each of them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, name: str = "Ada") -> None:
+        """Belongs to the running event loop."""
+        store.record_cards([CARD], clock.now_ms())
         self.store = store
         self.at_ms = clock.now_ms()
         self.ids = store.ids()
         self.accounts = Accounts(store, self.ids)
-        self.account = self.accounts.create("Ada", credit_nanos=20_000)
+        self.account = self.accounts.create(name, credit_nanos=20_000)
         self.other = self.accounts.create("Bob", credit_nanos=1_000)
         self.desk = Desk(store)
         self.sub_account = SubAccounts(store, self.ids).create(self.account.id, "shop")

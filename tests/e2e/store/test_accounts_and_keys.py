@@ -9,11 +9,14 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.keys import EXPIRES_MS_MAX, Keys
+from tollway.billing.reports import Reports
 from tollway.billing.statements import Statements
 from tollway.billing.views import view_key
 from tollway.errors import CommandRefused
 from tollway.ledger.lines import ExchangeLine
 from tollway.ledger.records import Account, AccountState, TransferKind
+from tollway.ledger.requests import RequestQuery
+from tollway.ledger.usage import UsageFilter
 from tollway.money import AMOUNT_NANOS_MAX
 from tollway.store.postgres.address import is_postgres
 from tollway.store.store import Store
@@ -230,12 +233,12 @@ async def test_statements_show_requests_and_add_them_up(store: Store, account: A
     desk.books.announce(running.exchange_id)
     assert await desk.commits.probe()
     statements = Statements(store)
-    assert statements.requests() == statements.requests(account.id) == tuple(reversed(lines))
-    assert statements.requests(limit=1) == (lines[1],)
-    assert statements.requests(NOBODY) == ()
+    theirs, nobodys = (RequestQuery(who=UsageFilter(account_id=number)) for number in (account.id, NOBODY))
+    assert statements.requests() == statements.requests(theirs) == tuple(reversed(lines))
+    assert statements.requests(limit=1) == statements.requests(theirs, 1) == (lines[1],)
+    assert statements.requests(nobodys) == ()
     assert statements.request(running.exchange_id) == running
     assert isinstance(statements.request(lines[0].exchange_id), ExchangeLine)
-    (row,) = statements.usage(account.id)
-    assert statements.usage() == (row,)
-    assert (row.requests, row.input_tokens, row.output_tokens, row.total_nanos) == (2, 30, 0, 30)
+    (row,) = Reports(store).usage()
+    assert (row.sums.requests, row.sums.input_tokens, row.sums.output_tokens, row.sums.total_nanos) == (2, 30, 0, 30)
     assert statements.ledger_check().problems == ()

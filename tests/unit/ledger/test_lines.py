@@ -1,8 +1,9 @@
 import msgspec
 
 from tollway.ledger.lines import BILLED_REASON, Hold, Outcome
-from tollway.ledger.records import UsageRow, account_leg
+from tollway.ledger.records import account_leg
 from tollway.ledger.unknown import STATUS_UNKNOWN, unknown_line
+from tollway.ledger.usage import UsageSums
 from tollway.neutral.usage import Basis
 
 HOLD = Hold(
@@ -35,18 +36,8 @@ def test_an_account_pays_base_and_fee_less_what_is_written_off() -> None:
 
 
 def test_a_row_of_usage_adds_up_like_a_line() -> None:
-    row = UsageRow(
-        account_id=1,
-        provider="p",
-        model_routed="m",
-        requests=2,
-        input_tokens=1,
-        output_tokens=1,
-        base_nanos=100,
-        fee_nanos=10,
-        written_off_nanos=30,
-    )
-    assert row.total_nanos == 80
+    sums = UsageSums(base_nanos=100, fee_nanos=10, written_off_nanos=30, package_paid_nanos=5)
+    assert (sums.total_nanos, sums.balance_nanos) == (80, 75)
 
 
 def test_every_outcome_says_how_it_was_charged() -> None:

@@ -18,7 +18,9 @@ from tollway.http.admin.package_routes import package_routes, product_routes
 from tollway.http.admin.parts import PREFIX, AdminParts
 from tollway.http.admin.payment_routes import order_routes, payment_routes
 from tollway.http.admin.reading_routes import reading_routes
+from tollway.http.admin.statement_routes import statement_routes
 from tollway.http.admin.sub_account_routes import sub_account_routes
+from tollway.http.admin.usage_routes import usage_routes
 from tollway.http.admin.voucher_routes import voucher_routes
 from tollway.ids import IdError
 from tollway.money import AmountError
@@ -35,6 +37,8 @@ ROUTES = (
     payment_routes,
     order_routes,
     voucher_routes,
+    usage_routes,
+    statement_routes,
     reading_routes,
     cost_routes,
     bill_routes,

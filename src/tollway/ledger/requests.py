@@ -1,0 +1,43 @@
+"""Requests as people look for them, and what is to be known about one beside its line. Values only; knows no SQL."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tollway.ledger.lines import Outcome
+from tollway.ledger.usage import ALL_TIME, EVERYBODY, Span, UsageFilter
+
+
+class RequestQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which finished requests."""
+
+    who: UsageFilter = EVERYBODY
+    outcome: Outcome | None = None
+    span: Span = ALL_TIME
+    """In which they ended."""
+
+
+EVERY_REQUEST = RequestQuery()
+
+
+class CapCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of a cap in which a request was counted."""
+
+    cap_id: int
+    subject: str
+    start_ms: int
+    end_ms: int | None
+
+
+class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lines of some requests only name."""
+
+    currencies: Mapping[int, str] = {}
+    """Of their accounts."""
+    token_packages: frozenset[int] = frozenset()
+    """The packages that hold tokens."""
+    caps: Mapping[int, CapCount] = {}
+    """By the purse of the window."""
+
+
+NO_FACTS = RequestFacts()
