@@ -136,9 +136,8 @@ def test_the_stream_arrives_piece_by_piece_and_not_at_its_end(
         assert b"[DONE]" in b"".join(pieces)
 
 
-def test_a_client_that_does_not_read_slows_only_its_own_provider(
-    tollway: Deployment, provider: Provider, key: str
-) -> None:
+def test_a_client_that_does_not_read_slows_only_its_own_provider(tollway: Deployment, provider: Provider) -> None:
+    key = tollway.key(tollway.account("100.00"))  # the flood is forty million letters, and its money must not end
     sent = 0
 
     async def flood(seen: Seen, to: Line) -> None:
