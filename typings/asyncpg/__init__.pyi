@@ -12,6 +12,7 @@ class Record(Sequence[Any]):
 class PostgresError(Exception):
     sqlstate: str
 
+class InvalidParameterValueError(PostgresError): ...
 class InterfaceError(Exception): ...
 
 class Connection:

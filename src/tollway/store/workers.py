@@ -88,8 +88,7 @@ def registered_numbers(connection: Connection) -> tuple[int, ...]:
 
 def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
     """Settle the affairs of the worker with this number; the caller holds its lock. False when there is none."""
-    # The lock, where there are locks of rows, waits for a charge that its writer is just committing.
-    worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number).with_for_update())
+    worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number))
     if worker_id is None:
         return False
     settle_worker(connection, worker_id, now_ms)
@@ -101,6 +100,8 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_s
 
     Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
     """
+    # Where rows can be locked, this waits for a charge that its writer is just committing, and lets none begin.
+    connection.execute(select(workers.c.id).where(workers.c.id == worker_id).with_for_update())
     # Purses first, and by their ids, as every writer locks them: then nobody waits for us who we wait for.
     for lease in connection.execute(
         select(leases).where(leases.c.worker_id == worker_id).order_by(leases.c.purse_id)

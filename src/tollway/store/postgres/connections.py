@@ -4,6 +4,7 @@ Every wait has an end, on the server and, a little later, on the socket: a serve
 must not stop us with it.
 """
 
+import os
 from functools import partial
 
 import asyncpg
@@ -79,16 +80,33 @@ def open_patient_engine(address: Address, durability: Durability) -> Engine:
     return engine
 
 
-def _connect(address: Address, durability: Durability, statement_s: float) -> pg8000.dbapi.Connection:
+class _Connection(pg8000.dbapi.Connection):
+    """A connection that closes its socket also when the server is gone: pg8000 leaves that to the garbage collector."""
+
+    def set_timeout(self, timeout_s: float) -> None:
+        """Give every wait from now on this long: the only timeout that pg8000 knows is that of connecting."""
+        assert self._usock is not None, "it is open"
+        self._usock.settimeout(timeout_s)
+
+    def close(self) -> None:
+        """Say goodbye, and close the socket whatever becomes of that."""
+        sock = self._usock
+        try:
+            super().close()
+        finally:
+            if sock is not None and sock.fileno() >= 0:
+                os.close(sock.detach())
+
+
+def _connect(address: Address, durability: Durability, statement_s: float) -> _Connection:
     settings = server_settings("books", durability, statement_s=statement_s)
-    connection = pg8000.dbapi.connect(
+    connection = _Connection(
         **address.for_pg8000(),
         timeout=CONNECT_S,
         application_name=settings.pop("application_name"),
         startup_params=settings,
     )
-    # The only timeout that pg8000 knows is its socket's; connecting has a shorter one than working.
-    connection._usock.settimeout(statement_s + MARGIN_S)  # noqa: SLF001
+    connection.set_timeout(statement_s + MARGIN_S)
     return connection
 
 

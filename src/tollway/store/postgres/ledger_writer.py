@@ -21,7 +21,7 @@ from tollway.store.postgres.address import Address
 from tollway.store.postgres.careful_writer import write_carefully
 from tollway.store.postgres.connections import connect
 from tollway.store.postgres.pen import Pen, Unexpected, cap_purse_values
-from tollway.store.postgres.quick_writer import write_quickly
+from tollway.store.postgres.quick_writer import is_ordinary, write_at_once, write_quickly
 from tollway.store.postgres.trouble import AGAIN, OUTSIDE, StoreTrouble, is_defect, sentence
 
 WRITE_S = 5.0
@@ -123,6 +123,14 @@ class LedgerWriter:
         return await self._try(pen, batch)
 
     async def _try(self, pen: Pen, batch: Batch) -> Written:
+        if is_ordinary(batch):
+            try:
+                return await write_at_once(pen, batch)
+            except (ValueError, OverflowError):
+                pass
+            except asyncpg.PostgresError as error:
+                if not is_defect(error.sqlstate):
+                    raise
         try:
             await self._make_caps(pen.connection, batch.borrows)
             return await self._transaction(pen, batch, write_quickly)

@@ -55,8 +55,11 @@ class Pen:
 
     async def add_usage(self, lines: Iterable[ExchangeLine]) -> None:
         """Add lines to the hours they belong to, in the order of the rows' keys: all workers write them in it."""
-        rows = summed(lines, hour_shift_ms=self._hour_shift_ms)
-        await self.connection.executemany(sql.ADD_USAGE, [tuple(map(storable, row)) for row in rows])
+        await self.connection.executemany(sql.ADD_USAGE, [tuple(map(storable, row)) for row in self.usage_of(lines)])
+
+    def usage_of(self, lines: Iterable[ExchangeLine]) -> list[tuple[Any, ...]]:
+        """Return the rows of usage_hours that lines add up to, in the order in which all workers write them."""
+        return summed(lines, hour_shift_ms=self._hour_shift_ms)
 
     async def borrow(self, borrows: Sequence[Borrow]) -> Loans:
         """Lend what the purses can spare, one after another; raises Unexpected when the purse of a cap is not there.

@@ -1,17 +1,11 @@
 """Writes a batch in as few statements as it takes when everything is as this worker believes. Knows no commit."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tollway.ledger.lines import ExchangeLine
 from tollway.store.batch import Batch, Written
 from tollway.store.postgres import statements as sql
 from tollway.store.postgres.pen import Pen, Unexpected, lock_purses
 from tollway.store.rows import hold_values, line_values
-from tollway.store.tables import exchanges
-
-COPY_ROWS = 16
-"""From so many on, COPY takes less of our CPU than an insert of many rows: 3 µs a row instead of 5 in hundreds."""
 
 
 class _Due(NamedTuple):
@@ -23,23 +17,35 @@ class _Due(NamedTuple):
     """Of this worker's loan: what is paid, and what is given back."""
 
 
+def is_ordinary(batch: Batch) -> bool:
+    """Tell whether a batch is only lines that close and holds: most are, and `write_at_once` takes them."""
+    return not (batch.borrows or batch.returns or batch.answers or batch.extended or batch.look_wanted or batch.probes)
+
+
+async def write_at_once(pen: Pen, batch: Batch) -> Written:
+    """Write an ordinary batch in one statement, which is a transaction of its own: one way to the server and back.
+
+    Raises an error about a value or a rule, with nothing done, when something is not as this worker believes, or worth
+    telling. When the answer is lost, the batch may be written again: its lines and holds have keys, and move no loan.
+    """
+    await pen.connection.fetchrow(sql.WRITE_AT_ONCE, *_values(pen, batch))
+    return Written()
+
+
 async def write_quickly(pen: Pen, batch: Batch) -> tuple[Written, str | None]:
     """Begin a transaction and write the batch; return what came of it, and the transaction's id if it moved money.
 
     Raises Unexpected, or an error about a value or a rule, when something is not as this worker believes.
     """
     connection = pen.connection
-    due = _sum(batch)
-    touched = sorted({*due, *(borrow.purse_id for borrow in batch.borrows)})
+    touched = sorted({*_sum(batch), *(borrow.purse_id for borrow in batch.borrows)})
     begin = sql.BEGIN_ALIVE.format(worker=pen.worker_id)
     await connection.execute(f"{begin}; {lock_purses(touched)}" if touched else begin)
-    if batch.holds:
-        await connection.executemany(sql.ADD_NEW_HOLD, [hold_values(hold) for hold in batch.holds.values()])
     if batch.extended:
         await connection.executemany(sql.EXTEND_HOLD, tuple(batch.extended.items()))
-    if batch.closes:
-        await _add_lines(pen, batch.closes)
-    transaction = await _pay(pen, due, batch.ended_holds) if due or batch.ended_holds else None
+    transaction = None
+    if batch.closes or batch.holds or batch.returns or batch.ended_holds:
+        transaction = await _write(pen, batch)
     if batch.returns:
         await connection.execute(sql.DROP_EMPTY, pen.worker_id, list(batch.returns))
     loans = await pen.borrow(batch.borrows)
@@ -47,6 +53,33 @@ async def write_quickly(pen: Pen, batch: Batch) -> tuple[Written, str | None]:
     answers = await pen.take(batch.answers) if batch.answers else ()
     written = Written(grants=loans.grants, refused_loans=loans.refused, wanted=wanted, answers=answers)
     return written, loans.transaction or transaction
+
+
+async def _write(pen: Pen, batch: Batch) -> str:
+    row = await pen.connection.fetchrow(sql.WRITE, *_values(pen, batch))
+    assert row is not None, "a select without a source has one row"
+    as_expected, fallen, transaction = row
+    if not as_expected:
+        raise Unexpected
+    if fallen:
+        await pen.tell_fallen(fallen)
+    return transaction
+
+
+def _values(pen: Pen, batch: Batch) -> tuple[Any, ...]:
+    """Return the values of the statement that writes a batch."""
+    due = _sum(batch)
+    ids = sorted(due)
+    return (
+        pen.worker_id,
+        ids,
+        [due[purse_id].paid for purse_id in ids],
+        [due[purse_id].gone for purse_id in ids],
+        batch.ended_holds,
+        [line_values(line) for line in batch.closes],
+        pen.usage_of(batch.closes),
+        [hold_values(hold) for hold in batch.holds.values()],
+    )
 
 
 def _sum(batch: Batch) -> dict[int, _Due]:
@@ -66,24 +99,3 @@ def _sum(batch: Batch) -> dict[int, _Due]:
     for purse_id, amount in batch.returns.items():
         add(purse_id, 0, amount)
     return due
-
-
-async def _add_lines(pen: Pen, lines: Iterable[ExchangeLine]) -> None:
-    rows = [line_values(line) for line in lines]
-    if len(rows) < COPY_ROWS:
-        await pen.connection.executemany(sql.ADD_LINE, rows)
-    else:
-        await pen.connection.copy_records_to_table(exchanges.name, records=rows)
-    await pen.add_usage(lines)
-
-
-async def _pay(pen: Pen, due: dict[int, _Due], ended: list[int]) -> str:
-    paid, gone = [each.paid for each in due.values()], [each.gone for each in due.values()]
-    row = await pen.connection.fetchrow(sql.PAY, pen.worker_id, list(due), paid, gone, ended)
-    assert row is not None, "a count always has a row"
-    purses, loans, fallen, transaction = row
-    if purses != len(due) or loans != len(due):
-        raise Unexpected
-    if fallen:
-        await pen.tell_fallen(fallen)
-    return transaction

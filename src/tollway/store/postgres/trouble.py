@@ -37,13 +37,22 @@ def trouble_of(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return "all its connections are busy"
+    if isinstance(error, OSError):  # of the handshake, which pg8000 leaves to others
+        return sentence(error)
     if not isinstance(error, sqlalchemy.exc.DBAPIError) or error.orig is None:
         return None
     cause = error.orig
     if isinstance(cause, pg8000.exceptions.InterfaceError):
-        return sentence(cause.__cause__ or cause)
+        return sentence(_first_of(cause))
     code = sqlstate(cause)
     return None if code is None or is_defect(code) else sentence(cause)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return where a chain of errors began: pg8000 says goodbye to a server that refused it, and then that went wrong."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return error
 
 
 def is_defect(code: str) -> bool:
