@@ -28,6 +28,8 @@ from tests.crash.soaking import Compared, compare, last_look
 
 ROUND_S = 30.0
 MINUTES = 60.0
+RENEWED_ROUNDS = 2
+"""After so many rounds packages and caps are used up, and others take their places."""
 CLIENTS = 24
 MACHINE = "tests/properties/ledger"
 MACHINE_EXAMPLES = 100
@@ -108,6 +110,8 @@ async def soak(scene: Scene, campaign: Campaign, *, seconds: float) -> list[Rest
         await asyncio.sleep(min(ROUND_S, seconds - now))
         await scene.load.stop()
         scene.top_up()
+        if len(seen) % RENEWED_ROUNDS == RENEWED_ROUNDS - 1:
+            scene.renew()
         compared = await asyncio.to_thread(compare, campaign.store, tuple(scene.asks.values()), after_id)
         scene.asks.clear()
         after_id = compared.last_id

@@ -92,7 +92,6 @@ class Load:
 
     def start(self, clients: int) -> None:
         """Begin, or begin again."""
-        self._numbers = itertools.count(1)
         self._over = False
         self._clients = [asyncio.create_task(self._client(number)) for number in range(clients)]
 
@@ -183,6 +182,12 @@ class Scene:
         for buyer in self.buyers:
             if buyer.wallet is Wallet.SCARCE:
                 self.desk.credit(buyer.account_id, SCARCE)
+
+    def renew(self) -> None:
+        """Put new accounts in the places of those whose packages and caps are used up by now."""
+        for place, buyer in enumerate(self.buyers):
+            if buyer.wallet not in {Wallet.AMPLE, Wallet.SCARCE}:
+                self.buyers[place] = self.desk.buyer(buyer.wallet)
 
 
 @asynccontextmanager

@@ -180,7 +180,7 @@ class Desk:
             Wallet.PACKAGE: self(*offer, "--name", "tokens", "--amount", str(PACKAGE_TOKENS))["id"],
             Wallet.PREPAID: self(*offer[:-2], "--name", "money", "--unit", "money", "--amount", PACKAGE_MONEY)["id"],
         }
-        return [self._buyer(wallet) for wallet in WALLETS]
+        return [self.buyer(wallet) for wallet in WALLETS]
 
     def credit(self, account_id: str, amount: str) -> None:
         """Put money into an account."""
@@ -190,7 +190,8 @@ class Desk:
     def _fund(self, purse_id: int, amount: int) -> None:
         self.funded[purse_id] = self.funded.get(purse_id, 0) + amount
 
-    def _buyer(self, wallet: Wallet) -> Buyer:
+    def buyer(self, wallet: Wallet) -> Buyer:
+        """Make an account and its key."""
         account = self("account", "create", "--name", wallet.value)["id"]
         self.credit(account, SCARCE if wallet is Wallet.SCARCE else AMPLE)
         words: tuple[str, ...] = ()
