@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from tollway.access.principal import BillingMode
 from tollway.access.terms import CapSpan, PackageUnit
@@ -14,10 +15,28 @@ from tollway.money import render_rate
 Amount = Annotated[str, Field(examples=["5.00"], description="An exact decimal of the account's currency, as text.")]
 
 
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text has no half of a character, which JSON can escape and nothing can encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Body(BaseModel):
     """Any of them."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_kept(cls, value: object) -> object:
+        """Refuse texts that no database keeps, where JSON can say them and people cannot mean them."""
+        for text in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]
+            if isinstance(text, str) and ("\0" in text or not _is_unicode(text)):
+                raise PydanticCustomError("text", "has a character that no text has")
+        return value  # pyright: ignore[reportUnknownVariableType]
 
 
 class NewBill(Body):

@@ -48,6 +48,7 @@ class Gate:
         ids = [(b"x-request-id", name), (self._brand_header, name)]
         try:
             admin_key = await self._check_key(scope["headers"])
+            _check_address(scope)
             bytes_max = LARGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
             check_head(scope["headers"], bytes_max=bytes_max)
             body = await read_body(receive, bytes_max=bytes_max)
@@ -99,6 +100,12 @@ def admin_secret(headers: Headers) -> str:
     if not secret or len(secret) > KEY_BYTES_MAX or not secret.isascii():
         raise Refusal("invalid_api_key", "No admin key: send it as `Authorization: Bearer …` or `X-Admin-Key`.")
     return secret.decode("ascii")
+
+
+def _check_address(scope: Scope) -> None:
+    """Refuse what some databases cannot even be asked for."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Refusal("invalid_request", "The address has a character zero, which no text has.")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
