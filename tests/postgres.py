@@ -66,9 +66,14 @@ class Server:
                 [installed / "bin" / "postgres", "--version"], user=self._user, check=True, capture_output=True
             )
             return installed
-        copy = self._folder / "install"
-        shutil.copytree(installed, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-        return copy
+        # The programs find their libraries by the way from one to the other.
+        wheel, libraries = self._folder / "wheel" / "pgserver", installed.parents[1] / "pgserver.libs"
+        shutil.copytree(
+            installed, wheel / installed.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
+        )
+        if libraries.exists():
+            shutil.copytree(libraries, wheel.with_name(libraries.name))
+        return wheel / installed.name
 
     def _run(self, program: str, *words: str | Path) -> None:
         done = subprocess.run(

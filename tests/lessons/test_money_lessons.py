@@ -22,6 +22,7 @@ GATEWAY = "tests/e2e/gateway/"
 CRASH = "tests/crash/test_crash_harness.py"
 
 LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
+    2: ("What is old goes in SQL, in bounded pieces, and never through memory.", ()),
     4: ("Effective limits are found in one place, in whichever way they were set.", ()),
     5: ("A limit holds for parallel requests, and for a row that does not exist yet.", ()),
     6: (
@@ -83,6 +84,7 @@ LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
             "tests/e2e/store/test_presence.py::test_a_paused_database_is_noticed_and_nobody_waits_for_ever",
         ),
     ),
+    19: ("A database without room for every worker's connections is told so before anybody is served.", ()),
     20: (
         "A store of another schema is not served.",
         (GATEWAY + "test_start.py::test_a_store_of_another_schema_version_is_not_served_and_the_command_is_named",),

@@ -64,7 +64,7 @@ def hosts(tmp_path: Path, provider: Provider, server: Server, monkeypatch: pytes
         host.stop()
 
 
-def test_two_hosts_with_two_workers_each_spend_one_balance_and_not_a_nano_more(hosts: Hosts) -> None:
+def test_lesson_37_two_hosts_with_two_workers_each_spend_one_balance_and_not_a_nano_more(hosts: Hosts) -> None:
     one, two = hosts.one(server="workers = 2"), hosts.one(server="workers = 2")
     account = one.account(None)
     key = one.key(account)
@@ -120,7 +120,7 @@ def test_a_key_revoked_at_one_host_is_refused_at_the_other(hosts: Hosts) -> None
     until(lambda: client.post(CHAT, json=BODY).status_code == 401, wait_s=3)
 
 
-def test_a_paused_database_refuses_in_bounded_time_and_loses_no_charge(
+def test_lesson_18_a_paused_database_refuses_in_bounded_time_and_loses_no_charge(
     hosts: Hosts, server: Server, provider: Provider
 ) -> None:
     provider.scripts["slow"] = well
@@ -218,7 +218,7 @@ def test_a_worker_that_was_taken_for_dead_stops_and_is_replaced(hosts: Hosts, se
     host.check()
 
 
-def test_a_server_without_room_for_the_workers_is_refused_with_its_numbers(
+def test_lesson_19_a_server_without_room_for_the_workers_is_refused_with_its_numbers(
     tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = install()

@@ -48,7 +48,7 @@ def test_there_are_rows_of_every_earlier_schema() -> None:
 
 
 @pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.stem)
-async def test_lessons_20_and_42_an_earlier_store_is_refused_until_it_is_migrated_and_then_proven(
+async def test_lesson_20_and_42_an_earlier_store_is_refused_until_it_is_migrated_and_then_proven(
     empty: Callable[[], str], file: Path
 ) -> None:
     url = empty()
