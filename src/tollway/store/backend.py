@@ -97,16 +97,8 @@ class Backend(Protocol):
         """Begin a transaction that is committed at the end of the block."""
         ...
 
-    def reading_all(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that reads whole tables, however long that takes."""
-        ...
-
     def proving(self) -> AbstractContextManager[tuple[Connection, Connection]]:
         """Begin two transactions that see the same snapshot, for two threads; they may make temporary tables."""
-        ...
-
-    def writing_all(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that changes whole tables, however long that takes."""
         ...
 
     def dead_numbers(self, connection: Connection) -> tuple[int, ...]:

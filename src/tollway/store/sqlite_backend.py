@@ -51,8 +51,7 @@ class SqliteBackend:
         with self._engine.execution_options(writes=True).begin() as connection:
             yield connection
 
-    preparing = writing_all = writing
-    reading_all = reading
+    preparing = writing
 
     @contextmanager
     def proving(self) -> Generator[tuple[Connection, Connection]]:

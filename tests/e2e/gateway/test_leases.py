@@ -11,10 +11,12 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tests.e2e.gateway.conftest import Deploy
+from tests.e2e.gateway.conftest import Deploy, on_both_stores
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Provider, Seen, answer
 from tests.e2e.gateway.test_fleet import workers
+
+pytestmark = on_both_stores
 
 CHAT = "/v1/chat/completions"
 BODY = json.dumps({"model": "p/spend", "messages": [{"role": "user", "content": "x" * 400}]}).encode()

@@ -66,7 +66,7 @@ class PostgresBackend:
     @contextmanager
     def preparing(self) -> Generator[Connection]:
         """Begin the transaction in which the schema is looked at or made; one process at a time."""
-        with self.writing_all() as connection:
+        with self._patient.execution_options(writes=True).begin() as connection:
             connection.execute(_ALONE, {"numbers": NUMBERS})
             yield connection
 
@@ -83,24 +83,12 @@ class PostgresBackend:
             yield connection
 
     @contextmanager
-    def reading_all(self) -> Generator[Connection]:
-        """Begin a transaction that reads whole tables, however long that takes."""
-        with self._patient.begin() as connection:
-            yield connection
-
-    @contextmanager
     def proving(self) -> Generator[tuple[Connection, Connection]]:
         """Begin two transactions that see the same snapshot, for two threads; they may make temporary tables."""
-        with self.reading_all() as first, self.reading_all() as second:
+        with self._patient.begin() as first, self._patient.begin() as second:
             snapshot: str = first.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
             second.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             yield first, second
-
-    @contextmanager
-    def writing_all(self) -> Generator[Connection]:
-        """Begin a transaction that changes whole tables, however long that takes."""
-        with self._patient.execution_options(writes=True).begin() as connection:
-            yield connection
 
     def dead_numbers(self, connection: Connection) -> tuple[int, ...]:
         """Return the numbers of registered workers whose connection is gone, looking only."""
