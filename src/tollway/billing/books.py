@@ -68,6 +68,10 @@ class Commits(Protocol):
         """Return borrowed money to the purse."""
         ...
 
+    def tell_reached(self, purse_id: int) -> None:
+        """Tell, once for its window, of a cap that a request was refused for."""
+        ...
+
 
 class Books:
     """Holds and settles for the exchanges of this worker. Not shared between threads."""
@@ -144,6 +148,10 @@ class Books:
         hold = msgspec.structs.replace(hold, amount_nanos=hold.amount_nanos + extra_nanos)
         self._open[exchange_id] = hold
         self._commits.extended(hold)
+
+    def tell_reached(self, purse_id: int) -> None:
+        """Tell people of a cap that a request was refused for: once for its window."""
+        self._commits.tell_reached(purse_id)
 
     def held_nanos(self, exchange_id: int) -> int:
         """Return what is set aside for an exchange that runs: zero when it does not."""

@@ -162,12 +162,17 @@ class Admission:
         return need.covered_by(books.held_nanos(hold.exchange_id))
 
     def _ended(self, need: Need, shortage: Shortage, *, needed: int) -> Refusal:
-        refusal = self._funds.refuse(need.funding, shortage, needed=needed)
+        refusal = self._refuse(need, shortage, needed=needed)
         return Refusal(
             refusal.code,
             f"The answer ends here: nothing more could be set aside for it. {refusal.message}",
             metadata=refusal.metadata,
         )
+
+    def _refuse(self, need: Need, shortage: Shortage, *, needed: int) -> Refusal:
+        if shortage.purse_id != need.funding.payer_id:  # a cap: somebody may want to raise it
+            self._books.tell_reached(shortage.purse_id)
+        return self._funds.refuse(need.funding, shortage, needed=needed)
 
     def lives_s(self, hold: Hold) -> float:
         """Return in how many seconds a hold expires."""
@@ -202,7 +207,7 @@ class Admission:
                 available, purse_id = shortage.available_nanos, shortage.purse_id
                 tokens = affordable_output_tokens(need.with_output, available=available, tokens_max=tokens)
                 if tokens < OUTPUT_TOKENS_MIN or lowerings == LOWERINGS_MAX:
-                    raise self._funds.refuse(need.funding, shortage, needed=asked_nanos) from None
+                    raise self._refuse(need, shortage, needed=asked_nanos) from None
             hold = msgspec.structs.replace(hold, amount_nanos=need.with_output(tokens))
             lowered = Lowered(tokens=tokens, because=need.funding.purse_word(purse_id))
         return hold, lowered

@@ -46,6 +46,10 @@ class Books(Protocol):
         """Set more aside for an exchange that runs; raises Shortage, HoldNotOpen, or Refusal `not_ready`."""
         ...
 
+    def tell_reached(self, purse_id: int) -> None:
+        """Tell people of a cap that a request was refused for: once for its window."""
+        ...
+
     def held_nanos(self, exchange_id: int) -> int:
         """Return what is set aside for an exchange that runs."""
         ...

@@ -36,6 +36,7 @@ class Batch:
         "holds",
         "look_wanted",
         "probes",
+        "reached",
         "returns",
     )
 
@@ -52,6 +53,8 @@ class Batch:
         self.borrows: list[Borrow] = []
         self.look_wanted = False
         """Look which purses that this worker has borrowed from are wanted by others."""
+        self.reached: set[int] = set()
+        """Purses of caps that a request was refused for."""
         self.probes = 0
         self.answers: list[AnswerStep] = []
         """What happens to the answers that are kept for clients, in this order, after everything else."""

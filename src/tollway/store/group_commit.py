@@ -85,6 +85,7 @@ class _Load:
             or batch.probes
             or batch.extended
             or batch.look_wanted
+            or batch.reached
             or batch.answers
         )
 
@@ -211,6 +212,11 @@ class GroupCommit:
         self._next.lent.append(lent)
         self._wake()
         return lent
+
+    def tell_reached(self, purse_id: int) -> None:
+        """Tell, once for its window, of a cap that a request was refused for."""
+        self._next.batch.reached.add(purse_id)
+        self._wake()
 
     def give_back(self, purse_id: int, amount_nanos: int) -> None:
         """Return borrowed money to its purse."""

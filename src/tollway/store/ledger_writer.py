@@ -234,6 +234,8 @@ class LedgerWriter:
         for purse_id, amount in batch.returns.items():
             self._give_back(purse_id, amount)
         grants = [self._borrow(borrow) for borrow in batch.borrows]
+        for purse_id in batch.reached:
+            self._tell(EventKind.CAP_REACHED, purse_id, str(purse_id))
         wanted = self._wanted() if batch.look_wanted else ()
         answers = self._answers(batch.answers) if batch.answers else ()
         return Written(grants=grants, refused_loans=self._refused_loans, wanted=wanted, answers=answers)
@@ -265,6 +267,8 @@ class LedgerWriter:
             if lent:
                 self._give_back(purse_id, min(amount, lent))
         grants = [self._borrow(borrow) if alive else NOTHING for borrow in batch.borrows]
+        for purse_id in batch.reached:
+            self._tell(EventKind.CAP_REACHED, purse_id, str(purse_id))
         wanted = self._wanted() if alive and batch.look_wanted else ()
         steps = after_refusals(batch.answers, frozenset(batch.closes[position].exchange_id for position in refused))
         return Written(
@@ -312,8 +316,6 @@ class LedgerWriter:
             if others > 0:
                 self._cursor.execute(_WANT, (self._now_ms, purse_id))
                 self._refused_loans = True
-            if borrow.cap is not None:
-                self._tell(EventKind.CAP_REACHED, purse_id, str(purse_id))
         return Grant(
             granted_nanos=granted,
             available_nanos=available - granted,
@@ -350,6 +352,8 @@ class LedgerWriter:
     def _tell(self, kind: EventKind | None, purse_id: int, subject: str) -> None:
         """Write an event about a purse: of the given kind, or that its balance fell to its alert."""
         row = self._cursor.execute(_READ_WHOLE_PURSE, (purse_id,)).fetchone()
+        if row is None:  # of a cap that lent nothing yet
+            return
         purse = dict(zip(purses.columns.keys(), row, strict=True))
         purse_kind = PurseKind(purse["kind"])
         data = {

@@ -1,10 +1,12 @@
 """Events: each is told once, and usage that cost nothing is found without any request looking for it."""
 
+import pytest
 from msgspec.structs import replace
 
 from tests.e2e.store.conftest import Desk
 from tollway import clock
 from tollway.billing.events import Events, view_event
+from tollway.errors import Shortage
 from tollway.ledger.purses import CapWindow, EventKind, cap_purse_id
 from tollway.ledger.records import Account
 from tollway.neutral.usage import Usage
@@ -57,3 +59,18 @@ async def test_a_cap_that_is_nearly_spent_is_told_of_once(store: Store, desk: De
     assert [event.kind for event in told] == [EventKind.CAP_THRESHOLD]
     assert told[0].created_ms <= clock.now_ms()
     assert "is left" in str(view_event(told[0])["message"])
+
+
+async def test_a_cap_that_was_reached_is_told_of_once_and_not_by_a_loan_that_was_too_large(
+    store: Store, desk: Desk, account: Account
+) -> None:
+    window = cap(account, 100)
+    with pytest.raises(Shortage):
+        await desk.books.hold(replace(desk.hold(account, 101), caps=(window,)))
+    assert Events(store).list(account.id) == ()
+    for _ in range(2):
+        desk.books.tell_reached(window.purse_id)
+        assert await desk.commits.probe()
+    (event,) = Events(store).list(account.id)
+    assert event.kind == EventKind.CAP_REACHED
+    assert "has too little left for a request: 0.0000001" in str(view_event(event)["message"])

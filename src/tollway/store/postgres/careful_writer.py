@@ -58,6 +58,8 @@ async def write_carefully(pen: Pen, batch: Batch) -> tuple[Written, str | None]:
         answers = await pen.take(without_claims(steps))
         return Written(grants=nothing, refused=refused, fenced=True, answers=answers), transaction
     loans = await pen.borrow(batch.borrows)
+    if batch.reached:
+        await pen.tell_reached(sorted(batch.reached))
     written = Written(
         grants=loans.grants,
         refused=refused,

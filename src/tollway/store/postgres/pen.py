@@ -95,8 +95,6 @@ class Pen:
                 continue
             if grant.others_nanos > 0:
                 wanted.add(borrow.purse_id)
-            if borrow.cap is not None:
-                await self.tell(purse, EventKind.CAP_REACHED)
         if wanted:
             await self.connection.execute(sql.WANT, sorted(wanted), self.now_ms)
         return Loans(grants=grants, refused=bool(wanted), transaction=await self._lend(lent))
@@ -105,6 +103,11 @@ class Pen:
         """Write an event about a purse: of the given kind, or that its balance fell to its alert."""
         subject = f"{purse['id']}:{self.now_ms}"
         await self.connection.execute(sql.ADD_EVENT, *purse_event_values(purse, kind, subject, now_ms=self.now_ms))
+
+    async def tell_reached(self, purse_ids: Sequence[int]) -> None:
+        """Write the events of caps that a request was refused for."""
+        for row in await self.connection.fetch(sql.READ_PURSES, self.worker_id, purse_ids):
+            await self.tell(dict(zip(sql.READ_COLUMNS, row, strict=True)), EventKind.CAP_REACHED)
 
     async def tell_fallen(self, purse_ids: Sequence[int]) -> None:
         """Write the events of purses whose balances fell to their alerts."""

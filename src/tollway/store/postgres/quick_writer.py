@@ -19,7 +19,8 @@ class _Due(NamedTuple):
 
 def is_ordinary(batch: Batch) -> bool:
     """Tell whether a batch is only lines that close and holds: most are, and `write_at_once` takes them."""
-    return not (batch.borrows or batch.returns or batch.answers or batch.extended or batch.look_wanted or batch.probes)
+    moved = batch.borrows or batch.returns or batch.answers or batch.extended
+    return not (moved or batch.look_wanted or batch.reached or batch.probes)
 
 
 async def write_at_once(pen: Pen, batch: Batch) -> Written:
@@ -49,6 +50,8 @@ async def write_quickly(pen: Pen, batch: Batch) -> tuple[Written, str | None]:
     if batch.returns:
         await connection.execute(sql.DROP_EMPTY, pen.worker_id, list(batch.returns))
     loans = await pen.borrow(batch.borrows)
+    if batch.reached:
+        await pen.tell_reached(sorted(batch.reached))
     wanted = await pen.wanted() if batch.look_wanted else ()
     answers = await pen.take(batch.answers) if batch.answers else ()
     written = Written(grants=loans.grants, refused_loans=loans.refused, wanted=wanted, answers=answers)
