@@ -190,17 +190,17 @@ def fill(url: str, size: Size) -> None:
     backend.join()
     start = (clock.now_ms() // HOUR_MS - -(-size.charges // size.an_hour)) * HOUR_MS
     try:
-        with backend.writing_all() as connection:
+        with backend.writing() as connection:
             if connection.scalar(select(tables.exchanges.c.exchange_id).limit(1)) is not None:
                 raise SystemExit("this store holds charges already: name a new one")
             add_cards(connection, CARDS, start)
             _add_people(connection, size, start)
             _add_caps(connection, size, start)
         for first in range(0, size.charges, LINES_AT_ONCE):
-            with backend.writing_all() as connection:
+            with backend.writing() as connection:
                 last = min(first + LINES_AT_ONCE, size.charges)
                 connection.execute(_insert(_numbers(size, start) | {"first": first, "last": last}))
-        with backend.writing_all() as connection:
+        with backend.writing() as connection:
             _add_sums(connection)
     finally:
         backend.close()

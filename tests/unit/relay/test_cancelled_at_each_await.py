@@ -77,6 +77,10 @@ class Purse:
         self.balance -= granted
         return self._soon(Grant(granted_nanos=granted, available_nanos=self.balance, scarce=True))
 
+    def tell_reached(self, purse_id: int) -> None:
+        """Nobody is told here: no request has a cap."""
+        raise AssertionError(f"purse {purse_id} is no cap's")
+
     def give_back(self, purse_id: int, amount_nanos: int) -> None:
         """Take a loan back."""
         self.balance += amount_nanos
