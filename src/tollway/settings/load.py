@@ -127,7 +127,7 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
             "[server]: trusted_proxies", f"rules that look at a client's address, which it is for, {LATER_MANY}"
         )
     if settings.shared.redis_url:
-        mistakes.add("[shared]: redis_url", f"sharing between hosts {LATER}; leave it empty and serve from one host")
+        mistakes.add("[shared]: redis_url", f"limits of rates, which hosts count together by it, {LATER_MANY}")
     if settings.brand.preset != "tollway":
         mistakes.add("[brand]: preset", f'every preset but "tollway" {LATER}; leave it out')
 

@@ -199,7 +199,10 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
         ),
         ('[store]\nurl = "sqlite:///:memory:"', "[store]: url: must name a file"),
         ('[server]\ntrusted_proxies = ["10.0.0.0/8", "::1"]', "[server]: trusted_proxies: rules that look at"),
-        ('[shared]\nredis_url = "redis://x"', "[shared]: redis_url: sharing between hosts comes with a later version"),
+        (
+            '[shared]\nredis_url = "redis://x"',
+            "[shared]: redis_url: limits of rates, which hosts count together by it, come with a later version",
+        ),
         ('[brand]\npreset = "other"', "[brand]: preset: "),
         ('[billing]\ncurrency = "EUR"', "[billing]: currency: must be one of USD, CNY, not 'EUR'"),
         ("[billing]\ntimezone = 8", "[billing]: timezone: must be the name of a timezone such as"),

@@ -25,6 +25,8 @@ def sentence(error: BaseException) -> str:
     """Return what is wrong, in words for an operator; an error without words is named."""
     if isinstance(error, TimeoutError):
         return "the database did not answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     detail = error.args[0] if error.args else ""
     if isinstance(detail, dict):
         return str(detail.get("M", detail))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
