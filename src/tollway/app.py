@@ -32,6 +32,7 @@ from tollway.billing.printable import Pages
 from tollway.billing.products import Products
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
+from tollway.billing.repricing import Repricing
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
@@ -357,6 +358,7 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: Pa
         admin_keys=AdminKeys(store, ids, brand.key_prefix),
         statements=Statements(store, zone=zone),
         reports=Reports(store, zone=zone),
+        repricing=Repricing(store),
         receipts=Receipts(store),
         pages=Pages(issuer=brand.name, zone=zone),
         events=Events(store),

@@ -16,6 +16,7 @@ from tollway.billing.printable import Pages
 from tollway.billing.products import Products
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
+from tollway.billing.repricing import Repricing
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
@@ -36,6 +37,7 @@ class Desk(NamedTuple):
     admin_keys: AdminKeys
     statements: Statements
     reports: Reports
+    repricing: Repricing
     receipts: Receipts
     pages: Pages
     events: Events

@@ -41,6 +41,8 @@ By = Annotated[
     str,
     typer.Option("--by", metavar="WORDS", help=f"Divide by any of {', '.join(Division)}, such as day,model."),
 ]
+OfProvider = Annotated[str | None, typer.Option("--provider", help="Only this provider's.", show_default=False)]
+OfModel = Annotated[str | None, typer.Option("--model", help="Only this model's, as routed.", show_default=False)]
 
 
 def add_usage_command(app: typer.Typer, office: Office) -> None:
@@ -52,8 +54,8 @@ def add_usage_command(app: typer.Typer, office: Office) -> None:
         account: OfAccount = None,
         sub_account: OfSubAccount = None,
         key: OfKey = None,
-        provider: Annotated[str | None, typer.Option(help="Only this provider's.", show_default=False)] = None,
-        model: Annotated[str | None, typer.Option(help="Only this model's, as routed.", show_default=False)] = None,
+        provider: OfProvider = None,
+        model: OfModel = None,
         tag: Tag = None,
         end_user: EndUser = None,
         session: Session = None,

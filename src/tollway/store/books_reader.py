@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from tollway.access.terms import PackageUnit
 from tollway.ledger.lines import ExchangeLine, Hold
@@ -100,18 +100,26 @@ def read_transfer(row: AnyRow) -> Transfer:
 
 
 def _find(connection: Connection, query: RequestQuery, limit: int) -> Iterator[AnyRow]:
-    e, span = exchanges.c, query.span
     if query.who == EVERYBODY:
-        ended: list[ColumnElement[bool]] = []
-        if span.start_ms is not None:
-            ended += [e.ended_ms >= span.start_ms, e.exchange_id >= first_id(span.start_ms - LONGEST_MS)]
-        if span.end_ms is not None:
-            ended += [e.ended_ms < span.end_ms, e.exchange_id < first_id(span.end_ms + LONGEST_MS)]
-        outcome = [] if query.outcome is None else [e.outcome == query.outcome.value]
-        lines = select(exchanges).where(*ended, *outcome).order_by(e.exchange_id.desc())
-        return iter(connection.execute(lines.limit(limit)).all())
+        return iter(_of_everybody(connection, query, limit))
     found = (row for hour, count in _hours(connection, query) for row in _in_hour(connection, query.who, hour, count))
     return islice((row for row in found if _is_wanted(row, query)), limit)
+
+
+def _of_everybody(connection: Connection, query: RequestQuery, limit: int) -> list[AnyRow]:
+    e, (start_ms, end_ms) = exchanges.c, query.span
+    wanted = [] if query.outcome is None else [e.outcome == query.outcome.value]
+    if end_ms is not None:
+        wanted += [e.ended_ms < end_ms, e.exchange_id < first_id(end_ms + LONGEST_MS)]
+    if start_ms is not None:
+        wanted.append(e.ended_ms >= start_ms)
+    lines = select(exchanges).where(*wanted).order_by(e.exchange_id.desc())
+    if start_ms is None:
+        return [*connection.execute(lines.limit(limit))]
+    begun = first_id(start_ms - LONGEST_MS)
+    found = [*connection.execute(lines.where(e.exchange_id >= begun).limit(limit))]
+    # What began long before and was found in this time: looked for only where there is room for it.
+    return [*found, *connection.execute(lines.where(e.exchange_id < begun).limit(limit - len(found)))]
 
 
 def _is_wanted(row: AnyRow, query: RequestQuery) -> bool:

@@ -30,9 +30,10 @@ from sqlalchemy import (
 from tollway.catalog.records import PriceCard
 from tollway.ids import ACCOUNT, CARD, EXCHANGE, render_id
 from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.ledger.repricing import WrongCharge
 from tollway.money import NANOS_PER_UNIT, PPM
 from tollway.neutral.usage import Basis
-from tollway.pricing.charge import PriceTerms, charge_for
+from tollway.pricing.charge import Charge, PriceTerms, charge_for
 from tollway.store.paging import paged
 from tollway.store.price_bands import COUNT_COLUMNS, bands, has_band, is_small, micro, tokens_of
 from tollway.store.rows import read_line
@@ -70,18 +71,49 @@ def charge_problems(connection: Connection, cards: Mapping[int, PriceCard]) -> G
 
     `make_bands` was called before, in the same transaction.
     """
+    senseless = False
+    for wrong in wrong_charges(connection, cards):
+        senseless = senseless or isinstance(wrong, SenselessCharge)
+        yield from wrong.problems
+    return senseless
+
+
+def wrong_charges(connection: Connection, cards: Mapping[int, PriceCard]) -> Iterator[WrongCharge]:
+    """Yield the lines with which something is wrong, in the order of their ids; as `charge_problems`."""
     currencies = {row.id: row.currency for row in connection.execute(select(accounts.c.id, accounts.c.currency))}
     one_currency = len({*currencies.values(), *(card.currency for card in cards.values())}) <= 1
-    senseless = False
     for row in suspicious_lines(connection, one_currency=one_currency):
-        misfits = list(_misfits(row))
+        misfits = tuple(_misfits(row))
         if misfits:
-            senseless = True
-            yield from misfits
-        else:
-            line = read_line(tuple(row))
-            yield from line_problems(line, cards, currency=currencies.get(line.account_id))
-    return senseless
+            yield SenselessCharge(exchange_id=row.exchange_id, problems=misfits, base_nanos=0, fee_nanos=0)
+            continue
+        line = read_line(tuple(row))
+        problems = tuple(line_problems(line, cards, currency=currencies.get(line.account_id)))
+        if problems:
+            due = _due(line, cards)
+            yield WrongCharge(
+                exchange_id=line.exchange_id,
+                problems=problems,
+                base_nanos=line.base_nanos,
+                fee_nanos=line.fee_nanos,
+                due_base_nanos=None if due is None else due.base_nanos,
+                due_fee_nanos=None if due is None else due.fee_nanos,
+            )
+
+
+class SenselessCharge(WrongCharge, frozen=True, kw_only=True):
+    """A line that holds what its columns cannot mean."""
+
+
+def _due(line: ExchangeLine, cards: Mapping[int, PriceCard]) -> Charge | None:
+    """Return what a line should have been charged; None where nobody knows."""
+    if line.outcome in FREE or line.basis is Basis.UNKNOWN or line.ratio_ppm is not None:
+        return Charge(base_nanos=0, fee_nanos=0, basis=line.basis)
+    card = None if line.card_id is None else cards.get(line.card_id)
+    if card is None:
+        return None
+    terms = PriceTerms(fee_ppm=line.fee_ppm, price_ppm=line.price_ppm, rate_nanos=line.rate_nanos)
+    return charge_for(line.usage, card, terms=terms, basis=line.basis)
 
 
 def suspicious_lines(connection: Connection, *, one_currency: bool) -> Iterator[Any]:

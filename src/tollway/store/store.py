@@ -45,6 +45,7 @@ from tollway.store.key_rows import KeyRows
 from tollway.store.numbers import SharedIds
 from tollway.store.package_rows import PackageRows
 from tollway.store.payment_rows import PaymentRows
+from tollway.store.reprice_rows import RepriceRows
 from tollway.store.sqlite import database_path
 from tollway.store.sqlite_backend import SqliteBackend
 from tollway.store.statement_rows import StatementRows
@@ -70,6 +71,7 @@ class Store(
     KeyRows,
     PackageRows,
     PaymentRows,
+    RepriceRows,
     StatementRows,
     SubAccountRows,
     UsageRows,
@@ -255,7 +257,7 @@ class Store(
 
     def check(self) -> LedgerReport:
         """Prove the books on one snapshot."""
-        with self._refusing(), self._backend.proving() as connections:
+        with self._proving() as connections:
             return check_books(connections, dead_numbers=self._backend.dead_numbers(connections[0]))
 
     # -- for the catalog
@@ -277,6 +279,11 @@ class Store(
     def _reading(self) -> Generator[Connection]:
         with self._refusing(), self._backend.reading() as connection:
             yield connection
+
+    @contextmanager
+    def _proving(self) -> Generator[tuple[Connection, Connection]]:
+        with self._refusing(), self._backend.proving() as connections:
+            yield connections
 
     @contextmanager
     def _writing(self) -> Generator[Connection]:

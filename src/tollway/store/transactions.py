@@ -14,6 +14,10 @@ class Rows(ABC):
         """Begin a transaction that sees one snapshot and changes nothing."""
 
     @abstractmethod
+    def _proving(self) -> AbstractContextManager[tuple[Connection, Connection]]:
+        """Begin two transactions that see the same snapshot, for two threads; they may make temporary tables."""
+
+    @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that is committed at the end of the block."""
 

@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,32 @@ def test_a_receipt_is_printed_by_its_order_or_transfer(shell: Shell, used: Used)
     page = shell("receipt", topup["reference"], "--format", "html").out
     assert page.startswith("<!doctype html>")
     assert topup["id"] in page
+
+
+def test_charges_are_computed_anew_and_changed_by_nobody(shell: Shell, used: Used, tmp_path: Path) -> None:
+    assert shell("ledger", "reprice", "--check", "--json").document == {"clean": True, "checked": 4, "wrong": []}
+    (row,) = shell("ledger", "reprice", "--fee", "10%", "--account", used.account, "--model", "m", "--json").document
+    assert (row["platform_fee"], row["new_platform_fee"], row["difference"]) == ("0.00", "0.000000007", "0.000000007")
+    assert shell("ledger", "reprice", "--prices", "input=0,output=0").out.startswith("ACCOUNT")
+    with closing(sqlite3.connect(tmp_path / "books" / "tollway.db")) as connection:
+        connection.execute("UPDATE exchanges SET base_nanos = 29 WHERE base_nanos = 30")
+        connection.commit()
+    said = shell("ledger", "reprice", "--check")
+    assert (said.status, said.out.startswith("1 charges differ: 4 requests\n")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "say what shall be otherwise"),
+        (("--check", "--fee", "1%"), "takes no other word"),
+        (("--check", "--from", "2026-01"), "takes no other word"),
+        (("--card", "card_0000000000000001", "--prices", "input=1,output=1"), "not both"),
+        (("--prices", "input=1"), "input and output at least"),
+    ],
+)
+def test_words_that_would_have_no_effect_are_refused(
+    shell: Shell, used: Used, words: tuple[str, ...], says: str
+) -> None:
+    said = shell("ledger", "reprice", *words)
+    assert (said.status, says in said.err) == (1, True)
