@@ -146,12 +146,11 @@ _DELETE_HOLDS = {
 class LedgerWriter:
     """Writes for one worker on one connection. Used by one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, worker_id: int, *, hour_shift_ms: int = 0) -> None:
-        """Write on `connection`, which begins no transaction by itself; hours of usage begin at `hour_shift_ms`."""
+    def __init__(self, connection: sqlite3.Connection, worker_id: int) -> None:
+        """Write on `connection`, which begins no transaction by itself."""
         self._connection = connection
         self._cursor = connection.cursor()
         self._worker_id = worker_id
-        self._hour_shift_ms = hour_shift_ms
         self._now_ms = 0
         self._refused_loans = False
         self._file = Path(connection.execute("PRAGMA database_list").fetchone()[2])
@@ -376,7 +375,7 @@ class LedgerWriter:
         self._cursor.execute(_ADD_EVENT, values)
 
     def _add_usage(self, lines: Iterable[ExchangeLine]) -> None:
-        for row in summed(lines, hour_shift_ms=self._hour_shift_ms):
+        for row in summed(lines):
             self._cursor.execute(_ADD_USAGE, row)
 
     def _answers(self, steps: Sequence[AnswerStep]) -> Sequence[AnswerFound | None]:

@@ -247,11 +247,7 @@ workers = Table(
     Column("host", String, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started_ms", TIME, nullable=False),
-    Column("batch_no", BigInteger, nullable=False, server_default="0"),
-    Column("batch_written", String),
 )
-"""`batch_no` and `batch_written`: the worker's last committed batch and what came of it, for a store that may commit
-without the worker hearing of it."""
 
 leases = Table(
     "leases",

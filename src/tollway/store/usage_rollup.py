@@ -1,6 +1,6 @@
 """What was used in an hour, summed from lines and written in the transaction that writes them: equal to their sum always.
 
-Knows no event loop. `hour_shift_ms` moves the hours of a timezone whose offset is no whole hour into their place.
+Knows no event loop and no timezone: hours are those of UTC, and whoever sums days of another takes the ends from the lines.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ Row = tuple[int | str, ...]
 """A row of usage_hours, its columns in their order."""
 
 
-def hour_of(at_ms: int, *, hour_shift_ms: int) -> int:
+def hour_of(at_ms: int) -> int:
     """Return the start of the hour that a time falls into."""
-    return at_ms - (at_ms - hour_shift_ms) % HOUR_MS
+    return at_ms - at_ms % HOUR_MS
 
 
-def summed(lines: Iterable[ExchangeLine], *, hour_shift_ms: int) -> list[Row]:
+def summed(lines: Iterable[ExchangeLine]) -> list[Row]:
     """Return the rows that the lines add up to: one for each hour, key, model, provider and attribution.
 
     Once a line, so spelled out: adding up tuples took three times as long.
@@ -37,7 +37,7 @@ def summed(lines: Iterable[ExchangeLine], *, hour_shift_ms: int) -> list[Row]:
     for line in lines:
         ended_ms = line.ended_ms
         if not hour_ms <= ended_ms < ends_ms:
-            hour_ms = hour_of(ended_ms, hour_shift_ms=hour_shift_ms)
+            hour_ms = hour_of(ended_ms)
             ends_ms = hour_ms + HOUR_MS
         key = (hour_ms, line.account_id, line.key_id, line.provider, line.model_routed, line.attribution)
         row = sums.get(key)
@@ -82,9 +82,9 @@ def add_up(dialect: Dialect) -> Insert:
     )
 
 
-def add_usage(connection: Connection, lines: Iterable[ExchangeLine], *, hour_shift_ms: int) -> None:
+def add_usage(connection: Connection, lines: Iterable[ExchangeLine]) -> None:
     """Add the lines to their hours, in the transaction of `connection`, which writes the lines too."""
     names = usage_hours.columns.keys()
-    rows = [dict(zip(names, row, strict=True)) for row in summed(lines, hour_shift_ms=hour_shift_ms)]
+    rows = [dict(zip(names, row, strict=True)) for row in summed(lines)]
     if rows:
         connection.execute(add_up(connection.dialect), rows)

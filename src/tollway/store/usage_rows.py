@@ -69,9 +69,9 @@ def read_usage(
     h = usage_hours.c
     whole_hours = [*_conditions(_HOURS, who)]
     if span.start_ms is not None:
-        whole_hours.append(h.hour_ms >= hour_of(span.start_ms, hour_shift_ms=0))
+        whole_hours.append(h.hour_ms >= hour_of(span.start_ms))
     if span.end_ms is not None:
-        whole_hours.append(h.hour_ms < hour_of(span.end_ms, hour_shift_ms=0))
+        whole_hours.append(h.hour_ms < hour_of(span.end_ms))
     sums = {name: whole(h[name]) for name in SUMS}
     query = _grouped(usage_hours, [h[name] for name in names], sums).where(*whole_hours).limit(limit + 1)
     found: Sums = {}

@@ -95,7 +95,7 @@ def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
     return True
 
 
-def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_shift_ms: int = 0) -> None:
+def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
     """Close what a worker left open, uncharged, give its loans back to their purses, and forget it.
 
     Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
@@ -117,7 +117,7 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, hour_s
     if left:
         lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
         connection.execute(insert(exchanges), [line_fields(line) for line in lines])
-        add_usage(connection, lines, hour_shift_ms=hour_shift_ms)
+        add_usage(connection, lines)
     connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
     # What it was answering under an Idempotency-Key was not charged: the client may ask again.
     running = (idempotency.c.worker_id == worker_id) & (idempotency.c.state == "running")

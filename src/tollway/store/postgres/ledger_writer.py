@@ -48,12 +48,11 @@ class _Unsure(NamedTuple):
 class LedgerWriter:
     """Writes for one worker on one connection. Used by one thread at a time."""
 
-    def __init__(self, address: Address, durability: Durability, worker_id: int, *, hour_shift_ms: int = 0) -> None:
-        """Write into the database at `address`, connecting when needed; hours of usage begin at `hour_shift_ms`."""
+    def __init__(self, address: Address, durability: Durability, worker_id: int) -> None:
+        """Write into the database at `address`, connecting when needed."""
         self._address = address
         self._durability: Durability = durability
         self._worker_id = worker_id
-        self._hour_shift_ms = hour_shift_ms
         self._loop = uvloop.new_event_loop()
         self._connection: asyncpg.Connection | None = None
         self._unsure: _Unsure | None = None
@@ -113,7 +112,7 @@ class LedgerWriter:
 
     async def _write_anew(self, batch: Batch, now_ms: int) -> Written:
         connection = await self._connected()
-        pen = Pen(connection, worker_id=self._worker_id, now_ms=now_ms, hour_shift_ms=self._hour_shift_ms)
+        pen = Pen(connection, worker_id=self._worker_id, now_ms=now_ms)
         for _ in range(TRIES - 1):
             try:
                 return await self._try(pen, batch)

@@ -40,12 +40,11 @@ class Loans(NamedTuple):
 class Pen:
     """One worker's hand in one transaction."""
 
-    def __init__(self, connection: asyncpg.Connection, *, worker_id: int, now_ms: int, hour_shift_ms: int) -> None:
+    def __init__(self, connection: asyncpg.Connection, *, worker_id: int, now_ms: int) -> None:
         """Write on `connection`, inside the transaction that the caller began."""
         self.connection = connection
         self.worker_id = worker_id
         self.now_ms = now_ms
-        self._hour_shift_ms = hour_shift_ms
 
     async def lock(self, purse_ids: Iterable[int]) -> None:
         """Lock purses, those that exist, until the transaction ends."""
@@ -59,7 +58,7 @@ class Pen:
 
     def usage_of(self, lines: Iterable[ExchangeLine]) -> list[tuple[Any, ...]]:
         """Return the rows of usage_hours that lines add up to, in the order in which all workers write them."""
-        return summed(lines, hour_shift_ms=self._hour_shift_ms)
+        return summed(lines)
 
     async def borrow(self, borrows: Sequence[Borrow]) -> Loans:
         """Lend what the purses can spare, one after another; raises Unexpected when the purse of a cap is not there.

@@ -392,8 +392,6 @@ def _add_columns() -> None:
     op.add_column("price_cards", sa.Column("batch_ppm", sa.Integer(), nullable=True))
     op.add_column("price_cards", sa.Column("valid_from_ms", sa.BigInteger(), nullable=True))
     op.add_column("transfers", sa.Column("reference", sa.String(), nullable=True))
-    op.add_column("workers", sa.Column("batch_no", sa.BigInteger(), server_default="0", nullable=False))
-    op.add_column("workers", sa.Column("batch_written", sa.String(), nullable=True))
     op.create_index("transfers_credit_account", "transfers", ["credit_account"], unique=False)
     op.create_index("transfers_debit_account", "transfers", ["debit_account"], unique=False)
     op.create_index("transfers_once", "transfers", ["kind", "reference"], unique=True)
