@@ -57,7 +57,7 @@ async def torn(seen: Seen, to: Line) -> None:
 async def slow(seen: Seen, to: Line) -> None:
     """Stream a word each tenth of a second."""
     await to.start_stream()
-    for number in range(25):
+    for number in range(40):
         await to.piece(event("slow", {"content": CONTENT[number % len(CONTENT)]}))
         await asyncio.sleep(0.1)
     for piece in events("slow", usage=usage(20, written(seen)))[-3:]:

@@ -35,7 +35,7 @@ LOOKS = (
     "tollway ledger",
     "tollway package",
 )
-LOOK_S = 10.0
+LOOK_S = 20.0
 SERVE = "tollway serve &"
 DEED = ": "
 
