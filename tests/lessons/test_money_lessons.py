@@ -23,7 +23,6 @@ CRASH = "tests/crash/test_crash_harness.py"
 
 LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
     2: ("What is old goes in SQL, in bounded pieces, and never through memory.", ()),
-    2: ("Old rows go in pieces, unread, and every charge stays.", ()),
     4: ("Effective limits are found in one place, in whichever way they were set.", ()),
     5: ("A limit holds for parallel requests, and for a row that does not exist yet.", ()),
     6: (

@@ -129,9 +129,11 @@ def stripe() -> Iterator[StripeServer]:
     yield from serving()
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, stripe: StripeServer) -> Iterator[Deployment]:
-    """The gateway of the document, whose provider and whose Stripe are where free ports were."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, stripe: StripeServer, request: pytest.FixtureRequest
+) -> Iterator[Deployment]:
+    """The gateway of the document, whose provider and whose Stripe are where free ports were; on each kind of store."""
     provider = Provider().start()
     provider.scripts |= SCRIPTS
     shown = "\n".join(fences(DOCUMENT, "toml"))
@@ -141,7 +143,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, stripe: StripeServer) -> I
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRIPE_SECRET_KEY", SECRET_KEY)
         patch.setenv("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
-        deployment = Deployment(tmp_path_factory.mktemp("money"), f"[server]\nport = 0\n{shown}").start()
+        store = request.getfixturevalue("postgres").empty_url() if request.param == "postgresql" else ""
+        books = f'[store]\nurl = "{store}"\n' if store else ""
+        deployment = Deployment(tmp_path_factory.mktemp("money"), f"[server]\nport = 0\n{books}{shown}").start()
         yield deployment
         deployment.stop()
     provider.stop()
