@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 
 from tollway.access.terms import PackageUnit
-from tollway.ids import ORDER, PACKAGE, TRANSFER, VOUCHER, render_id
+from tollway.ids import ORDER, PACKAGE, TRANSFER, VOUCHER, IdError, parse_id, render_id
 from tollway.ledger.orders import CREDITED
 from tollway.ledger.records import (
     FUNDING,
@@ -79,6 +79,7 @@ def transfer_problems(connection: Connection, received: defaultdict[int, int]) -
 def paper_problems(connection: Connection) -> Iterator[str]:
     """Yield what orders, vouchers and packages say of money that the transfers do not, and the other way round."""
     yield from _package_problems(connection)
+    yield from _purchase_problems(connection)
     yield from _order_problems(connection)
     yield from _voucher_problems(connection)
     yield from claim_problems(connection)
@@ -104,6 +105,26 @@ def _package_problems(connection: Connection) -> Iterator[str]:
             if granted[leg] != [row.amount]:
                 name = render_id(PACKAGE, row.id)
                 yield f"package {name} began with {row.amount}, its grants make {sum(granted[leg])}"
+
+
+def _purchase_problems(connection: Connection) -> Iterator[str]:
+    """A purchase is of a package, and its account's."""
+    t, p = transfers.c, packages.c
+    for rows in pages(connection, select(transfers).where(t.kind == TransferKind.PURCHASE.value), t.id):
+        numbers = [number for row in rows if (number := _package_of(row.reference)) is not None]
+        owners = connection.execute(select(p.id, p.account_id).where(p.id.in_(numbers)))
+        legs = {render_id(PACKAGE, row.id): account_leg(row.account_id) for row in owners}
+        for row in rows:
+            if legs.get(row.reference or "") != row.debit_account:
+                name = render_id(TRANSFER, row.id)
+                yield f"purchase {name} is of {row.reference}, no package of {row.debit_account}"
+
+
+def _package_of(reference: str | None) -> int | None:
+    try:
+        return parse_id(PACKAGE, reference or "")
+    except IdError:
+        return None
 
 
 def _order_problems(connection: Connection) -> Iterator[str]:

@@ -116,14 +116,14 @@ def test_a_request_shows_its_caps_and_its_package(shell: Shell, used: Used) -> N
 def test_a_statement_is_printed_in_every_form(shell: Shell, used: Used) -> None:
     document = shell("statement", used.account, "--json").document
     assert document == shell("statement", used.account, "--format", "json").document
-    assert (document["opening"], document["credits"], document["debits"]) == ("0.00", "0.000029", "0.00000023")
+    assert (document["opening"], document["credits"], document["debits"]) == ("0.00", "0.0000293", "0.00000103")
     assert document["closing"] == shell("balance", used.account, "--json").document["balance"]
-    assert "closing:  0.00002877" in shell("statement", used.account).out
+    assert "closing:  0.00002827" in shell("statement", used.account).out
     lines = list(csv.DictReader(io.StringIO(shell("statement", used.account, "--format", "csv").out)))
     assert lines[-1]["balance"] == document["closing"]
     page = shell("statement", used.account, "--format", "html").out
     assert page.startswith("<!doctype html>")
-    assert 'Closing balance</td><td></td><td class="amount">0.00002877' in page
+    assert 'Closing balance</td><td></td><td class="amount">0.00002827' in page
 
 
 def test_statements_of_months_that_meet_chain(shell: Shell, used: Used) -> None:
@@ -137,11 +137,12 @@ def test_a_receipt_is_printed_by_its_order_or_transfer(shell: Shell, used: Used)
     topup = next(each for each in transfers if each["kind"] == "topup")
     receipt = shell("receipt", topup["id"], "--json").document
     assert receipt == shell("receipt", topup["reference"], "--format", "json").document
-    assert (receipt["receipt"], receipt["net_amount"]) == (topup["reference"], "0.000007")
+    assert (receipt["receipt"], receipt["net_amount"]) == (topup["reference"], "0.0000065")
     assert "net_amount:" in shell("receipt", topup["id"]).out
     page = shell("receipt", topup["reference"], "--format", "html").out
     assert page.startswith("<!doctype html>")
     assert topup["id"] in page
+    assert 'Given back</td><td class="amount">-0.0000005<' in page
 
 
 def test_charges_are_computed_anew_and_changed_by_nobody(shell: Shell, used: Used, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tollway.ledger.records import (
     account_leg,
 )
 from tollway.neutral.usage import Basis, Usage
+from tollway.store.claim_tables import payment_claims
 from tollway.store.store import Store
 from tollway.store.tables import orders, vouchers
 
@@ -50,7 +51,8 @@ class FullBooks:
         self.sub_account = SubAccounts(store, self.ids).create(self.account.id, "shop")
         keys = Keys(store, self.ids, "tw-")
         self.key = keys.create(self.account.id, "k", terms=KeyTerms(sub_account_id=self.sub_account.id))[0]
-        self.top_up()
+        self.order_id = self.top_up()
+        self.refund(self.order_id)
         self.redeem()
         self.tokens = self.package(PackageUnit.TOKENS, 1000 * MICROS_PER_TOKEN)
         self.money = self.package(PackageUnit.MONEY, 5_000)
@@ -58,7 +60,7 @@ class FullBooks:
         self.token_key = keys.create(self.account.id, "p", terms=terms)[0]
         self.cap = self.total_cap()
 
-    def top_up(self) -> None:
+    def top_up(self) -> int:
         """An order that was paid."""
         number, now_ms = self.ids.next(), clock.now_ms()
         order = {
@@ -76,6 +78,30 @@ class FullBooks:
         with self.store._writing() as connection:
             connection.execute(orders.insert().values(order))
         self.post(TransferKind.TOPUP, FUNDING_STRIPE, TOPUP, render_id(ORDER, number))
+        return number
+
+    def refund(self, order_id: int) -> None:
+        """A refund of part of it, taken in two parts, and a dispute that was won."""
+        now_ms = clock.now_ms()
+        claims = (("re_1", "refund", 500, "taken"), ("du_1", "dispute", 300, "returned"))
+        with self.store._writing() as connection:
+            for name, kind, amount, state in claims:
+                claim = {
+                    "id": name,
+                    "kind": kind,
+                    "payment_ref": "pi_1",
+                    "order_id": order_id,
+                    "amount_nanos": amount,
+                    "taken_nanos": amount,
+                    "currency": "USD",
+                    "state": state,
+                    "created_ms": now_ms,
+                }
+                connection.execute(payment_claims.insert().values(claim))
+        for reference, amount in (("re_1", 400), ("re_1/400", 100)):
+            self.post(TransferKind.REFUND, FUNDING_STRIPE, -amount, reference)
+        self.post(TransferKind.DISPUTE, FUNDING_STRIPE, -300, "du_1")
+        self.post(TransferKind.DISPUTE_WON, FUNDING_STRIPE, 300, "du_1")
 
     def redeem(self) -> None:
         """A voucher that was redeemed."""
@@ -96,12 +122,14 @@ class FullBooks:
             connection.execute(vouchers.insert().values(voucher))
 
     def post(self, kind: TransferKind, source: str, amount: int, reference: str) -> Transfer:
+        """Move money from a source to the account; below zero, the other way."""
+        account = account_leg(self.account.id)
         transfer = Transfer(
             id=self.ids.next(),
             kind=kind,
-            debit_account=source,
-            credit_account=account_leg(self.account.id),
-            amount_nanos=amount,
+            debit_account=source if amount > 0 else account,
+            credit_account=account if amount > 0 else source,
+            amount_nanos=abs(amount),
             currency="USD",
             reason="r",
             created_ms=clock.now_ms(),

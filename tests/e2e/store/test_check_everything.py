@@ -62,6 +62,10 @@ TAMPERINGS = {
     f"UPDATE vouchers SET account_id = {BOB}": "moved 2000 in USD to account:",
     "UPDATE vouchers SET redeemed_ms = NULL": "was redeemed, but no transfer says so",
     "DELETE FROM vouchers": "transfers for vouchers that no redeemed voucher names",
+    "DELETE FROM transfers WHERE reference = 're_1/400'": "refund re_1 took 500 nano-units, its transfers make 400",
+    "UPDATE payment_claims SET kind = 'zz'": "no proper kind",
+    "UPDATE transfers SET reference = 'x' WHERE kind = 'purchase' AND id = (SELECT max(id) FROM transfers "
+    "WHERE kind = 'purchase')": "no package of account:",
     "UPDATE orders SET state = 'zz'": "no proper state",
     "UPDATE purses SET kind = 'zz' WHERE kind = 'cap'": "no proper kind",
     # who belongs to whom

@@ -49,6 +49,8 @@ async def test_a_statement_of_all_time_opens_with_nothing_and_closes_with_the_ba
         Group.TOP_UPS: (1, TOPUP),
         Group.VOUCHERS: (1, VOUCHER),
         Group.OPERATOR_CREDITS: (1, 20_000),
+        Group.REFUNDS: (2, -500),
+        Group.DISPUTES: (2, 0),
         Group.PACKAGE_PURCHASES: (2, -200),
         Group.USAGE: (4, -30),
     }
@@ -112,7 +114,7 @@ async def test_every_top_up_has_a_receipt_by_its_transfer_or_order(books: FullBo
     }
     topup = view_receipt(paid[TransferKind.TOPUP])
     assert topup["receipt"] == by_kind[TransferKind.TOPUP].reference
-    assert (topup["paid_amount"], topup["net_amount"], topup["paid_by"]) == ("0.000007", "0.000007", "payment")
+    assert (topup["paid_amount"], topup["net_amount"], topup["paid_by"]) == ("0.000007", "0.0000065", "payment")
     assert receipts.show(str(by_kind[TransferKind.TOPUP].reference)) == paid[TransferKind.TOPUP]
     assert view_receipt(paid[TransferKind.VOUCHER])["paid_by"] == "voucher"
     assert view_receipt(paid[TransferKind.CREDIT])["order"] is None
