@@ -40,6 +40,9 @@ PIECE_LINES = 20_000
 
 Rows = Select[*tuple[Any, ...]]
 
+PURSES_AT_ONCE = 500
+"""Of one statement: databases take some thousands of values in it."""
+
 SUMS = tuple(column.name for column in usage_hours.columns if column.name not in ROLLUP_KEY)
 
 _metadata = MetaData()
@@ -113,8 +116,9 @@ def add_transfers(connection: Connection, received: Mapping[int, int]) -> None:
         {"purse_id": purse_id, "account_id": 0, "way": TRANSFERS, "amount": -amount}
         for purse_id, amount in received.items()
     ]
-    if rows:
-        connection.execute(insert(moved), rows)
+    # Many in one statement: PostgreSQL's driver would send each by itself, and a store may have a million accounts.
+    for first in range(0, len(rows), PURSES_AT_ONCE):
+        connection.execute(insert(moved).values(rows[first : first + PURSES_AT_ONCE]))
 
 
 def usage_problems(connection: Connection, *, limit: int) -> Iterator[str]:

@@ -12,31 +12,21 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 def pages(
-    connection: Connection,
-    query: Select[*tuple[Any, ...]],
-    key: ColumnElement[Any],
-    *,
-    rows_at_once: int = ROWS_AT_ONCE,
+    connection: Connection, query: Select[*tuple[Any, ...]], key: ColumnElement[Any]
 ) -> Iterator[Sequence[AnyRow]]:
     """Yield the rows of a query, some at a time, in the order of `key`: a column that it selects, unique in its table."""
     name = key.key
     assert name is not None, "the key is a column"
-    page = query.order_by(key).limit(rows_at_once)
+    page = query.order_by(key).limit(ROWS_AT_ONCE)
     rows = connection.execute(page).all()
     while rows:
         yield rows
-        if len(rows) < rows_at_once:
+        if len(rows) < ROWS_AT_ONCE:
             return
         rows = connection.execute(page.where(key > getattr(rows[-1], name))).all()
 
 
-def paged(
-    connection: Connection,
-    query: Select[*tuple[Any, ...]],
-    key: ColumnElement[Any],
-    *,
-    rows_at_once: int = ROWS_AT_ONCE,
-) -> Iterator[AnyRow]:
+def paged(connection: Connection, query: Select[*tuple[Any, ...]], key: ColumnElement[Any]) -> Iterator[AnyRow]:
     """Yield the rows one by one."""
-    for rows in pages(connection, query, key, rows_at_once=rows_at_once):
+    for rows in pages(connection, query, key):
         yield from rows

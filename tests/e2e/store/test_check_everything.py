@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.store.conftest import Tamper
 from tests.e2e.store.full_books import FullBooks
-from tollway.store import check
+from tollway.store import check, check_sums, paging
 from tollway.store.postgres.address import is_postgres
 from tollway.store.store import Store
 
@@ -89,6 +89,26 @@ async def books(store: Store) -> FullBooks:
 
 async def test_books_in_which_everything_happened_are_clean(books: FullBooks) -> None:
     assert books.store.check().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (None, None),
+        ("UPDATE purses SET balance_nanos = balance_nanos + 1 WHERE kind = 'account'", "its transfers and exchanges"),
+        ("UPDATE exchanges SET fee_nanos = 1 WHERE base_nanos = 40", "its base and rate make 0"),
+    ],
+)
+async def test_books_that_are_read_in_pieces_say_the_same(
+    books: FullBooks, tamper: Tamper, monkeypatch: pytest.MonkeyPatch, change: str | None, says: str | None
+) -> None:
+    monkeypatch.setattr(check_sums, "PIECE_LINES", 1)
+    monkeypatch.setattr(check_sums, "PURSES_AT_ONCE", 1)
+    monkeypatch.setattr(paging, "ROWS_AT_ONCE", 1)
+    assert change is None or tamper(change) >= 1
+    problems = books.store.check().problems
+    assert bool(problems) == (change is not None)
+    assert says is None or any(says in problem for problem in problems)
 
 
 @pytest.mark.parametrize(("tampering", "says"), TAMPERINGS.items())
