@@ -46,3 +46,13 @@ def test_every_outcome_says_how_it_was_charged() -> None:
 
 def test_the_leg_of_an_account_names_it() -> None:
     assert account_leg(42) == "account:42"
+
+
+def test_what_is_not_there_is_left_off_in_the_payers_own_unit() -> None:
+    line = msgspec.structs.replace(
+        unknown_line(HOLD, outcome=Outcome.COMPLETED, ended_ms=9), base_nanos=90, fee_nanos=10
+    )
+    assert line.with_paid(100) is line
+    assert (line.with_paid(70).written_off_nanos, line.with_paid(70).paid) == (30, 70)
+    tokens = msgspec.structs.replace(line, base_nanos=0, fee_nanos=0, package_id=7, package_micros=50)
+    assert (tokens.with_paid(20).package_micros, tokens.with_paid(20).written_off_nanos) == (20, 0)

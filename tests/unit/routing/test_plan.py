@@ -1,5 +1,6 @@
 """Which targets, in which order."""
 
+import msgspec
 import pytest
 
 from tollway.catalog.records import Model, Origin, PriceCard, Provider, Reach, Scheme, Target
@@ -57,3 +58,11 @@ def test_an_unknown_model_names_what_is_close() -> None:
     assert "Did you mean 'a' or 'b'?" in refuse_unknown("c", ("a", "b")).message
     assert "Did you mean" not in refuse_unknown("c", ()).message
     assert len(refuse_unknown("x" * 10_000, ()).message) < 400
+
+
+def test_each_target_has_the_card_in_force_when_its_exchange_begins() -> None:
+    later = msgspec.structs.replace(CARD, id=2, valid_from_ms=1000)
+    dated = msgspec.structs.replace(target("a"), later_cards=(later,))
+    planned = plan(Model(id="m", targets=(dated,)), draw=0)
+    assert [priced_targets(planned, now_ms=at)[0].card for at in (999, 1000)] == [CARD, later]
+    assert priced_targets(planned, now_ms=1000)[0].later_cards == ()
