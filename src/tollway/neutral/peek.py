@@ -17,3 +17,11 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int
     media_parts: int
     """Images, audio and files in the body, whose tokens do not follow from its size."""
+    variant: str = ""
+    """Which of its dialect's forms was asked for, in the dialect's own words."""
+    images: int = 0
+    """How many pictures the answer may have at most."""
+    input_tokens_bound: int | None = None
+    """More than the input can have, in whatever its dialect counts, where the body's bytes do not bound it; None: they do."""
+    billed: bool = True
+    """False for what costs nothing by its nature, such as counting tokens."""

@@ -10,7 +10,7 @@ import pytest
 from tollway import clock
 from tollway.app import open_desk
 from tollway.catalog.loader import deploy
-from tollway.dialects.openai_chat.errors import render_error
+from tollway.dialects.error_body import render_error
 from tollway.http.admin.api import build_admin
 from tollway.http.admin.parts import AdminParts
 from tollway.id_source import IdSource

@@ -5,7 +5,7 @@ import json
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tollway.dialects.openai_chat.usage import COUNT_MAX, read_usage
+from tollway.dialects.openai_usage import COUNT_MAX, read_usage
 from tollway.neutral.usage import Usage
 
 TOKENS = st.integers(0, 10**6)

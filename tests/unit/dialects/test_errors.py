@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tollway.dialects.error_body import MESSAGE_CHARS_MAX, WORD_CHARS_MAX
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.openai_chat.errors import MESSAGE_CHARS_MAX, WORD_CHARS_MAX
 from tollway.dialects.record import ProviderError
 from tollway.errors import CODES, Refusal
 

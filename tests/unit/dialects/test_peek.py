@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
+from tollway.dialects.body import KEYS_MAX, SMALL_BYTES_MAX, UTF8_STEP_BYTES
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.openai_chat.peek import KEYS_MAX, SMALL_BYTES_MAX, UTF8_STEP_BYTES
 from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
 

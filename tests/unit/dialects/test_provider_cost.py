@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollway.dialects.openai_chat.provider_cost import COST_UNITS_MAX, read_provider_cost
+from tollway.dialects.provider_cost import COST_UNITS_MAX, read_provider_cost
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.dialects.openai_chat.usage import COUNT_MAX, is_all_zero, read_usage, usage_with_costs
+from tollway.dialects.openai_usage import COUNT_MAX, is_all_zero, read_usage, usage_with_costs
 from tollway.dialects.record import CostFields
 from tollway.money import render_json_number
 from tollway.neutral.usage import Usage

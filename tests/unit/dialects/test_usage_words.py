@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollway.dialects.openai_chat.usage import read_usage
+from tollway.dialects.openai_usage import read_usage
 from tollway.neutral.usage import Usage
 
 

@@ -1,7 +1,7 @@
 """OpenAI chat completions, as bytes and facts; no I/O."""
 
+from tollway.dialects.error_body import parse_error, render_error
 from tollway.dialects.openai_chat.answer import read_answer, splice_cost
-from tollway.dialects.openai_chat.errors import parse_error, render_error
 from tollway.dialects.openai_chat.peek import peek
 from tollway.dialects.openai_chat.request import patch_request
 from tollway.dialects.openai_chat.stream import open_stream

@@ -7,12 +7,12 @@ computed.
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from tollway.dialects.error_body import parse_error
 from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
-from tollway.dialects.openai_chat.errors import parse_error
-from tollway.dialects.openai_chat.provider_cost import read_provider_cost
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
-from tollway.dialects.openai_chat.usage import is_all_zero, read_usage, usage_with_costs
-from tollway.dialects.record import CostFields, ReadAnswer
+from tollway.dialects.openai_usage import is_all_zero, read_usage, usage_with_costs
+from tollway.dialects.provider_cost import read_provider_cost
+from tollway.dialects.record import JSON, CostFields, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -33,7 +33,7 @@ _CHOICE = msgspec.json.Decoder(_Choice)
 _WORD = msgspec.json.Decoder(str | None)
 
 
-def read_answer(body: bytes) -> ReadAnswer:
+def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
     """Return the facts of a provider's answer of status 200.
 
     Raises UpstreamFailure JUNK when it is not a JSON object with an array `choices`.

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.openai_chat.text import Written, loose_bytes, written_bytes
-from tollway.dialects.openai_chat.usage import Counts, read_usage, usage_of
+from tollway.dialects.openai_usage import Counts, read_usage, usage_of
 from tollway.neutral.usage import Usage
 
 

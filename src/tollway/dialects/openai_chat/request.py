@@ -3,24 +3,17 @@
 The body has been peeked at: it is a JSON object in which no key stands twice.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec import Raw
 
 from tollway.dialects.members import (
     SMALL_BYTES_MAX,
-    Member,
-    Span,
     append_members,
-    appended,
     has_unicode_escape,
     known_value_start,
-    members,
-    replace_spans,
 )
+from tollway.dialects.patching import Patch, both, common
 from tollway.dialects.record import Lane, PatchedRequest, RequestEdits
-from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -39,73 +32,37 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
     model_changes = edits.model_routed != peek.model_asked
     usage_added = edits.usage_wanted and peek.streamed and not peek.usage_asked
     limit = edits.output_tokens_max
-    if limit is None and not edits.renames:
+    if limit is None and not (edits.renames or edits.unsupported or edits.added or edits.removed):
         if not (model_changes or usage_added):
             return PatchedRequest(body, Lane.VERBATIM)
         if len(body) <= SMALL_BYTES_MAX:
             patched = _patch_small(body, peek.model_asked, edits.model_routed, usage_added=usage_added)
             if patched is not None:
                 return PatchedRequest(patched, Lane.PATCHED)
-    found = members(body)
-    by_name = {member.name: member for member in found}
-    spans = _renamed(found, edits.renames)
-    added: list[bytes] = []
-    if model_changes:
-        model = by_name["model"]
-        spans.append((model.start, model.end, _ENCODE(edits.model_routed)))
+    patch = Patch(body)
     if usage_added:
-        options = by_name.get("stream_options")
-        if options is None:
-            added.append(_OPTIONS_ADDED)
-        else:
-            spans.append((options.start, options.end, _with_usage(body[options.start : options.end])))
+        options = patch.value("stream_options")
+        patch.set("stream_options", b"{%b}" % _USAGE_WANTED if options is None else _with_usage(options))
     if limit is not None:
-        given = [by_name[name] for name in _OUTPUT_LIMITS if name in by_name]
-        if given:
-            spans += _lowered(body, given, limit)
-        else:
-            added.append(b"%b:%d" % (_ENCODE(_name_of_limit(edits, by_name)), limit))
-    if added:
-        spans.append(appended(body, b",".join(added)))
-    spans.sort()
-    return PatchedRequest(replace_spans(body, spans), Lane.PATCHED) if spans else PatchedRequest(body, Lane.VERBATIM)
+        _limit_output(patch, limit, edits)
+    common(patch, edits, model="model")
+    return patch.made()
 
 
-def _name_of_limit(edits: RequestEdits, by_name: Mapping[str, Member]) -> str:
-    name = edits.renames.get(edits.output_tokens_name, edits.output_tokens_name)
-    if name in by_name:
-        raise _both(edits.output_tokens_name, name)
-    return name
-
-
-def _renamed(found: list[Member], renames: Mapping[str, str]) -> list[Span]:
-    """Return the edits that give each key the name that the provider knows."""
-    spans: list[Span] = []
-    for member in found:
-        new_name = renames.get(member.name)
-        if new_name is None:
-            continue
-        if any(other.name == new_name for other in found):
-            raise _both(member.name, new_name)
-        spans.append((member.name_start, member.name_end, _ENCODE(new_name)))
-    return spans
-
-
-def _both(name: str, new_name: str) -> Refusal:
-    return Refusal(
-        "invalid_request",
-        f"give `{name}` or `{new_name}`, not both: this provider knows only `{new_name}`",
-        param=name,
-    )
-
-
-def _lowered(body: bytes, given: list[Member], limit: int) -> list[Span]:
-    """Return the edits that make every limit that the client gave `limit` at most; null is none, but holds the place."""
-    values = [(member, _LIMIT.decode(body[member.start : member.end])) for member in given]
-    numbers = [(member, value) for member, value in values if value is not None]
-    if not numbers:
-        return [(given[0].start, given[0].end, b"%d" % limit)]
-    return [(member.start, member.end, b"%d" % limit) for member, value in numbers if value > limit]
+def _limit_output(patch: Patch, limit: int, edits: RequestEdits) -> None:
+    """Make every limit that the client gave `limit` at most; where it gave none, give one. Null is none."""
+    given = {name: _LIMIT.decode(value) for name in _OUTPUT_LIMITS if (value := patch.value(name)) is not None}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        name = edits.renames.get(edits.output_tokens_name, edits.output_tokens_name)
+        if name in patch.by_name:
+            raise both(edits.output_tokens_name, name)
+        patch.set(name, b"%d" % limit)
+    elif not numbers:
+        patch.set(next(iter(given)), b"%d" % limit)
+    for name, value in numbers.items():
+        if value > limit:
+            patch.set(name, b"%d" % limit)
 
 
 def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_added: bool) -> bytes | None:

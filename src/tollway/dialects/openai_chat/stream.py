@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tollway.dialects.error_body import parse_error
 from tollway.dialects.members import append_members
 from tollway.dialects.openai_chat.chunk import (
     Chunk,
@@ -21,9 +22,8 @@ from tollway.dialects.openai_chat.chunk import (
     with_usage,
     without_finish,
 )
-from tollway.dialects.openai_chat.errors import parse_error
-from tollway.dialects.openai_chat.provider_cost import read_provider_cost
-from tollway.dialects.openai_chat.usage import is_all_zero, usage_with_costs
+from tollway.dialects.openai_usage import is_all_zero, usage_with_costs
+from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import CostFields
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.framing.sse import SseReader, read_fields, with_data

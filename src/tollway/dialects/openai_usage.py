@@ -4,15 +4,13 @@ OpenAI's counts overlap: `prompt_tokens` includes cached and audio tokens, `comp
 Providers differ, and `total_tokens` tells how: xAI counts reasoning beside the completion.
 """
 
-from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tollway.dialects.members import append_members, has_unicode_escape
+from tollway.dialects.cost_fields import cost_members, with_costs
 from tollway.dialects.record import CostFields
-from tollway.money import NANOS_PER_UNIT, render_json_number
 from tollway.neutral.usage import Usage
 
 COUNT_MAX = 1_000_000_000
@@ -225,50 +223,9 @@ def usage_with_costs(found: bytes | None, costs: CostFields, estimate: Usage | N
     `found` is the provider's object when it reported usage, else None. Fields of the cost's names that the provider
     sent are replaced.
     """
-    fields = _cost_members(costs)
     if found is None:
-        return b"{%b%b}" % (_estimate_members(estimate), fields)
-    form = _form(costs.currency)
-    if form.suffix in found or has_unicode_escape(found) or costs.package_micros is not None:
-        found = _without(found, (*form.names, PACKAGE_TOKENS))
-    return append_members(found, fields)
-
-
-PACKAGE_TOKENS = "package_tokens"
-"""The cost field of a key that spends a package of tokens: how many of them the answer took, by the model's ratio."""
-
-
-class _Form(NamedTuple):
-    """How the cost fields of a currency are called."""
-
-    names: tuple[str, str, str]
-    suffix: bytes
-    members: bytes
-    """To be filled with the three numbers."""
-
-
-@lru_cache(maxsize=64)
-def _form(currency: str) -> _Form:
-    """Return the names for a currency; an account has one, and a deployment a handful."""
-    suffix = f"_{currency.lower()}"
-    names = (f"base_cost{suffix}", f"platform_fee{suffix}", f"total_cost{suffix}")
-    return _Form(names, suffix.encode(), '"{}":%b,"{}":%b,"{}":%b'.format(*names).encode())
-
-
-def _cost_members(costs: CostFields) -> bytes:
-    numbers = (_json_number(costs.base_nanos), _json_number(costs.fee_nanos), _json_number(costs.total_nanos))
-    members = _form(costs.currency).members % numbers
-    if costs.package_micros is None:
-        return members
-    # A micro-token is to a token what a thousand nano-units are to a unit: the same exact decimals.
-    return b'%b,"%b":%b' % (members, PACKAGE_TOKENS.encode(), _json_number(costs.package_micros * 1000))
-
-
-def _json_number(nanos: int) -> bytes:
-    """Return `render_json_number` as bytes, in half the time for what nearly every reply costs: less than one unit."""
-    if 0 < nanos < NANOS_PER_UNIT:
-        return (b"0.%09d" % nanos).rstrip(b"0")
-    return render_json_number(nanos).encode()
+        return b"{%b%b}" % (_estimate_members(estimate), cost_members(costs))
+    return with_costs(found, costs)
 
 
 def _estimate_members(estimate: Usage | None) -> bytes:
@@ -281,10 +238,3 @@ def _estimate_members(estimate: Usage | None) -> bytes:
         completion,
         prompt + completion,
     )
-
-
-def _without(found: bytes, names: tuple[str, ...]) -> bytes:
-    """Return the object without the members of these names; the very bytes when it has none of them."""
-    known = _MEMBERS.decode(found)
-    kept = {name: value for name, value in known.items() if name not in names}
-    return found if len(kept) == len(known) else _ENCODE(kept)

@@ -1,0 +1,212 @@
+"""The pipe of a stream whose bytes pass as they came, for any dialect: what is withheld, what is counted, how it ends.
+
+Two things are withheld. At the start, what comes before the model's first word, so that another provider may still be
+tried. At the end, everything from the event on in which usage and cost belong, because they are known only when the
+stream has ended. What an event means is its dialect's `Form` to say. Knows no dialect, no socket and no price.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from tollway.dialects.record import Closing, CostFields
+from tollway.errors import FailureKind, UpstreamFailure
+from tollway.framing.sse import SseReader
+from tollway.neutral.usage import Usage
+
+LEAD_BYTES_MAX = 65_536
+"""What may be withheld before the first word; when more comes the stream counts as begun."""
+
+TAIL_BYTES_MAX = 4_194_304
+"""What may be withheld at the end. A final event may repeat the whole answer (`response.completed`)."""
+
+
+class Glance(Struct, gc=False):
+    """What one event says, as far as the pipe must know."""
+
+    text_bytes: int = 0
+    """UTF-8 bytes of what the model wrote in it; not of what it only repeats."""
+    begins: bool = False
+    """The model has begun to answer."""
+    withheld: bool = False
+    """The end may begin here: this event waits for what follows, and so does all that follows it."""
+    finishes: bool = False
+    """The answer is whole with it: a stream that ends before one such event was cut off."""
+    last: bool = False
+    """The provider's last word: nothing that follows passes."""
+    usage: Usage | None = None
+    """All that the answer has used so far; the last one counts."""
+    model: str | None = None
+    error: UpstreamFailure | None = None
+    """The provider reports, or did, something wrong: the event does not pass."""
+    service_tier: str | None = None
+    provider_cost_nanos: int | None = None
+
+
+class Form(Protocol):
+    """One stream of a dialect: keeps what the end needs of what has passed."""
+
+    def look(self, event: bytes) -> Glance:
+        """Return what a raw event says; raises nothing."""
+        ...
+
+    def end(self, held: list[bytes], closing: Closing) -> bytes:
+        """Return the withheld events with usage and costs in their place."""
+        ...
+
+    def break_off(self, held: list[bytes], error: bytes, closing: Closing | None) -> bytes:
+        """Return what may go of the withheld events without looking finished, and the error."""
+        ...
+
+    def cut(self, held: list[bytes], error: bytes, closing: Closing) -> bytes:
+        """Return the end at a limit, with usage and costs, and the error."""
+        ...
+
+
+class Cutter(Protocol):
+    """Cuts bytes into raw events; the events and the rest joined are the bytes."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the events that the data completes; raises UpstreamFailure JUNK on overrun."""
+        ...
+
+    def close(self) -> bytes:
+        """Return what is left."""
+        ...
+
+
+class PassingStream:
+    """One stream. Feed it until the provider ends, `close` it, then `end` it when it is finished, else `break_off`."""
+
+    __slots__ = (
+        "_cutter",
+        "_form",
+        "_held",
+        "_held_bytes",
+        "_lead",
+        "_lead_bytes",
+        "_reported",
+        "content_started",
+        "delivered_events",
+        "delivered_text_bytes",
+        "ended",
+        "failure",
+        "finished",
+        "model_answered",
+        "provider_cost_nanos",
+        "service_tier",
+    )
+
+    def __init__(self, form: Form, *, cutter: Cutter | None = None) -> None:
+        """Take the dialect's form, and what cuts its events: server-sent events unless another is given."""
+        self._form = form
+        self._cutter: Cutter = SseReader() if cutter is None else cutter
+        self._lead: list[bytes] = []
+        self._lead_bytes = 0
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._reported: Usage | None = None
+        self.content_started = False
+        self.finished = False
+        self.ended = False
+        self.failure: UpstreamFailure | None = None
+        self.model_answered: str | None = None
+        self.service_tier: str | None = None
+        self.provider_cost_nanos: int | None = None
+        self.delivered_events = 0
+        self.delivered_text_bytes = 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """The usage last reported; no token at all although text was delivered is "not reported" (lesson 12)."""
+        reported = self._reported
+        if reported is not None and self.delivered_text_bytes and not reported.tokens:
+            return None
+        return reported
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may go to the client now; empty when nothing may, and after a failure or the last word."""
+        if self.ended or self.failure is not None:
+            return b""
+        try:
+            events = self._cutter.feed(data)
+        except UpstreamFailure as failure:
+            self.failure = failure
+            return b""
+        if len(events) == 1:
+            return self._take(events[0])
+        return b"".join([self._take(event) for event in events])
+
+    def close(self) -> bytes:
+        """Take what came without its end as an event if it is whole: some servers omit the last blank line."""
+        rest = self._cutter.close()
+        if not rest.strip() or self.ended or self.failure is not None:
+            return b""
+        freed = self._take(rest)
+        if self.failure is not None:  # half an event: the connection closed in the midst of it
+            self.failure = None
+        return freed
+
+    def end(self, costs: CostFields | None, estimate: Usage | None) -> bytes:
+        """Return the end of a finished stream; no costs: as the provider sent it."""
+        if costs is None:
+            return self._release_lead() + b"".join(self._held)
+        return self._release_lead() + self._form.end(self._held, self._closing(costs, estimate))
+
+    def break_off(self, error: bytes, costs: CostFields | None, usage: Usage | None) -> bytes:
+        """Return the end of a stream that broke."""
+        closing = None if costs is None else self._closing(costs, usage)
+        return self._release_lead() + self._form.break_off(self._held, error, closing)
+
+    def cut(self, error: bytes, costs: CostFields | None, estimate: Usage | None) -> bytes:
+        """Return the end of a stream whose money has run out."""
+        return self._release_lead() + self._form.cut(self._held, error, self._closing(costs, estimate))
+
+    def _closing(self, costs: CostFields | None, estimate: Usage | None) -> Closing:
+        usage = self.usage
+        return Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
+
+    def _take(self, event: bytes) -> bytes:
+        """Return what an event sets free: itself behind what was withheld, or nothing."""
+        if self.ended or self.failure is not None:
+            return b""
+        seen = self._form.look(event)
+        if seen.error is not None:
+            self.failure = seen.error
+            return b""
+        if seen.text_bytes:
+            self.delivered_events += 1
+            self.delivered_text_bytes += seen.text_bytes
+        if seen.usage is not None:
+            self._reported = seen.usage
+        if seen.model is not None and self.model_answered is None:
+            self.model_answered = seen.model
+        if seen.service_tier is not None:
+            self.service_tier = seen.service_tier
+        if seen.provider_cost_nanos is not None:
+            self.provider_cost_nanos = seen.provider_cost_nanos
+        self.finished = self.finished or seen.finishes
+        self.ended = seen.last
+        if seen.withheld or self._held:
+            freed = self._release_lead() if seen.begins or seen.finishes else b""
+            self._hold(event)
+            return freed
+        if self.content_started:
+            return event
+        self._lead.append(event)
+        self._lead_bytes += len(event)
+        return self._release_lead() if seen.begins or self._lead_bytes > LEAD_BYTES_MAX else b""
+
+    def _hold(self, event: bytes) -> None:
+        self._held.append(event)
+        self._held_bytes += len(event)
+        if self._held_bytes > TAIL_BYTES_MAX:
+            self.failure = UpstreamFailure(FailureKind.JUNK, "the provider does not end its stream")
+
+    def _release_lead(self) -> bytes:
+        self.content_started = True
+        if not self._lead:
+            return b""
+        lead = b"".join(self._lead)
+        self._lead.clear()
+        return lead

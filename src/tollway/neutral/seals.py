@@ -1,0 +1,26 @@
+"""Marks on seals: a client of another dialect keeps them for the provider that issued them, and for no other. Pure.
+
+A signature of reasoning, or reasoning that is encrypted, is worth something to its issuer alone; another provider
+answers 400 to it. So what crosses to another dialect carries its issuer's name with it, and comes back with it.
+"""
+
+from tollway.neutral.parts import Sealed
+
+MARK = "tollway-seal.1."
+"""What a marked seal begins with. Its bytes in a body say that seals must be looked at, whatever the dialects."""
+
+MARK_BYTES = MARK.encode("ascii")
+
+
+def marked(sealed: Sealed) -> str:
+    """Return a seal as a client of another dialect gets it: `tollway-seal.1.ISSUER.KIND.DATA`."""
+    return f"{MARK}{sealed.issuer or ''}.{'whole' if sealed.whole else 'sign'}.{sealed.data}"
+
+
+def unmarked(text: str, *, whole: bool) -> Sealed:
+    """Return the seal that a client sends back; without a mark nobody knows its issuer, and `whole` is what it is."""
+    if not text.startswith(MARK):
+        return Sealed(data=text, whole=whole)
+    issuer, _, rest = text[len(MARK) :].partition(".")
+    kind, _, data = rest.partition(".")
+    return Sealed(data=data, issuer=issuer, whole=kind == "whole")
