@@ -86,6 +86,7 @@ class PassingStream:
         "_lead",
         "_lead_bytes",
         "_reported",
+        "_tail_bytes_max",
         "content_started",
         "delivered_events",
         "delivered_text_bytes",
@@ -97,9 +98,10 @@ class PassingStream:
         "service_tier",
     )
 
-    def __init__(self, form: Form, *, cutter: Cutter | None = None) -> None:
-        """Take the dialect's form, and what cuts its events: server-sent events unless another is given."""
+    def __init__(self, form: Form, *, cutter: Cutter | None = None, tail_bytes_max: int = TAIL_BYTES_MAX) -> None:
+        """Take the dialect's form, what cuts its events (server-sent events unless another is given), and a bound."""
         self._form = form
+        self._tail_bytes_max = tail_bytes_max
         self._cutter: Cutter = SseReader() if cutter is None else cutter
         self._lead: list[bytes] = []
         self._lead_bytes = 0
@@ -200,7 +202,7 @@ class PassingStream:
     def _hold(self, event: bytes) -> None:
         self._held.append(event)
         self._held_bytes += len(event)
-        if self._held_bytes > TAIL_BYTES_MAX:
+        if self._held_bytes > self._tail_bytes_max:
             self.failure = UpstreamFailure(FailureKind.JUNK, "the provider does not end its stream")
 
     def _release_lead(self) -> bytes:

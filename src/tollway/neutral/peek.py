@@ -2,6 +2,8 @@
 
 import msgspec
 
+from tollway.neutral.usage import Usage
+
 
 class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """The few facts of a request that admission, routing and pricing need."""
@@ -23,5 +25,14 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """How many pictures the answer may have at most."""
     input_tokens_bound: int | None = None
     """More than the input can have, in whatever its dialect counts, where the body's bytes do not bound it; None: they do."""
+    calls: int = 1
+    """How many calls a provider may charge it as at most."""
+    counted: Usage | None = None
+    """The exact usage where it follows from the request alone and the input is all that is billed, such as characters
+    to be spoken: what is charged when the provider reports none."""
+    estimated: Usage | None = None
+    """About what it uses, where the usual estimate, by the bytes of body and answer, says nothing: a picture, a sound."""
+    limit_lowers: bool = True
+    """False where the dialect has no word for a limit on output: a balance that is too small must refuse the request."""
     billed: bool = True
     """False for what costs nothing by its nature, such as counting tokens."""
