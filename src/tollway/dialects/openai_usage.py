@@ -16,47 +16,51 @@ from tollway.neutral.usage import Usage
 COUNT_MAX = 1_000_000_000
 """No answer uses a thousand million tokens; a larger count is junk, and must not become an amount of money."""
 
-_Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 
 
 class _CacheWrites(Struct, gc=False):
     """Anthropic's division of what was written to a cache by how long it is kept."""
 
-    ephemeral_5m_input_tokens: _Count | None = None
-    ephemeral_1h_input_tokens: _Count | None = None
+    ephemeral_5m_input_tokens: Count | None = None
+    ephemeral_1h_input_tokens: Count | None = None
 
 
-class _PromptDetails(Struct, gc=False):
-    cached_tokens: _Count | None = None
-    audio_tokens: _Count | None = None
-    cache_write_tokens: _Count | None = None
+class PromptDetails(Struct, gc=False):
+    """What the input counts include."""
+
+    cached_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
     """OpenAI's and OpenRouter's word; the next three are LiteLLM's, Alibaba's and New API's."""
-    cache_creation_tokens: _Count | None = None
-    cache_creation_input_tokens: _Count | None = None
-    cached_creation_tokens: _Count | None = None
+    cache_creation_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cached_creation_tokens: Count | None = None
     cache_creation: _CacheWrites | None = None
 
 
-class _CompletionDetails(Struct, gc=False):
-    reasoning_tokens: _Count | None = None
-    audio_tokens: _Count | None = None
+class CompletionDetails(Struct, gc=False):
+    """What the output counts include."""
+
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
 
 
 class Counts(Struct, gc=False):
     """The counts of a usage object that are read; raises ValidationError for junk."""
 
-    prompt_tokens: _Count | None = None
-    completion_tokens: _Count | None = None
-    total_tokens: _Count | None = None
-    prompt_cache_hit_tokens: _Count | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_cache_hit_tokens: Count | None = None
     """DeepSeek's word for cached tokens; the next is Moonshot's."""
-    cached_tokens: _Count | None = None
-    cache_read_input_tokens: _Count | None = None
+    cached_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
     """Anthropic's words, as gateways to it pass them on."""
-    cache_creation_input_tokens: _Count | None = None
+    cache_creation_input_tokens: Count | None = None
     cache_creation: _CacheWrites | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
 
 
 class _Cached(NamedTuple):
@@ -72,8 +76,8 @@ class _Cached(NamedTuple):
 _COUNTS = msgspec.json.Decoder(Counts)
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _ENCODE = msgspec.json.Encoder().encode
-_NO_PROMPT_DETAILS = _PromptDetails()
-_NO_COMPLETION_DETAILS = _CompletionDetails()
+_NO_PROMPT_DETAILS = PromptDetails()
+_NO_COMPLETION_DETAILS = CompletionDetails()
 
 
 def read_usage(found: bytes | Raw) -> Usage | None:
@@ -129,7 +133,7 @@ def usage_of(counts: Counts) -> Usage | None:
     )
 
 
-def _says_more(counts: Counts, details: _PromptDetails) -> bool:
+def _says_more(counts: Counts, details: PromptDetails) -> bool:
     """Tell whether a provider speaks of its cache in other words than OpenAI's."""
     return not (
         counts.prompt_cache_hit_tokens
@@ -145,7 +149,7 @@ def _says_more(counts: Counts, details: _PromptDetails) -> bool:
     )
 
 
-def _other_words(counts: Counts, details: _PromptDetails) -> tuple[int | None, int | None, int | None]:
+def _other_words(counts: Counts, details: PromptDetails) -> tuple[int | None, int | None, int | None]:
     """Return what was read from a cache, written for minutes (or nobody says how long), and written for an hour."""
     read = _largest(
         details.cached_tokens, counts.prompt_cache_hit_tokens, counts.cached_tokens, counts.cache_read_input_tokens
@@ -190,7 +194,7 @@ def _placed(cached: _Cached, counts: Counts, prompt: int, extra: int | None) -> 
 
 
 def _split_completion(
-    details: _CompletionDetails, completion: int | None, extra: int | None
+    details: CompletionDetails, completion: int | None, extra: int | None
 ) -> tuple[int | None, int | None, int | None]:
     """Return visible, reasoning and audio output, which add up to what the provider bills as output."""
     if completion is None:

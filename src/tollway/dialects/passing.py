@@ -18,7 +18,7 @@ LEAD_BYTES_MAX = 65_536
 """What may be withheld before the first word; when more comes the stream counts as begun."""
 
 TAIL_BYTES_MAX = 4_194_304
-"""What may be withheld at the end. A final event may repeat the whole answer (`response.completed`)."""
+"""What may be withheld at the end, behind the first event of it, which may repeat the whole answer (`response.completed`)."""
 
 
 class Glance(Struct, gc=False):
@@ -175,6 +175,7 @@ class PassingStream:
         seen = self._form.look(event)
         if seen.error is not None:
             self.failure = seen.error
+            self._reported = seen.usage or self._reported  # a failed answer may have cost something
             return b""
         if seen.text_bytes:
             self.delivered_events += 1
@@ -200,8 +201,9 @@ class PassingStream:
         return self._release_lead() if seen.begins or self._lead_bytes > LEAD_BYTES_MAX else b""
 
     def _hold(self, event: bytes) -> None:
+        if self._held:  # the first of them may repeat the whole answer, and has its own bound as an event
+            self._held_bytes += len(event)
         self._held.append(event)
-        self._held_bytes += len(event)
         if self._held_bytes > self._tail_bytes_max:
             self.failure = UpstreamFailure(FailureKind.JUNK, "the provider does not end its stream")
 

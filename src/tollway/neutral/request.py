@@ -43,6 +43,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool | None = None
     custom: bool = False
     """Its input is text of any form; a dialect without such tools refuses it."""
+    grammar: Raw | None = None
+    """Of a custom tool: an object with `syntax` and `definition`, which its input must follow. A contract."""
     cache: CacheMark | None = None
 
 
@@ -143,6 +145,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The one user message is a prompt to be gone on with (legacy completions, `/api/generate` raw), not a question."""
     audio: Raw | None = None
     """OpenAI's `audio` object: the answer shall be spoken. A contract."""
+    echoes: Mapping[str, Raw] = {}
+    """What an answer in the client's own dialect repeats of the request, as it came. No other dialect looks at it."""
     knobs: Mapping[str, Raw] = {}
     """What else the client tuned: its own name for it to its value as it came."""
 
