@@ -40,6 +40,8 @@ from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Brand, Origin, PriceCard, Timeouts
+from tollway.catalog.signing import Signing
+from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
 from tollway.http.admin.parts import AdminParts
@@ -55,9 +57,10 @@ from tollway.id_source import IdSource
 from tollway.jobs.sweeps import Sweep
 from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
-from tollway.relay.exchange import Relay
+from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
+from tollway.relay.signatures import Signatures, Signer
 from tollway.relay.stored_answers import StoredAnswers
 from tollway.settings import BillingSettings, PaymentSettings
 from tollway.store.group_commit import GroupCommit
@@ -216,7 +219,7 @@ class Worker:
         self._deadlines = clock.SteadyClock()
         self._keys = self._store.key_directory()
         self._default, others = open_upstreams(deployment)
-        self._upstreams = (self._default, *others.values())
+        self._upstreams = (self._default, *set(others.values()))
         terms = Terms(
             worker_id=registered.id,
             hold_ttl_ms=hold_ttl_ms(deployment.catalog),
@@ -233,9 +236,13 @@ class Worker:
                 keys=self._keys, models=deployment.catalog, books=self._books, funds=funds, terms=terms
             ),
             books=self._books,
-            upstream=TrustingUpstream(self._default, others) if others else self._default,
             heads=heads,
             cards=CardBook(self._store),
+            outward=Outward(
+                upstream=TrustingUpstream(self._default, others) if others else self._default,
+                signers=Signatures(make_signer),
+                dialects=DIALECTS,
+            ),
         )
         answers = StoredAnswers(self._commits)
         self._desk = open_desk(self._store, deployment.brand, settings.billing, settings.payments)
@@ -386,6 +393,11 @@ def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     }
 
 
+def make_signer(signing: Signing) -> Signer:
+    """Return what signs the requests to a provider."""
+    raise NotImplementedError(signing)
+
+
 def hold_ttl_ms(catalog: Catalog) -> int:
     """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
     provider_s = max((provider.timeouts.total_s for provider in catalog.providers.values()), default=0.0)
@@ -399,6 +411,6 @@ def open_upstreams(deployment: Deployment) -> tuple[UpstreamClient, dict[Origin,
     for provider in deployment.settings.providers:
         if provider.ca_file is not None:
             tls = client_context(ca_file=Path(provider.ca_file))
-            origin = deployment.catalog.providers[provider.name].origin
-            others[origin] = UpstreamClient(limits=Limits(), tls=tls)
+            client = UpstreamClient(limits=Limits(), tls=tls)
+            others |= {spoken.origin: client for spoken in deployment.catalog.providers[provider.name].speaks}
     return default, others

@@ -34,6 +34,7 @@ CODES: Mapping[str, CodeFacts] = {
     "cap_reached": CodeFacts(429, "cap_reached", False),
     "rate_limit_exceeded": CodeFacts(429, "rate_limit_exceeded", None),
     "internal_error": CodeFacts(500, "internal_error", None),
+    "not_supported": CodeFacts(501, "not_supported", False),
     "upstream_error": CodeFacts(502, "upstream_error", None),
     "upstream_unavailable": CodeFacts(503, "upstream_unavailable", None),
     "not_ready": CodeFacts(503, "not_ready", None),

@@ -155,7 +155,7 @@ async def check_providers(providers: tuple[Provider, ...]) -> tuple[Finding, ...
 
 async def _check_provider(client: UpstreamClient, provider: Provider) -> Finding:
     try:
-        answer = await client.send(provider.origin, get_request(provider, "/models"), timeouts=CHECK_TIMEOUTS)
+        answer = await client.send(provider.home.origin, get_request(provider, "/models"), timeouts=CHECK_TIMEOUTS)
         answer.release()
     except UpstreamFailure as failure:
         return Finding(provider.name, Health.BAD, f"does not answer: {failure.message}")

@@ -72,12 +72,12 @@ def with_local_model(deployment: Deployment, local: LocalModelSettings) -> Deplo
 
 def configure_logs(deployment: Deployment) -> None:
     """Log to standard error, without the providers' keys and those of payments."""
-    values = (provider.auth_value for provider in deployment.catalog.providers.values())
+    providers = deployment.catalog.providers.values()
     payments = deployment.settings.payments
     ours = (payments.stripe_secret_key, payments.stripe_webhook_secret)
     logs.configure(
         secrets=[
-            *(value.removeprefix("Bearer ") for value in values if value is not None),
+            *(secret for provider in providers for secret in provider.secrets),
             *(secret.reveal() for secret in ours if secret is not None),
         ]
     )

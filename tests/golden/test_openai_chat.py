@@ -12,7 +12,7 @@ import pytest
 
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.openai_chat.stream import ChatStream
-from tollway.dialects.record import CostFields
+from tollway.dialects.record import JSON, CostFields
 from tollway.errors import Refusal
 from tollway.neutral.usage import Usage
 
@@ -24,7 +24,7 @@ BROKEN = OPENAI_CHAT.render_error(Refusal("upstream_error", "The provider broke 
 
 def answered(name: str, sent: bytes) -> bytes:
     if ".whole." in name:
-        return OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(sent), COSTS, ESTIMATE)
+        return OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(sent, JSON), COSTS, ESTIMATE)
     costs = None if ".off." in name else COSTS
     pipe = ChatStream(usage_asked=".asked." in name, choices=2 if "two-choices" in name else 1)
     out = pipe.feed(sent) + pipe.close()

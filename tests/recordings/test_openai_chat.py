@@ -10,7 +10,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from tests.recordings.corpus import Recording, chats
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.openai_chat.stream import ChatStream
-from tollway.dialects.record import CostFields, Lane, RequestEdits
+from tollway.dialects.record import JSON, PLAIN_CALL, CostFields, Lane, RequestEdits
 from tollway.errors import UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -75,7 +75,7 @@ def test_the_corpus_is_all_there() -> None:
 def test_every_recorded_request_is_understood_and_passes_untouched() -> None:
     for each in chats():
         if each.request:
-            peek = OPENAI_CHAT.peek(each.request)
+            peek = OPENAI_CHAT.peek(each.request, PLAIN_CALL)
             facts = json.loads(each.request)
             assert peek.model_asked == facts["model"], each
             assert peek.streamed == (facts.get("stream") is True), each
@@ -89,7 +89,7 @@ def test_every_recorded_request_is_understood_and_passes_untouched() -> None:
 def test_an_edited_request_differs_only_where_it_was_edited() -> None:
     for each in chats():
         if each.request:
-            peek = OPENAI_CHAT.peek(each.request)
+            peek = OPENAI_CHAT.peek(each.request, PLAIN_CALL)
             edits = RequestEdits(model_routed="routed", usage_wanted=True)
             found = json.loads(OPENAI_CHAT.patch_request(each.request, peek, edits).body)
             expected = json.loads(each.request) | {"model": "routed"}
@@ -100,7 +100,7 @@ def test_an_edited_request_differs_only_where_it_was_edited() -> None:
 
 def test_whole_answers_gain_their_cost_and_nothing_else() -> None:
     for each in whole_answers():
-        read = OPENAI_CHAT.read_answer(each.answer)
+        read = OPENAI_CHAT.read_answer(each.answer, JSON)
         shown = OPENAI_CHAT.splice_cost(read, COSTS, ESTIMATE)
         before, after = json.loads(each.answer), json.loads(shown)
         assert after["usage"]["total_cost_usd"] == 0.00021175, each
@@ -119,7 +119,7 @@ def test_the_official_type_reads_every_answer_that_it_read_before() -> None:
             ChatCompletion.model_validate(json.loads(each.answer))
         except ValueError:
             continue  # what a provider sends against the types is not ours to mend
-        shown = OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(each.answer), COSTS, ESTIMATE)
+        shown = OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(each.answer, JSON), COSTS, ESTIMATE)
         ChatCompletion.model_validate(json.loads(shown))
 
 
@@ -203,7 +203,7 @@ def test_what_providers_say_that_it_cost_is_read_exactly() -> None:
         dollars = cost.get("total_cost") if isinstance(cost, dict) else cost
         if ticks is not None:
             dollars = Decimal(ticks).scaleb(-10)
-        found = OPENAI_CHAT.read_answer(each.answer).provider_cost_nanos
+        found = OPENAI_CHAT.read_answer(each.answer, JSON).provider_cost_nanos
         assert found == (None if dollars is None else int(Decimal(dollars).scaleb(9))), each
         said += found is not None
     assert said > 50
@@ -212,7 +212,7 @@ def test_what_providers_say_that_it_cost_is_read_exactly() -> None:
 def test_an_error_with_status_200_is_not_an_answer() -> None:
     (error,) = [each for each in chats() if each.status == 200 and not each.streamed and is_error(each)]
     with pytest.raises(UpstreamFailure, match="Content management policy"):
-        OPENAI_CHAT.read_answer(error.answer)
+        OPENAI_CHAT.read_answer(error.answer, JSON)
 
 
 def test_recorded_errors_keep_their_sentence() -> None:

@@ -8,11 +8,14 @@ from tollway.errors import Refusal
 KEY_BYTES_MAX = 512
 """Ours are about 50 bytes; a longer one is never a key and need not be hashed."""
 
+KEY_HEADERS = frozenset((b"x-api-key", b"x-goog-api-key", b"api-key"))
+"""Where clients put a bare key: Anthropic's, Google's and Azure's words for it."""
+
 
 def key_digest(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the SHA-256 digest of the one key that lower-case `headers` carry.
 
-    `Authorization: Bearer` and `X-API-Key` are the same to Tollway. Raises Refusal `invalid_api_key` when there is
+    `Authorization: Bearer` and KEY_HEADERS are the same to Tollway. Raises Refusal `invalid_api_key` when there is
     none, when it is malformed, and when two headers carry different keys: guessing which one pays is not ours to do.
     """
     found: bytes | None = None
@@ -22,7 +25,7 @@ def key_digest(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
             if scheme.lower() != b"bearer":
                 raise Refusal("invalid_api_key", "The Authorization header must read: Bearer YOUR_API_KEY.")
             key = key.strip()
-        elif name == b"x-api-key":
+        elif name in KEY_HEADERS:
             key = value.strip()
         else:
             continue

@@ -34,3 +34,5 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[CapRule, ...] = ()
     """Of the key itself and of its sub-account."""
     terms: AccountTerms = NO_TERMS
+    strict: bool = False
+    """What a provider does not support is refused and not left out."""

@@ -14,6 +14,7 @@ from tollway.catalog.price_library import CURRENCY as LIBRARY_CURRENCY
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Prices, Provider, Target
+from tollway.errors import Refusal
 from tollway.money import PPM
 
 REMEMBERED_MAX = 4096
@@ -164,6 +165,33 @@ class Catalog:
             remembered.clear()
         remembered[model_asked] = model
         return model
+
+    def resolve_at(self, provider: str, model_asked: str) -> Model | None:
+        """Return a model at one provider, by the name it has there or by PROVIDER/NAME; raises Refusal for no such provider."""
+        if provider not in self.providers:
+            close = difflib.get_close_matches(provider[:ASKED_CHARACTERS_MAX], list(self.providers), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise Refusal("not_found", f"There is no provider {provider[:ASKED_CHARACTERS_MAX]!r} here.{hint}")
+        name = model_asked if model_asked.startswith(f"{provider}/") else f"{provider}/{model_asked}"
+        model = self.resolve(name)
+        if model is not None:
+            return model
+        configured = self.resolve(model_asked)
+        if configured is None:
+            return None
+        targets = tuple(target for target in configured.targets if target.provider.name == provider)
+        return msgspec.structs.replace(configured, targets=targets) if targets else None
+
+    def resolve_by_dialect(self, dialect: str, model_asked: str) -> Model | None:
+        """Return a model by its provider's own name for it: the first provider at home in a dialect that has a price for it."""
+        if "/" in model_asked:
+            return None
+        for provider in self.providers.values():
+            # Not what a wildcard would make of it: that takes any name, and a mistyped one is to be told.
+            known = provider.prices_id is not None and provider.home.dialect == dialect
+            if known and self._pricing.library.entry(provider.prices_id or "", model_asked).prices:
+                return self.resolve(f"{provider.name}/{model_asked}")
+        return None
 
     def _derive(self, model_asked: str) -> Model | None:
         for sketch in self._wildcards:

@@ -13,7 +13,7 @@ from tollway.catalog.catalog import Catalog, Pricing, Sketch
 from tollway.catalog.presets import LOCAL_PRESET, Auth, Preset, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Timeouts
+from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Spoken, Timeouts
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
@@ -114,12 +114,16 @@ def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes) -> Pro
     after_leave = preset.profile.after_leave if settings.after_leave is None else AfterLeave(settings.after_leave)
     return Provider(
         name=settings.name,
-        dialect=preset.dialect,
-        origin=origin,
-        path_prefix=path_prefix,
-        auth_header=None if key is None else "authorization",
-        auth_value=None if key is None else f"Bearer {key.reveal()}",
-        profile=_profile(preset, after_leave),
+        speaks=(
+            Spoken(
+                dialect=preset.dialect,
+                origin=origin,
+                path_prefix=path_prefix,
+                profile=_profile(preset, after_leave),
+            ),
+        ),
+        headers=() if key is None else (("authorization", f"Bearer {key.reveal()}"),),
+        secrets=() if key is None else (key.reveal(),),
         timeouts=msgspec.convert(settings.timeouts, Timeouts, from_attributes=True),
         prices_id=preset.prices,
     )
@@ -153,12 +157,14 @@ def _local_provider(preset: Preset, port: int) -> Provider:
     origin, path_prefix = parse_base_url(preset.base_url, reach=Reach.PRIVATE)
     return Provider(
         name=LOCAL_PROVIDER,
-        dialect=preset.dialect,
-        origin=msgspec.structs.replace(origin, port=port),
-        path_prefix=path_prefix,
-        auth_header=None,
-        auth_value=None,
-        profile=_profile(preset, preset.profile.after_leave),
+        speaks=(
+            Spoken(
+                dialect=preset.dialect,
+                origin=msgspec.structs.replace(origin, port=port),
+                path_prefix=path_prefix,
+                profile=_profile(preset, preset.profile.after_leave),
+            ),
+        ),
         prices_id=preset.prices,
     )
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.catalog.signing import Signing
 from tollway.money import PPM
 
 
@@ -63,31 +64,82 @@ class StreamUsage(StrEnum):
     """It always does, and refuses or ignores the option."""
 
 
+class Streaming(StrEnum):
+    """Which answers a provider gives in a dialect."""
+
+    BOTH = "both"
+    NEVER = "never"
+    """Whole answers only: a client that streams gets its answer at once."""
+    ALWAYS = "always"
+    """Streams only: they are put together for a client that does not stream."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider varies inside a dialect."""
 
     stream_usage: StreamUsage = StreamUsage.ASKED
     after_leave: AfterLeave = AfterLeave.CANCEL
+    streaming: Streaming = Streaming.BOTH
     renames: Mapping[str, str] = {}
     """Top-level request fields that this provider calls by another name."""
+    unsupported: frozenset[str] = frozenset()
+    """Top-level request fields that it refuses: left out, and named in the warning."""
+    added: Mapping[str, object] = {}
+    """Top-level request fields that it demands, with their values where the client gives none."""
+    removed: frozenset[str] = frozenset()
+    """Top-level request fields that it has elsewhere, such as a model in its path: left out, unnamed."""
     output_limit: str = "max_tokens"
     """The field in which Tollway sends an output limit where the client sent none."""
+    options: Mapping[str, str] = {}
+    """What else it varies, in words that its dialect documents beside its renderer."""
 
 
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """A place that speaks a dialect."""
+class ModelRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Where some models of a provider differ from the others."""
 
-    name: str
-    """The alias clients may select: `PROVIDER/NAME`."""
+    pattern: str
+    """A name, or its start and a star."""
+    profile: Profile
+    """All of it: what the rule does not say is the provider's."""
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect that a provider speaks, and where."""
+
     dialect: str
     origin: Origin
     path_prefix: str
     """What stands before the dialect's own path, without a final slash: `/v1`, or empty."""
-    auth_header: str | None
-    """Lower-case name of the header that carries the key; None when the provider wants none."""
-    auth_value: str | None
-    """Its whole value, secret included. Never rendered, logged or compared."""
+    path: str | None = None
+    """In the place of the dialect's own path, where the provider has another; `{model}` stands for the model."""
+    streamed_path: str | None = None
+    """The same for a stream; None is `path`."""
     profile: Profile = Profile()
+    rules: tuple[ModelRule, ...] = ()
+    """The first one that fits a model counts."""
+
+    def profile_of(self, model_routed: str) -> Profile:
+        """Return what holds for a model."""
+        for rule in self.rules:
+            pattern = rule.pattern
+            if (pattern.endswith("*") and model_routed.startswith(pattern[:-1])) or pattern == model_routed:
+                return rule.profile
+        return self.profile
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that speaks one dialect or more."""
+
+    name: str
+    """The alias clients may select: `PROVIDER/NAME`."""
+    speaks: tuple[Spoken, ...]
+    """At least one, the preferred one of each operation first."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What goes with every request, the one that carries the key included. Lower-case names. Never rendered or logged."""
+    secrets: tuple[str, ...] = ()
+    """What must never be shown, wherever it stands: keys, without the words around them."""
+    signing: Signing | None = None
+    """How each request is signed, where a fixed header is not enough."""
     timeouts: Timeouts = Timeouts()
     prices_id: str | None = None
     """What the price library calls this provider; None when it has no prices there."""
@@ -95,6 +147,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name the provider and nothing else: a repr ends up in logs."""
         return f"Provider({self.name!r})"
+
+    @property
+    def home(self) -> Spoken:
+        """The dialect that it speaks first: where it is asked for its models, and what stands in lists."""
+        return self.speaks[0]
+
+    def speaking(self, dialect: str) -> Spoken | None:
+        """Return where it speaks a dialect; None when it does not."""
+        return next((spoken for spoken in self.speaks if spoken.dialect == dialect), None)
 
 
 class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):

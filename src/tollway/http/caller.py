@@ -13,12 +13,19 @@ WORD_BYTES_MAX = 256
 IDEMPOTENCY_KEY = b"idempotency-key"
 SHOWN = 64
 
+PROVIDER_PREFIXES = (b"x-tollway", b"x-ingate")
+"""Before `-provider` and `-translate`, whatever the brand: programs move here with these names in them."""
+
 
 class Caller(msgspec.Struct, frozen=True):
     """What the headers say."""
 
     attribution: Attribution
     idempotency_key: str | None
+    provider: str | None = None
+    """The provider that is to answer."""
+    translate: bool | None = None
+    """Whether the request may be put into another dialect; None leaves it to us."""
 
 
 ANONYMOUS = Caller(attribution=NOBODY, idempotency_key=None)
@@ -37,6 +44,8 @@ class CallerHeaders:
             prefix + b"-session-id": "session",
             prefix + b"-tag": "tag",
             IDEMPOTENCY_KEY: "idempotency_key",
+            **{start + b"-provider": "provider" for start in (prefix, *PROVIDER_PREFIXES)},
+            **{start + b"-translate": "translate" for start in (prefix, *PROVIDER_PREFIXES)},
         }
 
     def read(self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None) -> Caller:
@@ -55,8 +64,13 @@ class CallerHeaders:
             if sub_account_id is None:
                 return ANONYMOUS
             return Caller(attribution=Attribution(sub_account_id=sub_account_id), idempotency_key=None)
-        key = found.pop("idempotency_key", None)
-        return Caller(attribution=Attribution(sub_account_id=sub_account_id, **found), idempotency_key=key)
+        key, provider = found.pop("idempotency_key", None), found.pop("provider", None)
+        return Caller(
+            idempotency_key=key,
+            provider=provider,
+            translate=_yes_or_no(found.pop("translate", None)),
+            attribution=Attribution(sub_account_id=sub_account_id, **found),
+        )
 
 
 def idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -65,6 +79,14 @@ def idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     if len(keys) > 1:
         raise _ambiguous(IDEMPOTENCY_KEY)
     return keys.pop() if keys else None
+
+
+def _yes_or_no(word: str | None) -> bool | None:
+    if word is None:
+        return None
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    raise Refusal("invalid_request", f"The header that asks for translation says true or false, not {word[:SHOWN]!r}.")
 
 
 def _ambiguous(name: bytes) -> Refusal:

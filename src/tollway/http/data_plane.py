@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 import structlog
 
 from tollway import clock, ids
 from tollway.access.credentials import key_digest
+from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.caller import CallerHeaders
 from tollway.http.inbound import Inbound
@@ -71,11 +73,14 @@ class DataPlane:
 
     def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
         route = inbound.route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))
+        inbound.dialect = route.dialect
+        if route.find_dialect is not None:
+            self._find_dialect(inbound, route)
         if inbound.method != route.method:
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
         if route.gate is not Gate.OPEN:
             inbound.principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
-        wanted = self._body_bytes_max if route.dialect is not None else route.body_bytes_max
+        wanted = self._body_bytes_max if inbound.dialect is not None else route.body_bytes_max
         check_head(inbound.headers, bytes_max=wanted or self._body_bytes_max)
         inbound.body_bytes_max = wanted
 
@@ -89,7 +94,7 @@ class DataPlane:
         try:
             await self._answer(inbound)
         except Refusal as refusal:
-            await inbound.respond(*self._heads.refusal(refusal, request_id=inbound.request_id))
+            await inbound.respond(*self._refused(inbound, refusal))
         except Exception:  # the edge: whatever is wrong with one request stays with that request
             log.exception("a request failed inside Tollway", request_id=inbound.request_id)
             await self._own_fault(inbound)
@@ -102,7 +107,8 @@ class DataPlane:
         if inbound.principal is None and route.gate is not Gate.OPEN:
             digest = key_digest(inbound.headers)
             inbound.principal = await self._relay.admission.look_up(digest, now_ms=inbound.received_ms)
-        if route.dialect is None:
+        dialect = inbound.dialect
+        if dialect is None:
             await self._page(inbound, route)
             return
         assert inbound.principal is not None, "the gate is ADMISSION"
@@ -111,9 +117,13 @@ class DataPlane:
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,
             received_ms=inbound.received_ms,
-            dialect=route.dialect,
+            dialect=dialect,
             principal=inbound.principal,
             body=inbound.body,
+            called=_called(inbound),
+            provider=caller.provider,
+            translate=caller.translate,
+            passed=_passed(inbound.headers, dialect) if dialect.passed_headers else (),
             attribution=caller.attribution,
         )
         if caller.idempotency_key is None:
@@ -128,7 +138,16 @@ class DataPlane:
             return
         message = f"Tollway failed on this request: quote {inbound.request_id} to its operator."
         broken = Refusal("internal_error", message)
-        await inbound.respond(*self._heads.refusal(broken, request_id=inbound.request_id))
+        await inbound.respond(*self._refused(inbound, broken))
+
+    def _refused(self, inbound: Inbound, refusal: Refusal) -> tuple[bytes, bytes]:
+        """Return the error in the form that the client reads: that of the dialect it asked in, or that its path belongs to."""
+        render_error = (
+            inbound.dialect.render_error
+            if inbound.dialect is not None
+            else self._heads.renderer_at(path_of(inbound.url))
+        )
+        return self._heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
 
     def bad_request(self, words: str) -> bytes:
         """Return the whole answer to what is not HTTP."""
@@ -141,8 +160,16 @@ class DataPlane:
         if route is None:
             route = next((route for start, route in self._below.items() if path.startswith(start)), None)
         if route is None:
-            raise Refusal("not_found", f"There is nothing at {path[:200]!r}: check the base URL and the path.")
+            raise _nothing_at(path)
         return route
+
+    def _find_dialect(self, inbound: Inbound, route: Route) -> None:
+        assert route.find_dialect is not None, "asked of a route that has it"
+        path = path_of(inbound.url)
+        found = route.find_dialect(path, query_of(inbound.url))
+        if found is None:
+            raise _nothing_at(path)
+        inbound.dialect, inbound.called = found
 
     async def _page(self, inbound: Inbound, route: Route) -> None:
         assert route.page is not None, "a route has a dialect or a page"
@@ -150,6 +177,34 @@ class DataPlane:
         status, body, content_type = await route.page(call)
         head = self._heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)
+
+
+def _nothing_at(path: str) -> Refusal:
+    return Refusal("not_found", f"There is nothing at {path[:200]!r}: check the base URL and the path.")
+
+
+def _called(inbound: Inbound) -> Called:
+    """Return what the request says beside its body; the content type matters where it is not the usual one."""
+    called = inbound.called
+    if inbound.body.startswith(b"{"):
+        return called
+    for name, value in inbound.headers:
+        if name == b"content-type" and value[:10].lower() == b"multipart/":
+            return msgspec.structs.replace(called, content_type=value.decode("latin-1"))
+    return called
+
+
+def _passed(headers: list[tuple[bytes, bytes]], dialect: Dialect) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple([header for header in headers if header[0] in dialect.passed_headers])
+
+
+def query_of(url: bytes) -> str:
+    """Return the query of a request's target, without its question mark and not decoded."""
+    try:
+        query: bytes | None = httptools.parse_url(url).query
+    except httptools.HttpParserInvalidURLError:
+        query = None
+    return (query or b"").decode("latin-1")
 
 
 def path_of(url: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from tollway.access.principal import Principal
+from tollway.dialects.record import PLAIN_CALL, Dialect
 from tollway.http.routes import Route
 
 LINGER_S = 2.0
@@ -45,6 +46,8 @@ class Inbound:
         "_transport",
         "body",
         "body_bytes_max",
+        "called",
+        "dialect",
         "exchange_id",
         "gone",
         "headers",
@@ -78,6 +81,8 @@ class Inbound:
         self.gone = False
         self.response_complete = False
         # What the data plane finds out about it:
+        self.dialect: Dialect | None = None
+        self.called = PLAIN_CALL
         self.exchange_id = 0
         self.request_id = ""
         self.received_ms = 0

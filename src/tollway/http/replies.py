@@ -1,12 +1,17 @@
 """The heads and error bodies of replies: one place that puts the request id on everything. Knows no route."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from tollway.dialects.record import JSON, CostFields
 from tollway.errors import Refusal
+from tollway.money import render_json_number
 
-JSON = "application/json"
-EVENTS = "text/event-stream; charset=utf-8"
+WARNING_CHARS_MAX = 2_000
+"""Of a warning: clients and proxies refuse heads of some kilobytes, and a body may have a thousand unknown names."""
+
+TEMPLATES_MAX = 256
+"""Providers choose the content types of what they speak or draw, so that memory must have a bound."""
 NEUTRAL_WARNING = "x-aig-warning"
 """The header that says what was done otherwise than the client asked, whatever the brand is called."""
 
@@ -14,43 +19,69 @@ NEUTRAL_WARNING = "x-aig-warning"
 class ReplyHeads:
     """Makes the heads of replies for one brand: status line and headers, without the line that ends them."""
 
-    def __init__(self, *, header_prefix: str, render_error: Callable[[Refusal], bytes]) -> None:
-        """Take the brand's header prefix (`x-tollway`) and the renderer of the client's dialect."""
+    def __init__(
+        self,
+        *,
+        header_prefix: str,
+        render_error: Callable[[Refusal], bytes],
+        below: Sequence[tuple[str, Callable[[Refusal], bytes]]] = (),
+    ) -> None:
+        """Take the brand's header prefix (`x-tollway`) and how errors are written where no dialect was asked.
+
+        `below` tells it for starts of paths that belong to a dialect, `render_error` for all others.
+        """
         self._render_error = render_error
+        self._below = tuple(below)
         self._ids = f"x-request-id: %b\r\n{header_prefix}-request-id: %b\r\n".encode("ascii")
         names = dict.fromkeys((f"{header_prefix}-warning", NEUTRAL_WARNING))
         self._warning_names = [name.encode("ascii") for name in names]
         self._templates: dict[tuple[int, str], bytes] = {}
-        self._stream = (
-            status_line(200)
-            + f"content-type: {EVENTS}\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n".encode("ascii")
-            + self._ids
-        )
+        self._streams: dict[str, bytes] = {}
+        self._cost_name = f"{header_prefix}-total-cost".encode("ascii")
 
-    def whole(self, status: int, content_type: str, *, request_id: str, length: int, warning: str = "") -> bytes:
-        """Return the head of a reply whose length is known; `warning` says what was done otherwise than asked."""
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
+        """Return the head of a reply whose length is known; `extra` are further lines, made by `warning` or `cost`."""
         template = self._templates.get((status, content_type))
         if template is None:
-            fixed = f"content-type: {content_type}\r\ncontent-length: %d\r\n".encode("ascii")
+            if len(self._templates) >= TEMPLATES_MAX:
+                self._templates.clear()
+            kind = content_type.replace("%", "%%")
+            fixed = f"content-type: {kind}\r\ncontent-length: %d\r\n".encode("latin-1")
             template = self._templates[status, content_type] = status_line(status) + fixed + self._ids
         name = request_id.encode("ascii")
-        head = template % (length, name, name)
-        return head + self._warnings(warning) if warning else head
+        return template % (length, name, name) + extra
 
-    def stream(self, *, request_id: str, warning: str = "") -> bytes:
-        """Return the head of a streamed reply; `warning` says what was done otherwise than asked."""
+    def stream(self, content_type: str, *, request_id: str, extra: bytes = b"") -> bytes:
+        """Return the head of a streamed reply."""
+        template = self._streams.get(content_type)
+        if template is None:
+            fixed = f"content-type: {content_type}\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+            template = self._streams[content_type] = status_line(200) + fixed.encode("ascii") + self._ids
         name = request_id.encode("ascii")
-        head = self._stream % (name, name)
-        return head + self._warnings(warning) if warning else head
+        return template % (name, name) + extra
 
-    def _warnings(self, warning: str) -> bytes:
-        """Return the lines of a warning: under the brand's name, and under the one that every brand has."""
-        text = warning.encode("ascii")
-        return b"".join([b"%b: %b\r\n" % (name, text) for name in self._warning_names])
+    def warning(self, text: str) -> bytes:
+        """Return the lines of a warning, under the brand's name and the one that every brand has; none for no text."""
+        if not text:
+            return b""
+        shown = text if text.isascii() and text.isprintable() else ascii(text)[1:-1]  # a client chose some of the words
+        value = shown[:WARNING_CHARS_MAX].encode("ascii")
+        return b"".join([b"%b: %b\r\n" % (name, value) for name in self._warning_names])
 
-    def refusal(self, refusal: Refusal, *, request_id: str) -> tuple[bytes, bytes]:
-        """Return head and body of an error."""
-        body = self._render_error(refusal)
+    def cost(self, costs: CostFields) -> bytes:
+        """Return the line that tells the cost of an answer whose body has no place for it."""
+        amount = render_json_number(costs.total_nanos).encode("ascii")
+        return b"%b-%b: %b\r\n" % (self._cost_name, costs.currency.lower().encode("ascii"), amount)
+
+    def renderer_at(self, path: str) -> Callable[[Refusal], bytes]:
+        """Return how errors are written for a path at which there may be nothing."""
+        return next((render for start, render in self._below if path.startswith(start)), self._render_error)
+
+    def refusal(
+        self, refusal: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes] | None = None
+    ) -> tuple[bytes, bytes]:
+        """Return head and body of an error, in the form of the dialect that was asked, if any."""
+        body = (render_error or self._render_error)(refusal)
         head = self.whole(refusal.facts.status, JSON, request_id=request_id, length=len(body))
         return head + b"".join([b"%b: %b\r\n" % header for header in advice(refusal)]), body
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tollway.access.principal import Principal
-from tollway.dialects.record import Dialect
+from tollway.dialects.record import Called, Dialect
 
 
 class Gate(StrEnum):
@@ -47,6 +47,8 @@ class Route(NamedTuple):
     gate: Gate
     dialect: Dialect | None = None
     """Of an admission route."""
+    find_dialect: Callable[[str, str], tuple[Dialect, Called] | None] | None = None
+    """Of an admission route whose path says more: takes path and query; None is "there is nothing here"."""
     page: Callable[[Call], Awaitable[Page]] | None = None
     """Of any other."""
     body_bytes_max: int = 0

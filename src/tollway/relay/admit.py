@@ -118,12 +118,10 @@ class Admission:
     async def admit(self, arrival: Arrival) -> Admitted:
         """Return the admitted request with its money set aside; raises Refusal, and then nothing is set aside."""
         principal = arrival.principal
-        peek = arrival.dialect.peek(arrival.body)
+        peek = arrival.dialect.peek(arrival.body, arrival.called)
+        model = self._find_model(arrival, peek.model_asked)
         asked = peek.model_asked
-        model = self._models.resolve(asked)
-        if model is None:
-            raise refuse_unknown(asked, self._models.suggest(asked))
-        check_model(principal, asked)
+        check_model(principal, model.id)
         planned = plan(model, draw=random.random())  # noqa: S311  it spreads load, it keeps no secret
         targets = priced_targets(planned, now_ms=arrival.received_ms)
         need = Need(
@@ -137,6 +135,17 @@ class Admission:
         if not self._books.try_hold(hold):
             hold, lowered = await self._borrow(hold, need)
         return Admitted(principal=principal, peek=peek, model=model, need=need, hold=hold, lowered=lowered)
+
+    def _find_model(self, arrival: Arrival, asked: str) -> Model:
+        """Return the model that is asked for: at the provider of the client's header, else as configured, else by path."""
+        models = self._models
+        if arrival.provider is not None:
+            model = models.resolve_at(arrival.provider, asked)
+        else:
+            model = models.resolve(asked) or models.resolve_by_dialect(arrival.dialect.name, asked)
+        if model is None:
+            raise refuse_unknown(asked, models.suggest(asked))
+        return model
 
     async def extend(self, hold: Hold, need: Need, covered_tokens: int) -> int:
         """Set more aside for a stream that has nearly written `covered_tokens`; return how many are covered then: more.

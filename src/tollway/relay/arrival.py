@@ -3,7 +3,7 @@
 import msgspec
 
 from tollway.access.principal import Principal
-from tollway.dialects.record import Dialect
+from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
 from tollway.relay.ports import Keeper
 
@@ -19,6 +19,14 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     """Whose key it carries, checked."""
     body: bytes
+    called: Called = PLAIN_CALL
+    """What path, query and headers say beside the body."""
+    provider: str | None = None
+    """The provider that the client's header names, before which no other is asked."""
+    translate: bool | None = None
+    """What the client's header says of translation; None leaves it to us."""
+    passed: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers of the client that belong to its dialect."""
     attribution: Attribution = NOBODY
     """On whose behalf, as far as the key and the client's headers say."""
     keeper: Keeper | None = None

@@ -21,7 +21,8 @@ class ProviderRefusal(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: int | None
 
 
-Setback = UpstreamFailure | ProviderRefusal
+Setback = UpstreamFailure | ProviderRefusal | Refusal
+"""A Refusal is ours: the request cannot be put to this target without a loss, and another may take it."""
 
 
 def attempts(targets: tuple[Target, ...]) -> Generator[Target, Setback, Refusal]:
@@ -63,6 +64,8 @@ STATUS_CODES = {
 
 def explain(setback: Setback, *, provider: str) -> Refusal:
     """Return the refusal that a client gets for what a provider did, naming the provider and nothing internal."""
+    if isinstance(setback, Refusal):
+        return setback
     if isinstance(setback, UpstreamFailure):
         return Refusal(
             FAILURE_CODES[setback.kind],

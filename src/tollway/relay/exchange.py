@@ -5,14 +5,15 @@ pure modules; the neighbours are reached through `ports.py`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from tollway import clock
-from tollway.catalog.records import AfterLeave, StreamUsage, Target
-from tollway.dialects.record import RequestEdits, Stream
+from tollway.catalog.records import AfterLeave, Provider, Target
+from tollway.dialects.record import JSON, CostFields, Dialect, Lane, Stream
 from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
@@ -21,10 +22,11 @@ from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import Setback, attempts, explain
 from tollway.relay.meter import Meter
+from tollway.relay.passage import Passage, Passages
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
-from tollway.relay.wire import RequestHeads, provider_refusal, struck
+from tollway.relay.wire import JSON_LINE, RequestHeads, content_type_of, provider_refusal, struck
 
 log = structlog.get_logger()
 
@@ -48,27 +50,54 @@ that is looked at; and the provider, which has a time limit of its own, is over 
 class ReplyHeads(Protocol):
     """The heads of replies."""
 
-    def whole(self, status: int, content_type: str, *, request_id: str, length: int, warning: str = "") -> bytes:
-        """Return the head of a reply whose length is known."""
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
+        """Return the head of a reply whose length is known; `extra` are lines made by the two below."""
         ...
 
-    def stream(self, *, request_id: str, warning: str = "") -> bytes:
+    def stream(self, content_type: str, *, request_id: str, extra: bytes = b"") -> bytes:
         """Return the head of a streamed reply."""
         ...
+
+    def warning(self, text: str) -> bytes:
+        """Return the lines that say what was done otherwise than asked; none for no text."""
+        ...
+
+    def cost(self, costs: CostFields) -> bytes:
+        """Return the line that tells the cost where the body has no place for it."""
+        ...
+
+
+class Signers(Protocol):
+    """Sign requests for providers that want more than a key in a header."""
+
+    async def lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Return the header lines that go with one request; raises UpstreamFailure."""
+        ...
+
+
+class Outward(NamedTuple):
+    """The way to providers."""
+
+    upstream: Upstream
+    signers: Signers
+    dialects: Mapping[str, Dialect]
+    """Every dialect that a provider may speak, by its name."""
 
 
 class Relay:
     """Serves requests: one Exchange each."""
 
     def __init__(
-        self, *, admission: Admission, books: Books, cards: Cards, upstream: Upstream, heads: ReplyHeads
+        self, *, admission: Admission, books: Books, cards: Cards, heads: ReplyHeads, outward: "Outward"
     ) -> None:
         """Take the neighbours. Belongs to the running event loop."""
         # Kept, because asking for the running one costs a system call (CPython 3.11 looks for forks).
         self.loop = asyncio.get_running_loop()
         self.admission = admission
         self.books = books
-        self.upstream = upstream
+        self.upstream = outward.upstream
+        self.signers = outward.signers
+        self.dialects = outward.dialects
         self.reply_heads = heads
         self.cards = cards
         self.request_heads = RequestHeads()
@@ -97,7 +126,9 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None
         self._target: Target | None = None
         self._attempts = 0
+        self._passages = Passages(relay.dialects, arrival, admitted)
         self._lane = ""
+        self._warning = admitted.warning
         self._first_byte_ms: int | None = None
         self._closed = False
 
@@ -107,9 +138,10 @@ class Exchange:
         self._task = asyncio.current_task(self._relay.loop)
         client.watch(self._on_gone)
         if self._admitted.peek.streamed:
-            head = self._relay.reply_heads.stream(request_id=self._arrival.request_id, warning=self._admitted.warning)
             # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
-            self._outlet = Outlet(client, head, recorded=self._relay.books.announce(self._arrival.exchange_id))
+            recorded = self._relay.books.announce(self._arrival.exchange_id)
+            self._outlet = Outlet(client, self._stream_head(), recorded=recorded)
+            self._outlet.keepalive = self._arrival.dialect.keepalive
             self._outlet.open(for_s=self._relay.admission.lives_s(self._admitted.hold) - READ_MARGIN_S)
         try:
             if client.gone:  # while its money was being borrowed
@@ -160,55 +192,81 @@ class Exchange:
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
-        provider, peek, dialect = target.provider, self._admitted.peek, self._arrival.dialect
+        provider = target.provider
         self._target = target
         card = target.card
         if card is not None and not self._relay.cards.known(card):
             # Before anything is sent: what cannot be charged must not be bought.
             await self._relay.cards.record(card)
-        self._attempts += 1
-        lowered = self._admitted.lowered
-        patched = dialect.patch_request(
-            self._arrival.body,
-            peek,
-            RequestEdits(
-                model_routed=target.model_routed,
-                usage_wanted=provider.profile.stream_usage is StreamUsage.ASKED,
-                renames=provider.profile.renames,
-                output_tokens_max=None if lowered is None else lowered.tokens,
-                output_tokens_name=provider.profile.output_limit,
-            ),
-        )
-        self._lane = patched.lane
-        request = self._relay.request_heads.request(provider, dialect.path, patched.body)
         try:
-            answer = await self._relay.upstream.send(provider.origin, request, timeouts=provider.timeouts)
+            passage = self._passages.through(target)
+            self._tell_dropped(passage.dropped)
+        except Refusal as refusal:
+            return refusal
+        self._attempts += 1
+        self._lane = passage.lane
+        try:
+            request = self._relay.request_heads.request(provider, passage, await self._lines(provider, passage))
+            answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=provider.timeouts)
         except UpstreamFailure as failure:
             return failure
         try:
             self._first_byte_ms = clock.now_ms()
             if answer.status != 200:
-                return await self._provider_refusal(answer, target)
+                return await self._provider_refusal(answer, passage, target)
             if self._outlet is not None:
-                return await self._relay_stream(answer, target, self._outlet)
-            return await self._relay_whole(answer, target)
+                return await self._relay_stream(answer, passage, target, self._outlet)
+            return await self._relay_whole(answer, passage, target)
         finally:
             answer.release()
 
-    async def _provider_refusal(self, answer: Answer, target: Target) -> Setback:
+    async def _lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Return the header lines of this request alone."""
+        arrival = self._arrival
+        lines = JSON_LINE
+        if passage.lane is not Lane.TRANSLATED:
+            if arrival.called.content_type != JSON:
+                lines = b"content-type: %b\r\n" % arrival.called.content_type.encode("latin-1")
+            for header in arrival.passed:
+                lines += b"%b: %b\r\n" % header
+        if provider.signing is not None:
+            lines += await self._relay.signers.lines(provider, passage)
+        return lines
+
+    def _tell_dropped(self, dropped: tuple[str, ...]) -> None:
+        """Say what the next attempt leaves out; raises Refusal where the key wants nothing left out."""
+        told = f"dropped: {', '.join(dropped)}" if dropped else ""
+        if dropped and self._admitted.principal.strict:
+            raise Refusal(
+                "invalid_request",
+                f"The model {self._admitted.peek.model_asked!r} does not support {', '.join(dropped)}, and this key is "
+                "strict: leave it out, or use a key that is not.",
+                param=dropped[0],
+            )
+        warning = "; ".join([text for text in (self._admitted.warning, told) if text])
+        if warning != self._warning:
+            self._warning = warning
+            if self._outlet is not None and not self._outlet.started:
+                self._outlet.head = self._stream_head()
+
+    def _stream_head(self) -> bytes:
+        heads, arrival = self._relay.reply_heads, self._arrival
+        kind = arrival.dialect.stream_type(self._admitted.peek)
+        return heads.stream(kind, request_id=arrival.request_id, extra=heads.warning(self._warning))
+
+    async def _provider_refusal(self, answer: Answer, passage: Passage, target: Target) -> Setback:
         try:
             body = await answer.read()
         except UpstreamFailure as failure:
             return failure
-        error = self._arrival.dialect.parse_error(answer.status, body)
+        error = passage.parse_error(answer.status, body)
         return provider_refusal(answer.status, answer.headers, error, target.provider)
 
     # -- the two ways to relay an answer
 
-    async def _relay_whole(self, answer: Answer, target: Target) -> Setback | None:
-        dialect = self._arrival.dialect
+    async def _relay_whole(self, answer: Answer, passage: Passage, target: Target) -> Setback | None:
         try:
-            read = dialect.read_answer(await answer.read())
+            read = passage.read_answer(await answer.read(), content_type_of(answer.headers))
         except UpstreamFailure as failure:
             return struck(failure, target.provider)
         answer.release()
@@ -223,24 +281,24 @@ class Exchange:
         )
         # The reply is made before the charge: an answer that we cannot write must not be paid for.
         draft = self._line(ending)
-        body = dialect.splice_cost(read, costs_of(draft, currency=self._currency), usage)
+        costs = costs_of(draft, currency=self._currency)
+        body = passage.write_answer(read, costs, usage)
         line, durable = await self._settle(draft)
         if line.written_off_nanos:
-            body = dialect.splice_cost(read, costs_of(line, currency=self._currency), usage)
-        head = self._relay.reply_heads.whole(
-            200,
-            "application/json",
-            request_id=self._arrival.request_id,
-            length=len(body),
-            warning=self._admitted.warning,
-        )
+            costs = costs_of(line, currency=self._currency)
+            body = passage.write_answer(read, costs, usage)
+        heads = self._relay.reply_heads
+        extra = heads.warning(self._warning)
+        if read.content_type != JSON:
+            extra += heads.cost(costs)
+        head = heads.whole(200, read.content_type, request_id=self._arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
         await durable
         await self._client.respond(head, body)
         return None
 
-    async def _relay_stream(self, answer: Answer, target: Target, outlet: Outlet) -> Setback | None:
-        pipe = self._pipe = self._arrival.dialect.open_stream(self._admitted.peek)
+    async def _relay_stream(self, answer: Answer, passage: Passage, target: Target, outlet: Outlet) -> Setback | None:
+        pipe = self._pipe = passage.open_stream()
         covered_tokens, limit = self._admitted.covered()
         self._meter = Meter(covered_tokens=covered_tokens, limit=limit, extend=self._extend)
         try:
@@ -315,7 +373,7 @@ class Exchange:
         if task is None or self._closed or not self._admitted.peek.streamed:
             return
         relay = self._relay
-        bills_on = target is not None and target.provider.profile.after_leave is AfterLeave.DRAIN
+        bills_on = target is not None and self._after_leave(target) is AfterLeave.DRAIN
         # Who keeps the answer for the client's next try wants all of it.
         drains = bills_on or self._arrival.keeper is not None
         if drains and relay.drains < DRAINS_MAX:
@@ -323,6 +381,10 @@ class Exchange:
             self._drain = relay.loop.call_later(DRAIN_S, self._end_drain)
         else:
             task.cancel()
+
+    def _after_leave(self, target: Target) -> AfterLeave:
+        spoken = target.provider.speaking(self._arrival.dialect.name) or target.provider.home
+        return spoken.profile_of(target.model_routed).after_leave
 
     def _end_drain(self) -> None:
         if self._task is not None and not self._closed:
@@ -359,6 +421,8 @@ class Exchange:
 
     def _known_or_estimated(self, usage: Usage | None, text_bytes: int, events: int) -> tuple[Usage, Basis]:
         body_bytes = self._admitted.peek.body_bytes
+        if not self._admitted.peek.billed:
+            return usage or Usage(), Basis.COUNTED
         return completed_usage(usage, body_bytes=body_bytes, text_bytes=text_bytes, events=events)
 
     def _ending(self, outcome: Outcome, status: int, **used: object) -> Ending:

@@ -24,6 +24,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     def as_asked(self) -> int:
         """Return the most that the request takes at any of its targets."""
         funding = self.funding
+        if not self.peek.billed:
+            return 0
         if funding.ratio_ppm is not None:
             return worst_case_tokens(self.peek, self.limits) * funding.ratio_ppm
         cards = [(target.card, funding.terms_for(target.card)) for target in self.targets if target.card is not None]

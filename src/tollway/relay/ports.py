@@ -110,6 +110,14 @@ class Models(Protocol):
         """Return the model of an exact id, or what a wildcard or `PROVIDER/NAME` makes of it."""
         ...
 
+    def resolve_at(self, provider: str, model_asked: str) -> Model | None:
+        """Return a model at one provider; raises Refusal when there is no such provider."""
+        ...
+
+    def resolve_by_dialect(self, dialect: str, model_asked: str) -> Model | None:
+        """Return a model at the first provider that speaks a dialect and knows the price of a model of that name."""
+        ...
+
     def suggest(self, model_asked: str) -> tuple[str, ...]:
         """Return the ids closest to one that does not exist."""
         ...

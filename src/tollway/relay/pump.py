@@ -24,7 +24,18 @@ writes faster than we read, may say more than the hold covers: near its end it i
 class Outlet:
     """The client's end of a stream: the head goes out with the first bytes, so that fallback stays possible until then."""
 
-    __slots__ = ("_client", "_comment", "_loop", "_recorded", "_silent", "_timer", "_until", "head", "started")
+    __slots__ = (
+        "_client",
+        "_comment",
+        "_loop",
+        "_recorded",
+        "_silent",
+        "_timer",
+        "_until",
+        "head",
+        "keepalive",
+        "started",
+    )
 
     def __init__(self, client: Client, head: bytes, *, recorded: asyncio.Future[None] | None) -> None:
         """Start with nothing sent; call `open` before the first attempt."""
@@ -36,6 +47,8 @@ class Outlet:
         self._until = 0.0
         self._timer: asyncio.Handle | None = None
         self._comment: asyncio.Future[None] | None = None
+        self.keepalive = KEEPALIVE_COMMENT
+        """What shows that the stream lives; empty where the client's dialect has nothing for it."""
         self.started = False
         """The head is out: a failure can only be told inside the stream from now on."""
 
@@ -84,8 +97,8 @@ class Outlet:
             self._client.abort()
             return
         self._timer = self._loop.call_later(KEEPALIVE_S, self._tick)
-        if self._silent:
-            self._comment = asyncio.ensure_future(self.write(KEEPALIVE_COMMENT))
+        if self._silent and self.keepalive:
+            self._comment = asyncio.ensure_future(self.write(self.keepalive))
         self._silent = True
 
 

@@ -6,10 +6,11 @@ No I/O.
 from collections.abc import Iterable
 
 from tollway import __version__
-from tollway.catalog.records import Provider, Scheme
-from tollway.dialects.record import ProviderError
+from tollway.catalog.records import Origin, Provider, Scheme, Spoken
+from tollway.dialects.record import JSON, ProviderError
 from tollway.errors import UpstreamFailure
 from tollway.relay.attempts import ProviderRefusal
+from tollway.relay.passage import Passage
 
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
 
@@ -19,48 +20,72 @@ TELLING_CHARACTERS_MIN = 6
 """The start of a key that is struck where a text breaks off: fewer tell nothing (`sk-`), and occur in words."""
 
 
+REMEMBERED_MAX = 4096
+"""Heads are kept for each path; clients choose a model that stands in one, so that memory must have a bound."""
+
+JSON_LINE = b"content-type: application/json\r\n"
+
+
 class RequestHeads:
     """Keeps the ready-made heads of POST requests, one for each provider and path.
 
-    Nothing of the client's own headers goes upstream: not its key, not its address, not its cookies.
+    Nothing of the client's own headers goes upstream but what belongs to its dialect: not its key, not its address, not
+    its cookies.
     """
 
     def __init__(self) -> None:
         """Start with none."""
-        self._heads: dict[tuple[str, str], bytes] = {}
+        self._heads: dict[tuple[str, str, str], bytes] = {}
 
-    def request(self, provider: Provider, path: str, body: bytes) -> bytes:
-        """Return the bytes of a POST of `body` to the dialect's `path` (`/chat/completions`) at the provider."""
-        head = self._heads.get((provider.name, path))
+    def request(self, provider: Provider, passage: Passage, lines: bytes = JSON_LINE) -> bytes:
+        """Return the bytes of a POST; `lines` are header lines of this request alone, its content type among them."""
+        spoken = passage.spoken
+        head = self._heads.get((provider.name, spoken.dialect, passage.path))
         if head is None:
-            head = self._heads[provider.name, path] = make_head(provider, path)
-        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+            if len(self._heads) >= REMEMBERED_MAX:
+                self._heads.clear()
+            head = make_head(provider, spoken, passage.path, passage.speaks.request_headers)
+            self._heads[provider.name, spoken.dialect, passage.path] = head
+        body = passage.body
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, lines, len(body), body)
 
 
-def make_head(provider: Provider, path: str) -> bytes:
-    """Return everything of a POST's head up to the digits of its length."""
-    return b"\r\n".join(
-        [*_common_lines("POST", provider, path), b"content-type: application/json", b"content-length: "]
-    )
+def make_head(provider: Provider, spoken: Spoken, path: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return what every POST to a path of a provider begins with: all but what its body decides."""
+    return b"\r\n".join([*_common_lines("POST", provider, spoken, path, headers), b""])
 
 
 def get_request(provider: Provider, path: str) -> bytes:
-    """Return the bytes of a GET of the dialect's `path` (`/models`) at the provider."""
-    return b"\r\n".join([*_common_lines("GET", provider, path), b"", b""])
+    """Return the bytes of a GET of the path (`/models`) below the prefix of the provider's first dialect."""
+    return b"\r\n".join([*_common_lines("GET", provider, provider.home, path, ()), b"", b""])
+
+
+def host_of(origin: Origin) -> str:
+    """Return an origin as a Host header names it."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+def content_type_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return what an answer says that it is; JSON where it says nothing."""
+    for name, value in headers:
+        if name == b"content-type":
+            text = value.decode("latin-1")
+            return text if text.isascii() and text.isprintable() else JSON
+    return JSON
 
 
 def strike(text: str, provider: Provider) -> str:
-    """Return what a provider said without its key: some repeat the key they were given, and no client may learn it.
+    """Return what a provider said without its keys: some repeat the key they were given, and no client may learn it.
 
     What providers say is cut at some length, so the start of a key at the text's end is struck as well.
     """
-    secret = (provider.auth_value or "").rpartition(" ")[2]
-    if not secret:
-        return text
-    text = text.replace(secret, STRUCK)
-    for length in range(len(secret) - 1, TELLING_CHARACTERS_MIN - 1, -1):
-        if text.endswith(secret[:length]):
-            return text[:-length] + STRUCK
+    for secret in provider.secrets:
+        text = text.replace(secret, STRUCK)
+        for length in range(len(secret) - 1, TELLING_CHARACTERS_MIN - 1, -1):
+            if text.endswith(secret[:length]):
+                text = text[:-length] + STRUCK
+                break
     return text
 
 
@@ -83,19 +108,18 @@ def provider_refusal(
     )
 
 
-def _common_lines(method: str, provider: Provider, path: str) -> list[bytes]:
-    origin = provider.origin
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    if origin.port != DEFAULT_PORTS[origin.scheme]:
-        host = f"{host}:{origin.port}"
+def _common_lines(
+    method: str, provider: Provider, spoken: Spoken, path: str, headers: tuple[tuple[str, str], ...]
+) -> list[bytes]:
     lines = [
-        f"{method} {provider.path_prefix}{path} HTTP/1.1",
-        f"host: {host}",
+        f"{method} {spoken.path_prefix}{path} HTTP/1.1",
+        f"host: {host_of(spoken.origin)}",
         f"user-agent: tollway/{__version__}",
         "accept: */*",
         "accept-encoding: identity",
     ]
-    if provider.auth_header is not None and provider.auth_value is not None:
-        lines.append(f"{provider.auth_header}: {provider.auth_value}")
+    said = {name for name, _ in provider.headers}
+    lines += [f"{name}: {value}" for name, value in headers if name not in said]
+    lines += [f"{name}: {value}" for name, value in provider.headers]
     assert not any("\r" in line or "\n" in line for line in lines), "the catalog refuses line breaks in its values"
     return [line.encode("latin-1") for line in lines]

@@ -147,7 +147,7 @@ def test_a_worker_serves_on_the_socket_it_was_handed_with_the_model_beside_it(
     assert shell("worker", "--fd", "7", "--model-port", "4321").out == "ready\n"
     assert shell("worker", "--fd", "7", "--json").document == {"ready": True}
     beside, without = shell.office.served
-    assert beside.catalog.providers["local"].origin.port == 4321
+    assert beside.catalog.providers["local"].home.origin.port == 4321
     assert "local" not in without.catalog.providers
 
 

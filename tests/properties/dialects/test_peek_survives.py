@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tollway.dialects.members import SMALL_BYTES_MAX, members
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.record import CostFields, Lane, RequestEdits
+from tollway.dialects.record import PLAIN_CALL, CostFields, Lane, RequestEdits
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -65,7 +65,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @given(st.binary(max_size=200) | mutated())
 def test_any_bytes_give_a_peek_or_a_refusal(body: bytes) -> None:
     try:
-        peek = OPENAI_CHAT.peek(body)
+        peek = OPENAI_CHAT.peek(body, PLAIN_CALL)
     except Refusal as refusal:
         outcome = refusal.code
         OPENAI_CHAT.render_error(refusal)
@@ -81,7 +81,7 @@ def test_any_bytes_give_a_peek_or_a_refusal(body: bytes) -> None:
 @given(st.binary(max_size=200) | mutated())
 def test_any_bytes_give_an_answer_or_junk(body: bytes) -> None:
     try:
-        answer = OPENAI_CHAT.read_answer(body)
+        answer = OPENAI_CHAT.read_answer(body, "application/json")
     except UpstreamFailure as failure:
         kind = failure.kind
     else:
@@ -102,7 +102,7 @@ def test_any_error_is_read(status: int, body: bytes) -> None:
 @given(rendered(REQUESTS), st.text(max_size=8), st.booleans(), st.sampled_from(["", "x" * SMALL_BYTES_MAX]))
 def test_edits_change_what_they_name_and_nothing_else(body: bytes, routed: str, wanted: bool, filler: str) -> None:
     body = body.rstrip()[:-1] + b',"filler":"%b"}' % filler.encode()
-    peek = OPENAI_CHAT.peek(body)
+    peek = OPENAI_CHAT.peek(body, PLAIN_CALL)
     patched = OPENAI_CHAT.patch_request(body, peek, RequestEdits(model_routed=routed, usage_wanted=wanted))
     expected = json.loads(body)
     if routed != peek.model_asked:
@@ -121,6 +121,6 @@ def test_the_cost_is_added_to_the_usage_and_nothing_else_changes(body: bytes, na
     document.update(choices=[{"message": {"content": "usage"}}], usage={"prompt_tokens": 3, "completion_tokens": 4})
     body = json.dumps(document, indent=1).encode()
     costs = CostFields(base_nanos=nanos, fee_nanos=0, total_nanos=nanos, currency="EUR")
-    shown = OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(body), costs, None)
+    shown = OPENAI_CHAT.splice_cost(OPENAI_CHAT.read_answer(body, "application/json"), costs, None)
     fields = shown[shown.index(b',"base_cost_eur"') : shown.index(b"}", shown.index(b'"total_cost_eur"'))].rstrip()
     assert shown.replace(fields, b"") == body

@@ -3,18 +3,12 @@
 import msgspec
 import pytest
 
+from tests.providers import a_provider
 from tollway.catalog.cards import make_card, timeline
-from tollway.catalog.records import Origin, Prices, PriceTier, Provider, Reach, Scheme, Target, card_at
+from tollway.catalog.records import Prices, PriceTier, Target, card_at
 
 PRICES = Prices(currency="USD", input=1, output=2)
-PROVIDER = Provider(
-    name="p",
-    dialect="openai_chat",
-    origin=Origin(scheme=Scheme.HTTPS, host="h", port=443, reach=Reach.PUBLIC),
-    path_prefix="",
-    auth_header=None,
-    auth_value=None,
-)
+PROVIDER = a_provider()
 
 
 def card_id(**changes: object) -> int:

@@ -74,11 +74,11 @@ def catalog(path: Path) -> Catalog:
 
 def test_a_provider_is_its_preset_with_what_the_operator_said(catalog: Catalog) -> None:
     oa, acme = catalog.providers["oa"], catalog.providers["acme"]
-    assert (oa.origin.scheme, oa.origin.port, oa.path_prefix) == (Scheme.HTTPS, 443, "/v1")
-    assert (oa.auth_header, oa.auth_value) == ("authorization", "Bearer canary-77")
-    assert (oa.profile.after_leave, oa.timeouts.total_s, oa.timeouts.connect_s) == (AfterLeave.DRAIN, 7, 5)
-    assert acme.origin == Origin(scheme=Scheme.HTTP, host="::1", port=9000, reach=Reach.PRIVATE)
-    assert (acme.path_prefix, acme.auth_header, acme.auth_value) == ("/api/v1", None, None)
+    assert (oa.home.origin.scheme, oa.home.origin.port, oa.home.path_prefix) == (Scheme.HTTPS, 443, "/v1")
+    assert (oa.headers, oa.secrets) == ((("authorization", "Bearer canary-77"),), ("canary-77",))
+    assert (oa.home.profile.after_leave, oa.timeouts.total_s, oa.timeouts.connect_s) == (AfterLeave.DRAIN, 7, 5)
+    assert acme.home.origin == Origin(scheme=Scheme.HTTP, host="::1", port=9000, reach=Reach.PRIVATE)
+    assert (acme.home.path_prefix, acme.headers, acme.secrets) == ("/api/v1", (), ())
     assert "canary-77" not in repr(catalog.providers)
 
 
@@ -186,7 +186,7 @@ def test_every_mistake_of_settings_and_catalog_is_reported_together(path: Path, 
 def test_the_local_model_is_a_provider_with_a_model_of_its_own() -> None:
     settings = Settings(local_model=LocalModelSettings(enabled=True, port=4321))
     catalog = load_catalog(settings)
-    assert catalog.providers["local"].origin.port == 4321
+    assert catalog.providers["local"].home.origin.port == 4321
     (model,) = catalog.models.values()
     assert (model.id, model.targets[0].model_routed, model.context_tokens) == (MODEL_ID, MODEL_ID, CONTEXT_TOKENS)
     assert model.targets[0].card is not None

@@ -3,23 +3,17 @@
 import msgspec
 import pytest
 
+from tests.providers import a_provider
 from tollway import clock
 from tollway.catalog.cards import make_card
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
 from tollway.catalog.listing import Listing, price_rows, render_card, render_model
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Model, Origin, PriceCard, Prices, PriceTier, Provider, Reach, Scheme, Target
+from tollway.catalog.records import Model, PriceCard, Prices, PriceTier, Target
 
 DOLLARS = RateTable("USD", {"CNY": 140_000_000})
-PROVIDER = Provider(
-    name="p",
-    dialect="openai_chat",
-    origin=Origin(scheme=Scheme.HTTPS, host="h", port=443, reach=Reach.PUBLIC),
-    path_prefix="",
-    auth_header=None,
-    auth_value=None,
-)
+PROVIDER = a_provider()
 CHEAP = Prices(currency="USD", input=150_000_000, output=600_000_000)
 RICH = Prices(
     currency="CNY",

@@ -6,7 +6,7 @@ import pytest
 
 from tollway.dialects.members import SMALL_BYTES_MAX
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.record import CostFields, ReadAnswer
+from tollway.dialects.record import JSON, CostFields, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -17,7 +17,7 @@ ESTIMATED = b'{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,"estimat
 
 
 def read(body: bytes) -> ReadAnswer:
-    return OPENAI_CHAT.read_answer(body)
+    return OPENAI_CHAT.read_answer(body, JSON)
 
 
 def spliced(body: bytes) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from tollway.dialects.members import SMALL_BYTES_MAX
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.record import Lane, PatchedRequest, RequestEdits
+from tollway.dialects.record import PLAIN_CALL, Lane, PatchedRequest, RequestEdits
 from tollway.errors import Refusal
 
 PLAIN = b'{ "messages": [{"content": "the \\"model\\" is m"}],\n "model" : "m", "stream": true, "x": 1e2 }\n'
@@ -14,7 +14,7 @@ PLAIN = b'{ "messages": [{"content": "the \\"model\\" is m"}],\n "model" : "m", 
 
 def patch(body: bytes, **edits: object) -> PatchedRequest:
     edits.setdefault("model_routed", "m")
-    return OPENAI_CHAT.patch_request(body, OPENAI_CHAT.peek(body), RequestEdits(**edits))  # type: ignore[arg-type]
+    return OPENAI_CHAT.patch_request(body, OPENAI_CHAT.peek(body, PLAIN_CALL), RequestEdits(**edits))  # type: ignore[arg-type]
 
 
 def test_the_very_bytes_pass_when_nothing_must_change() -> None:

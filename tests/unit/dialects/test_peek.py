@@ -8,6 +8,7 @@ import pytest
 
 from tollway.dialects.body import KEYS_MAX, SMALL_BYTES_MAX, UTF8_STEP_BYTES
 from tollway.dialects.openai_chat import OPENAI_CHAT
+from tollway.dialects.record import PLAIN_CALL
 from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
 
@@ -20,7 +21,7 @@ def body_of(**fields: object) -> bytes:
 
 
 def peek(body: bytes) -> Peek:
-    return OPENAI_CHAT.peek(body)
+    return OPENAI_CHAT.peek(body, PLAIN_CALL)
 
 
 def refused(body: bytes) -> Refusal:

@@ -25,7 +25,7 @@ from tests.unit.dialects.chunks import (
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.openai_chat import stream as stream_module
 from tollway.dialects.openai_chat.stream import ChatStream
-from tollway.dialects.record import CostFields
+from tollway.dialects.record import JSON, PLAIN_CALL, CostFields
 from tollway.errors import FailureKind
 from tollway.framing import sse
 from tollway.neutral.usage import Usage
@@ -538,7 +538,7 @@ def test_a_stream_that_is_cut_before_its_first_text_shows_what_was_withheld() ->
 
 def test_the_pipe_is_opened_from_the_facts_of_the_request() -> None:
     peek = OPENAI_CHAT.peek(
-        b'{"model":"m","messages":[{}],"n":2,"stream":true,"stream_options":{"include_usage":true}}'
+        b'{"model":"m","messages":[{}],"n":2,"stream":true,"stream_options":{"include_usage":true}}', PLAIN_CALL
     )
     pipe = OPENAI_CHAT.open_stream(peek)
     pipe.feed(HI + STOP)
@@ -621,7 +621,7 @@ def test_lesson_12_streamed_and_whole_the_same_is_read(usage: dict[str, object])
     pipe = started()
     pipe.feed(STOP + usage_chunk(usage, service_tier="flex"))
     body = json.dumps({"choices": [{"message": {"content": "hi"}}], "usage": usage, "service_tier": "flex"}).encode()
-    read = OPENAI_CHAT.read_answer(body)
+    read = OPENAI_CHAT.read_answer(body, JSON)
     assert (pipe.usage, pipe.provider_cost_nanos, pipe.service_tier) == (
         read.usage,
         read.provider_cost_nanos,

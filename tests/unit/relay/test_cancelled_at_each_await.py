@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.providers import a_provider
 from tests.unit.dialects.chunks import DONE, HI, ROLE, STOP, chunk, usage_chunk
 from tollway import clock
 from tollway.access.principal import Principal
@@ -30,6 +31,7 @@ from tollway.catalog.records import (
     Timeouts,
 )
 from tollway.clock import SteadyClock
+from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import Refusal
 from tollway.http.replies import ReplyHeads
@@ -38,8 +40,9 @@ from tollway.ledger.slices import Grant
 from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
 from tollway.relay.arrival import Arrival
-from tollway.relay.exchange import Relay
+from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
+from tollway.relay.passage import Passage
 
 ACCOUNT, EXCHANGE, WORKER = 7, 1, 3
 MONEY = 20_000_000
@@ -190,19 +193,19 @@ class Catalog:
 
     def __init__(self, *, after_leave: AfterLeave, output_tokens_max: int | None) -> None:
         origin = Origin(scheme=Scheme.HTTP, host="h", port=1, reach=Reach.PRIVATE)
-        provider = Provider(
-            name="p",
-            dialect="openai_chat",
-            origin=origin,
-            path_prefix="",
-            auth_header=None,
-            auth_value=None,
-            profile=Profile(after_leave=after_leave),
-        )
+        provider = a_provider(origin=origin, profile=Profile(after_leave=after_leave))
         targets = (Target(provider=provider, model_routed="m", card=CARD),)
         self._model = Model(id="m", targets=targets, output_tokens_max=output_tokens_max)
 
     def resolve(self, model_asked: str) -> Model | None:
+        """Return the model."""
+        return self._model
+
+    def resolve_at(self, provider: str, model_asked: str) -> Model | None:
+        """Return the model."""
+        return self._model
+
+    def resolve_by_dialect(self, dialect: str, model_asked: str) -> Model | None:
         """Return the model."""
         return self._model
 
@@ -217,6 +220,14 @@ class Catalog:
     async def record(self, card: PriceCard) -> None:
         """Record a card in a turn."""
         await asyncio.sleep(0)
+
+
+class Unsigned:
+    """No request is signed."""
+
+    async def lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Add nothing."""
+        return b""
 
 
 class Nobody:
@@ -288,7 +299,7 @@ class Run:
             ),
             books=self.books,
             cards=case.catalog,
-            upstream=Provided(case.pieces),
+            outward=Outward(upstream=Provided(case.pieces), signers=Unsigned(), dialects=DIALECTS),
             heads=ReplyHeads(header_prefix="x-t", render_error=OPENAI_CHAT.render_error),
         )
         self._arrival = Arrival(

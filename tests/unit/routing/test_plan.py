@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from tollway.catalog.records import Model, Origin, PriceCard, Provider, Reach, Scheme, Target
+from tests.providers import a_provider
+from tollway.catalog.records import Model, Origin, PriceCard, Reach, Scheme, Target
 from tollway.errors import Refusal
 from tollway.routing.plan import plan, priced_targets, refuse_unknown
 
@@ -12,10 +13,8 @@ CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=1, output=
 
 def target(name: str, *, weight: int = 1, card: PriceCard | None = CARD) -> Target:
     """Return a target."""
-    origin = Origin(scheme=Scheme.HTTPS, host="h", port=443, reach=Reach.PUBLIC)
-    provider = Provider(
-        name=name, dialect="openai_chat", origin=origin, path_prefix="/v1", auth_header=None, auth_value=None
-    )
+    Origin(scheme=Scheme.HTTPS, host="h", port=443, reach=Reach.PUBLIC)
+    provider = a_provider(name)
     return Target(provider=provider, model_routed="m", card=card, weight=weight)
 
 

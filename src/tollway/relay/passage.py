@@ -1,0 +1,329 @@
+"""The way of one attempt between the client's dialect and the provider's: straight where they speak the same, else translated.
+
+Decides the lane, and knows no connection: bytes in, bytes out.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import quote
+
+from tollway.catalog.records import Profile, Spoken, Streaming, StreamUsage, Target
+from tollway.dialects.record import (
+    Closing,
+    CostFields,
+    Dialect,
+    Lane,
+    ProviderError,
+    ReadAnswer,
+    ReplyTerms,
+    RequestEdits,
+    Stream,
+)
+from tollway.dialects.translation import TranslatedStream, WholeReader, facts_of, issued, read_folded
+from tollway.errors import Refusal
+from tollway.neutral.answer import ChatAnswer
+from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
+from tollway.neutral.request import ChatRequest
+from tollway.neutral.seals import MARK_BYTES
+from tollway.neutral.usage import Usage
+from tollway.pricing.estimate import OUTPUT_TOKENS_ASSUMED
+from tollway.relay.admit import Admitted
+from tollway.relay.arrival import Arrival
+
+
+class Passage(Protocol):
+    """How one attempt's request reaches its provider, and how the answer comes back."""
+
+    spoken: Spoken
+    """Where it goes."""
+    path: str
+    """Below the provider's prefix, with its query."""
+    lane: Lane
+    body: bytes
+    dropped: tuple[str, ...]
+    """Names of tuning knobs that were left out."""
+    speaks: Dialect
+    """What the provider speaks."""
+
+    def parse_error(self, status: int, body: bytes) -> ProviderError:
+        """Return what the provider's error answer says."""
+        ...
+
+    def open_stream(self) -> Stream:
+        """Return the pipe of a streamed answer to the client."""
+        ...
+
+    def read_answer(self, body: bytes, content_type: str) -> ReadAnswer:
+        """Return the facts of a whole answer; raises UpstreamFailure."""
+        ...
+
+    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+        """Return the whole answer as the client gets it."""
+        ...
+
+
+class Passages:
+    """Finds the way for each attempt of one exchange; the client's request is parsed once, if at all."""
+
+    def __init__(self, dialects: Mapping[str, Dialect], arrival: Arrival, admitted: Admitted) -> None:
+        """Take every dialect by its name, and the request."""
+        self._dialects = dialects
+        self._arrival = arrival
+        self._admitted = admitted
+        self._sealed = arrival.dialect.chat is not None and MARK_BYTES in arrival.body
+        self._chat: ChatRequest | None = None
+        self._embedding: EmbeddingRequest | None = None
+
+    def through(self, target: Target) -> Passage:
+        """Return the way to a target; raises Refusal where there is none, or where it would lose something."""
+        dialect = self._arrival.dialect
+        spoken = target.provider.speaking(dialect.name)
+        if spoken is not None:
+            profile = spoken.profile_of(target.model_routed)
+            if not self._sealed and _serves(profile, streamed=self._admitted.peek.streamed):
+                return Straight(dialect, self._arrival, self._admitted, (target, spoken, profile))
+        if dialect.embedding is not None:
+            return self._embedded(target)
+        return self._translated(target, spoken)
+
+    def _translated(self, target: Target, spoken: Spoken | None) -> Passage:
+        dialect = self._arrival.dialect
+        client = dialect.chat
+        others = target.provider.speaks if spoken is None else (spoken,)
+        for other in others:
+            provider = self._dialects[other.dialect].chat
+            if provider is None or provider.render_request is None or client is None or client.parse_request is None:
+                continue
+            self._refuse_unwished(target)
+            if self._chat is None:
+                self._chat = client.parse_request(self._arrival.body, self._admitted.peek)
+            return Translated(self._dialects[other.dialect], self._arrival, self._admitted, (target, other, self._chat))
+        raise _no_way(target, dialect)
+
+    def _embedded(self, target: Target) -> Passage:
+        client = self._arrival.dialect.embedding
+        for other in target.provider.speaks:
+            provider = self._dialects[other.dialect].embedding
+            if provider is None or provider.render_request is None or client is None or client.parse_request is None:
+                continue
+            self._refuse_unwished(target)
+            if self._embedding is None:
+                self._embedding = client.parse_request(self._arrival.body, self._admitted.peek)
+            way = (target, other, self._embedding)
+            return Embedded(self._dialects[other.dialect], self._arrival, self._admitted, way)
+        raise _no_way(target, self._arrival.dialect)
+
+    def _refuse_unwished(self, target: Target) -> None:
+        if self._arrival.translate is False:
+            raise Refusal(
+                "not_supported",
+                f"The provider {target.provider.name!r} does not speak {self._arrival.dialect.name}, and the request's "
+                "headers say that it must not be translated.",
+            )
+
+
+def _no_way(target: Target, dialect: Dialect) -> Refusal:
+    spoken = ", ".join(spoken.dialect for spoken in target.provider.speaks)
+    return Refusal(
+        "not_supported",
+        f"The provider {target.provider.name!r} cannot be asked in the form {dialect.name}: it speaks {spoken}. "
+        "Ask for another model, or ask this one by another endpoint.",
+    )
+
+
+def _serves(profile: Profile, *, streamed: bool) -> bool:
+    unwilling = Streaming.NEVER if streamed else Streaming.ALWAYS
+    return profile.streaming is not unwilling
+
+
+def _edits(admitted: Admitted, target: Target, profile: Profile, *, streamed: bool) -> RequestEdits:
+    lowered = admitted.lowered
+    return RequestEdits(
+        model_routed=target.model_routed,
+        usage_wanted=profile.stream_usage is StreamUsage.ASKED,
+        renames=profile.renames,
+        unsupported=profile.unsupported,
+        added=profile.added,
+        removed=profile.removed,
+        output_tokens_max=None if lowered is None else lowered.tokens,
+        output_tokens_name=profile.output_limit,
+        output_tokens_default=admitted.need.limits.output_tokens_max or OUTPUT_TOKENS_ASSUMED,
+        streamed=streamed,
+        options=profile.options,
+        issuer=target.provider.name,
+    )
+
+
+def _path(spoken: Spoken, dialect: Dialect, model: str, *, streamed: bool) -> str:
+    """Return where the request goes below the prefix; a model in it is quoted, its slashes too where it has any."""
+    path = spoken.path or dialect.path
+    if streamed:
+        path = spoken.streamed_path or spoken.path or dialect.streamed_path or dialect.path
+    return path.replace("{model}", quote(model, safe="")) if "{" in path else path
+
+
+class Straight:
+    """Both speak the same dialect: the bytes pass, edited where they must be."""
+
+    __slots__ = ("_peek", "body", "dropped", "lane", "path", "speaks", "spoken")
+
+    def __init__(
+        self, dialect: Dialect, arrival: Arrival, admitted: Admitted, way: tuple[Target, Spoken, Profile]
+    ) -> None:
+        """Take the dialect, the request, and where it goes; raises Refusal where an edit would lose something."""
+        target, spoken, profile = way
+        peek = admitted.peek
+        self._peek = peek
+        self.speaks = dialect
+        self.spoken = spoken
+        self.path = _path(spoken, dialect, target.model_routed, streamed=peek.streamed)
+        patched = dialect.patch_request(arrival.body, peek, _edits(admitted, target, profile, streamed=peek.streamed))
+        self.lane = patched.lane
+        self.body = patched.body
+        self.dropped = patched.dropped
+
+    def parse_error(self, status: int, body: bytes) -> ProviderError:
+        """Return what the provider's error answer says."""
+        return self.speaks.parse_error(status, body)
+
+    def open_stream(self) -> Stream:
+        """Return the pipe of a streamed answer to the client."""
+        return self.speaks.open_stream(self._peek)
+
+    def read_answer(self, body: bytes, content_type: str) -> ReadAnswer:
+        """Return the facts of a whole answer; raises UpstreamFailure."""
+        return self.speaks.read_answer(body, content_type)
+
+    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+        """Return the whole answer with its costs."""
+        return self.speaks.splice_cost(read, costs, estimate)
+
+
+class Translated:
+    """The dialects differ, or one side streams and the other does not: read into events, written from events."""
+
+    __slots__ = (
+        "_answer",
+        "_client",
+        "_issuer",
+        "_streams",
+        "_terms",
+        "body",
+        "dropped",
+        "lane",
+        "path",
+        "speaks",
+        "spoken",
+    )
+
+    def __init__(
+        self, speaks: Dialect, arrival: Arrival, admitted: Admitted, way: tuple[Target, Spoken, ChatRequest]
+    ) -> None:
+        """Take the provider's dialect, the request, and where it goes; raises Refusal where something would be lost."""
+        target, spoken, request = way
+        profile = spoken.profile_of(target.model_routed)
+        peek = admitted.peek
+        self._client = arrival.dialect
+        self._streams = peek.streamed if profile.streaming is Streaming.BOTH else profile.streaming is Streaming.ALWAYS
+        self._issuer = target.provider.name
+        self._answer: ChatAnswer | None = None
+        self._terms = ReplyTerms(
+            request=request,
+            peek=peek,
+            reply_id=arrival.request_id.rpartition("_")[2],
+            created_s=arrival.received_ms // 1000,
+            model=target.model_routed,
+        )
+        self.speaks = speaks
+        self.spoken = spoken
+        self.lane = Lane.TRANSLATED
+        self.path = _path(spoken, speaks, target.model_routed, streamed=self._streams)
+        assert speaks.chat is not None, "a way is only made between dialects of chat"
+        assert speaks.chat.render_request is not None, "and to one that stands on the provider's side"
+        rendered = speaks.chat.render_request(request, _edits(admitted, target, profile, streamed=self._streams))
+        self.body = rendered.body
+        self.dropped = rendered.dropped
+
+    def parse_error(self, status: int, body: bytes) -> ProviderError:
+        """Return what the provider's error answer says."""
+        return self.speaks.parse_error(status, body)
+
+    def open_stream(self) -> Stream:
+        """Return the pipe of a streamed answer to the client."""
+        provider, client = self.speaks.chat, self._client.chat
+        assert provider is not None, "see the constructor"
+        assert client is not None, "whoever parsed a request can write its answer"
+        assert provider.open_reader is not None, "whoever renders a request can read its answer"
+        assert provider.parse_answer is not None, "streamed or not"
+        assert client.open_writer is not None, "streamed or not"
+        reader = provider.open_reader() if self._streams else WholeReader(provider.parse_answer)
+        return TranslatedStream(reader, client.open_writer(self._terms), issuer=self._issuer)
+
+    def read_answer(self, body: bytes, content_type: str) -> ReadAnswer:  # noqa: ARG002  every chat answer is JSON
+        """Return the facts of a whole answer; raises UpstreamFailure."""
+        provider = self.speaks.chat
+        assert provider is not None, "see the constructor"
+        assert provider.open_reader is not None, "see open_stream"
+        assert provider.parse_answer is not None, "see open_stream"
+        answer = read_folded(provider.open_reader(), body) if self._streams else provider.parse_answer(body)
+        self._answer = issued(answer, self._issuer)
+        return facts_of(self._answer)
+
+    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+        """Return the whole answer in the client's dialect."""
+        client = self._client.chat
+        assert client is not None, "see open_stream"
+        assert client.render_answer is not None, "see open_stream"
+        assert self._answer is not None, "an answer is read before it is written"
+        closing = Closing(usage=read.usage or estimate or Usage(), estimated=read.usage is None, costs=costs)
+        return client.render_answer(self._answer, self._terms, closing)
+
+
+class Embedded:
+    """Embeddings between different dialects."""
+
+    __slots__ = ("_answer", "_client", "_request", "body", "dropped", "lane", "path", "speaks", "spoken")
+
+    def __init__(
+        self, speaks: Dialect, arrival: Arrival, admitted: Admitted, way: tuple[Target, Spoken, EmbeddingRequest]
+    ) -> None:
+        """Take the provider's dialect, the request, and where it goes; raises Refusal where something would be lost."""
+        target, spoken, request = way
+        profile = spoken.profile_of(target.model_routed)
+        self._client = arrival.dialect
+        self._request = request
+        self._answer: EmbeddingAnswer | None = None
+        self.speaks = speaks
+        self.spoken = spoken
+        self.lane = Lane.TRANSLATED
+        self.path = _path(spoken, speaks, target.model_routed, streamed=False)
+        assert speaks.embedding is not None, "a way is only made between dialects of embeddings"
+        assert speaks.embedding.render_request is not None, "and to one that stands on the provider's side"
+        rendered = speaks.embedding.render_request(request, _edits(admitted, target, profile, streamed=False))
+        self.body = rendered.body
+        self.dropped = rendered.dropped
+
+    def parse_error(self, status: int, body: bytes) -> ProviderError:
+        """Return what the provider's error answer says."""
+        return self.speaks.parse_error(status, body)
+
+    def open_stream(self) -> Stream:
+        """Never called: no embedding is streamed."""
+        raise AssertionError("no embedding is streamed")
+
+    def read_answer(self, body: bytes, content_type: str) -> ReadAnswer:  # noqa: ARG002  every such answer is JSON
+        """Return the facts of an answer; raises UpstreamFailure."""
+        provider = self.speaks.embedding
+        assert provider is not None, "see the constructor"
+        assert provider.parse_answer is not None, "whoever renders a request can read its answer"
+        self._answer = answer = provider.parse_answer(body)
+        return ReadAnswer(body=b"", usage=answer.usage, usage_found=None, model_answered=answer.model, text_bytes=0)
+
+    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+        """Return the answer in the client's dialect."""
+        client = self._client.embedding
+        assert client is not None, "whoever parsed a request can write its answer"
+        assert client.render_answer is not None, "see above"
+        assert self._answer is not None, "an answer is read before it is written"
+        closing = Closing(usage=read.usage or estimate or Usage(), estimated=read.usage is None, costs=costs)
+        return client.render_answer(self._answer, self._request, closing)

@@ -1,0 +1,37 @@
+"""Signs requests for providers that want more than a key in a header: one signer a provider, kept. Knows no algorithm."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tollway.catalog.records import Provider
+from tollway.catalog.signing import Signing
+from tollway.relay.passage import Passage
+from tollway.relay.wire import host_of
+
+
+class Signer(Protocol):
+    """Signs for one provider."""
+
+    async def headers(self, *, method: str, host: str, path: str, body: bytes) -> list[tuple[str, str]]:
+        """Return what goes with one request; raises UpstreamFailure, which names no secret."""
+        ...
+
+
+class Signatures:
+    """Makes the header lines of signed requests."""
+
+    def __init__(self, make: Callable[[Signing], Signer]) -> None:
+        """Take what makes a signer."""
+        self._make = make
+        self._signers: dict[str, Signer] = {}
+
+    async def lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Return the header lines that go with one request; raises UpstreamFailure."""
+        assert provider.signing is not None, "asked for those that sign"
+        signer = self._signers.get(provider.name)
+        if signer is None:
+            signer = self._signers[provider.name] = self._make(provider.signing)
+        spoken = passage.spoken
+        path = f"{spoken.path_prefix}{passage.path}"
+        headers = await signer.headers(method="POST", host=host_of(spoken.origin), path=path, body=passage.body)
+        return b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
