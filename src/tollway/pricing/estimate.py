@@ -53,8 +53,11 @@ def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
     """Return a number of input tokens that the request cannot exceed.
 
     Every token stands for at least one byte of the body, and none beyond the context length is read. Media are the
-    exception: an address of a few bytes may stand for a picture.
+    exception: an address of a few bytes may stand for a picture. Where a dialect knows its own bound it has counted
+    what is billed, which may be seconds or characters: the context says nothing of those.
     """
+    if peek.input_tokens_bound is not None:
+        return peek.input_tokens_bound
     context = limits.context_tokens
     if peek.media_parts:
         return peek.body_bytes + peek.media_parts * MEDIA_PART_TOKENS if context is None else context
@@ -70,24 +73,24 @@ def worst_case_nanos(peek: Peek, cards: Iterable[tuple[PriceCard, PriceTerms]], 
     """Return the most that the request can cost at any of `cards` on its terms, fee included.
 
     In whole nano-units of the account's currency. All input at the dearest price of any input unit, all output at the
-    dearest of any output unit; rounded as `charge_for` rounds, so that no charge within the bounds exceeds it. Without
-    cards: 0.
+    dearest of any output unit, and every picture and call; rounded as `charge_for` rounds, so that no charge within the
+    bounds exceeds it. Without cards: 0.
     """
     tokens_in = input_tokens_bound(peek, limits)
     tokens_out = output_limit(peek, limits).tokens * peek.choices
     dearest = 0
     for card, terms in cards:
-        micro = _dearest_micro(card, tokens_in, tokens_out)
+        micro = _dearest_micro(card, tokens_in, tokens_out, peek)
         for tier in card.tiers:  # a tier may be cheaper, and an answer may stay below it
             if tokens_in > tier.above_tokens:
-                micro = max(micro, _dearest_micro(tier, tokens_in, tokens_out))
+                micro = max(micro, _dearest_micro(tier, tokens_in, tokens_out, peek))
         base = base_nanos(micro, terms)
         dearest = max(dearest, base + divide_up(base * terms.fee_ppm, PPM))
     return dearest
 
 
-def _dearest_micro(prices: UnitPrices, tokens_in: int, tokens_out: int) -> int:
-    """Return the most that so many tokens and one call cost, in millionths of a nano-unit of the prices' currency."""
+def _dearest_micro(prices: UnitPrices, tokens_in: int, tokens_out: int, peek: Peek) -> int:
+    """Return the most that so many tokens, pictures and calls cost, in millionths of a nano-unit of the currency."""
     price_in, price_out = prices.input, prices.output
     for price in (prices.cached_input, prices.audio_input, prices.cache_write_5m, prices.cache_write_1h):
         if price is not None and price > price_in:
@@ -95,7 +98,8 @@ def _dearest_micro(prices: UnitPrices, tokens_in: int, tokens_out: int) -> int:
     for price in (prices.reasoning, prices.audio_output):
         if price is not None and price > price_out:
             price_out = price
-    return tokens_in * price_in + tokens_out * price_out + (prices.call or 0)
+    micro = tokens_in * price_in + tokens_out * price_out + (prices.call or 0) * peek.calls
+    return micro + (prices.image or 0) * peek.images if peek.images else micro
 
 
 def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:
@@ -130,3 +134,50 @@ def completed_usage(usage: Usage | None, *, body_bytes: int, text_bytes: int, ev
     if not output_known:
         usage = msgspec.structs.replace(usage, output=estimate.output)
     return usage, Basis.ESTIMATED
+
+
+def settled_usage(
+    usage: Usage | None, peek: Peek, card: UnitPrices | None, *, text_bytes: int, events: int
+) -> tuple[Usage, Basis]:
+    """Return what an answer is charged for, and how that is known: reported, else counted, else estimated.
+
+    `usage` is what the provider reported, with the pictures and calls that were counted in its answer. Who bills by
+    the piece need not report a token; where no piece has a price, tokens are what is billed, and estimated.
+    """
+    if usage is not None and usage.input is not None and usage.output is not None:  # nearly all
+        return usage, Basis.REPORTED
+    given = usage or Usage()
+    if any(getattr(given, unit) is not None for unit in _TOKEN_UNITS):
+        return completed_usage(given, body_bytes=peek.body_bytes, text_bytes=text_bytes, events=events)
+    if _bills_pieces(card, given):
+        return given, Basis.REPORTED
+    if peek.counted is not None and not _bills_output(card):
+        return peek.counted, Basis.COUNTED
+    if peek.estimated is not None:
+        given = msgspec.structs.replace(peek.estimated, images=given.images, calls=given.calls)
+    completed, _ = completed_usage(given, body_bytes=peek.body_bytes, text_bytes=text_bytes, events=events)
+    return completed, Basis.ESTIMATED
+
+
+_TOKEN_UNITS = (
+    "input",
+    "cached_input",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "cache_write_5m",
+    "cache_write_1h",
+)
+
+
+def _bills_pieces(card: UnitPrices | None, usage: Usage) -> bool:
+    """Tell whether a card has a price for what was counted in an answer."""
+    if card is None:
+        return usage.images is not None or usage.calls is not None
+    return (usage.images is not None and bool(card.image)) or (usage.calls is not None and bool(card.call))
+
+
+def _bills_output(card: UnitPrices | None) -> bool:
+    """Tell whether output has a price: then its input is tokens as well, and no characters."""
+    return card is not None and bool(card.output or card.audio_output)
