@@ -4,12 +4,18 @@ A signature of reasoning, or reasoning that is encrypted, is worth something to 
 answers 400 to it. So what crosses to another dialect carries its issuer's name with it, and comes back with it.
 """
 
+import base64
+
 from tollway.neutral.parts import Sealed
 
 MARK = "tollway-seal.1."
 """What a marked seal begins with. Its bytes in a body say that seals must be looked at, whatever the dialects."""
 
 MARK_BYTES = MARK.encode("ascii")
+
+MARK_BASE64 = base64.b64encode(MARK_BYTES).decode("ascii")
+"""What a marked seal begins with where a dialect's seals are bytes in base64: the mark is 15 bytes long, which end
+where a group of four letters ends. In a body it says what MARK_BYTES says."""
 
 
 def marked(sealed: Sealed) -> str:
