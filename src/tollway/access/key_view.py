@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tollway.access.principal import BillingMode
+from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,8 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     billing: BillingMode = BillingMode.PAYG
     package_id: int | None = None
     """The one package that it spends, in package mode."""
+    unsupported: Unsupported = Unsupported.DROPPED
+    costs: ShownCosts = ShownCosts.SHOWN
 
 
 class AdminKeyView(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,23 @@ class BillingMode(StrEnum):
     """One package of the account, and nothing else."""
 
 
+class Unsupported(StrEnum):
+    """What becomes of a tuning parameter that the model or its provider does not know."""
+
+    DROPPED = "dropped"
+    """It is left out, and the reply's warning names it."""
+    REFUSED = "refused"
+    """The request is refused: strict mode."""
+
+
+class ShownCosts(StrEnum):
+    """Whether replies say what they cost."""
+
+    SHOWN = "shown"
+    HIDDEN = "hidden"
+    """Answers come as their provider wrote them."""
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """A valid key and the account behind it."""
 
@@ -34,5 +51,5 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[CapRule, ...] = ()
     """Of the key itself and of its sub-account."""
     terms: AccountTerms = NO_TERMS
-    strict: bool = False
-    """What a provider does not support is refused and not left out."""
+    unsupported: Unsupported = Unsupported.DROPPED
+    costs: ShownCosts = ShownCosts.SHOWN

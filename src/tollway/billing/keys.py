@@ -12,7 +12,7 @@ from tollway.access.cap_rules import standing_rules
 from tollway.access.caps import Cap, SubAccount
 from tollway.access.key_view import KeyView
 from tollway.access.packages import PackageUse, is_over
-from tollway.access.principal import BillingMode, Principal
+from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.access.terms import CapRule, CapScope, CapSpan, PackageUnit
 from tollway.billing.accounts import Ids, checked_name
 from tollway.billing.caps import ALERT_PPM, checked_limit
@@ -49,6 +49,8 @@ class KeyTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Zero is none."""
     monthly_cap_nanos: int = 0
     """Zero is none."""
+    unsupported: Unsupported = Unsupported.DROPPED
+    costs: ShownCosts = ShownCosts.SHOWN
 
 
 ON_BALANCE = KeyTerms()
@@ -132,6 +134,8 @@ class Keys:
             sub_account_id=terms.sub_account_id,
             billing=terms.billing,
             package_id=terms.package_id,
+            unsupported=terms.unsupported,
+            costs=terms.costs,
         )
         self._store.add_key(key, key_digest(secret), self._caps(key, terms))
         return key, secret

@@ -72,6 +72,8 @@ def view_key(key: KeyView) -> View:
         "billing": key.billing.value,
         "package": None if key.package_id is None else render_id(PACKAGE, key.package_id),
         "models": list(key.models),
+        "unsupported": key.unsupported.value,
+        "costs": key.costs.value,
         "expires": view_time(key.expires_ms),
         "revoked": view_time(key.revoked_ms),
         "created": view_time(key.created_ms),

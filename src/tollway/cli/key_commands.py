@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tollway.access.key_view import KeyView
-from tollway.access.principal import BillingMode
+from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 from tollway.billing.desk import Desk
 from tollway.billing.keys import KeyTerms
 from tollway.billing.terms_views import view_rule
@@ -48,6 +48,10 @@ def key_commands(office: Office) -> typer.Typer:
         monthly_cap: Annotated[
             str, typer.Option(metavar="AMOUNT", help="What it may spend a month; 0 is no cap.")
         ] = "0",
+        unsupported: Annotated[
+            Unsupported, typer.Option(help="Parameters that a model does not know; refused is strict mode.")
+        ] = Unsupported.DROPPED,
+        costs: Annotated[ShownCosts, typer.Option(help="Whether replies say what they cost.")] = ShownCosts.SHOWN,
         json: Json = False,
         config: Config = None,
     ) -> None:
@@ -59,6 +63,8 @@ def key_commands(office: Office) -> typer.Typer:
             package_id=None if package is None else parse_id(PACKAGE, package),
             daily_cap_nanos=parse_amount(daily_cap),
             monthly_cap_nanos=parse_amount(monthly_cap),
+            unsupported=unsupported,
+            costs=costs,
         )
         with office.open_books(choose_settings(config)) as desk:
             key, secret = desk.keys.create(parse_id(ACCOUNT, account), name, only, parse_expiry(expires), terms)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from tollway import clock
+from tollway.access.principal import ShownCosts, Unsupported
 from tollway.catalog.records import AfterLeave, Provider, Target
 from tollway.dialects.record import JSON, CostFields, Dialect, Lane, Stream
 from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
@@ -236,7 +237,7 @@ class Exchange:
     def _tell_dropped(self, dropped: tuple[str, ...]) -> None:
         """Say what the next attempt leaves out; raises Refusal where the key wants nothing left out."""
         told = f"dropped: {', '.join(dropped)}" if dropped else ""
-        if dropped and self._admitted.principal.strict:
+        if dropped and self._admitted.principal.unsupported is Unsupported.REFUSED:
             raise Refusal(
                 "invalid_request",
                 f"The model {self._admitted.peek.model_asked!r} does not support {', '.join(dropped)}, and this key is "
@@ -281,15 +282,15 @@ class Exchange:
         )
         # The reply is made before the charge: an answer that we cannot write must not be paid for.
         draft = self._line(ending)
-        costs = costs_of(draft, currency=self._currency)
+        costs = self._costs(draft)
         body = passage.write_answer(read, costs, usage)
         line, durable = await self._settle(draft)
         if line.written_off_nanos:
-            costs = costs_of(line, currency=self._currency)
+            costs = self._costs(line)
             body = passage.write_answer(read, costs, usage)
         heads = self._relay.reply_heads
         extra = heads.warning(self._warning)
-        if read.content_type != JSON:
+        if costs is not None and read.content_type != JSON:
             extra += heads.cost(costs)
         head = heads.whole(200, read.content_type, request_id=self._arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
@@ -325,7 +326,7 @@ class Exchange:
                 **told(pipe),
             )
         )
-        tail = pipe.end(costs_of(line, currency=self._currency), usage)
+        tail = pipe.end(self._costs(line), usage)
         self._keep(outlet.head, tail)
         await durable
         await outlet.finish(tail)
@@ -348,7 +349,7 @@ class Exchange:
         line, durable = await self._close(self._ending(outcome, status, usage=usage, basis=basis, **told(pipe)))
         end = pipe.cut if outcome is Outcome.OUT_OF_MONEY else pipe.break_off
         error = self._arrival.dialect.render_error(refusal)
-        tail = end(error, costs_of(line, currency=self._currency), usage)
+        tail = end(error, self._costs(line), usage)
         self._keep(outlet.head, tail)
         await durable
         await outlet.finish(tail)
@@ -412,9 +413,10 @@ class Exchange:
 
     # -- settlement
 
-    @property
-    def _currency(self) -> str:
-        return self._admitted.principal.currency
+    def _costs(self, line: ExchangeLine) -> CostFields | None:
+        """Return what the reply says about money; None for a key whose replies say nothing."""
+        principal = self._admitted.principal
+        return None if principal.costs is ShownCosts.HIDDEN else costs_of(line, currency=principal.currency)
 
     def _delivered(self, pipe: Stream) -> tuple[Usage, Basis]:
         return self._known_or_estimated(pipe.usage, pipe.delivered_text_bytes, pipe.delivered_events)

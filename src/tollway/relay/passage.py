@@ -57,7 +57,7 @@ class Passage(Protocol):
         """Return the facts of a whole answer; raises UpstreamFailure."""
         ...
 
-    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    def write_answer(self, read: ReadAnswer, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the whole answer as the client gets it."""
         ...
 
@@ -194,8 +194,10 @@ class Straight:
         """Return the facts of a whole answer; raises UpstreamFailure."""
         return self.speaks.read_answer(body, content_type)
 
-    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    def write_answer(self, read: ReadAnswer, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the whole answer with its costs."""
+        if costs is None:
+            return read.body
         return self.speaks.splice_cost(read, costs, estimate)
 
 
@@ -269,7 +271,7 @@ class Translated:
         self._answer = issued(answer, self._issuer)
         return facts_of(self._answer)
 
-    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    def write_answer(self, read: ReadAnswer, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the whole answer in the client's dialect."""
         client = self._client.chat
         assert client is not None, "see open_stream"
@@ -319,7 +321,7 @@ class Embedded:
         self._answer = answer = provider.parse_answer(body)
         return ReadAnswer(body=b"", usage=answer.usage, usage_found=None, model_answered=answer.model, text_bytes=0)
 
-    def write_answer(self, read: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    def write_answer(self, read: ReadAnswer, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the answer in the client's dialect."""
         client = self._client.embedding
         assert client is not None, "whoever parsed a request can write its answer"

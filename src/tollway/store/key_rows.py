@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from tollway.access.caps import Cap
 from tollway.access.key_view import AdminKeyView, KeyView
-from tollway.access.principal import BillingMode, Principal
+from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.store.cap_rows import add_cap
 from tollway.store.key_reader import EngineKeys
 from tollway.store.rows import fields_of
@@ -26,6 +26,8 @@ _KEY = (
     keys.c.sub_account_id,
     keys.c.billing,
     keys.c.package_id,
+    keys.c.unsupported,
+    keys.c.costs,
 )
 _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
 
@@ -67,6 +69,8 @@ def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
             sub_account_id=key.sub_account_id,
             billing=key.billing.value,
             package_id=key.package_id,
+            unsupported=key.unsupported.value,
+            costs=key.costs.value,
         )
     )
 
@@ -123,4 +127,6 @@ def _read_key(row: Mapping[Any, Any]) -> KeyView:
     fields = fields_of(row)
     fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
     fields["billing"] = BillingMode(fields["billing"])
+    fields["unsupported"] = Unsupported(fields["unsupported"])
+    fields["costs"] = ShownCosts(fields["costs"])
     return KeyView(**fields)

@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, Select, bindparam, select
 from tollway.access.cap_rules import own_rules
 from tollway.access.caps import SubAccountState
 from tollway.access.packages import ModelRatio
-from tollway.access.principal import BillingMode, Principal
+from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.access.terms import EACH, NO_TERMS, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.ledger.records import AccountState
 from tollway.store.tables import accounts, caps, keys, packages, sub_accounts
@@ -57,6 +57,8 @@ KEYS = Query(
         accounts.c.state,
         accounts.c.currency,
         sub_accounts.c.state,
+        keys.c.unsupported,
+        keys.c.costs,
     )
     .select_from(
         keys.join(accounts, accounts.c.id == keys.c.account_id).outerjoin(
@@ -122,6 +124,8 @@ def read_principals(
         state,
         currency,
         sub_state,
+        unsupported,
+        costs,
     ) in found:
         mine = own_rules(own_caps[account_id, CapScope.KEY], str(key_id))
         if sub_id is not None:
@@ -137,6 +141,8 @@ def read_principals(
             account_suspended=state == AccountState.SUSPENDED,
             sub_account_suspended=sub_state == SubAccountState.SUSPENDED,
             currency=currency,
+            unsupported=Unsupported(unsupported),
+            costs=ShownCosts(costs),
             caps=mine,
             terms=read[account_id] if account_id in read else terms[account_id],
         )

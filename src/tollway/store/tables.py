@@ -47,7 +47,7 @@ __all__ = (
     "workers",
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; four digits, so that versions compare as texts."""
 
 meta = Table(
@@ -181,6 +181,8 @@ keys = Table(
     Column("sub_account_id", ID),
     Column("billing", String, nullable=False, server_default="payg"),
     Column("package_id", ID),
+    Column("unsupported", String, nullable=False, server_default="dropped"),
+    Column("costs", String, nullable=False, server_default="shown"),
     UniqueConstraint("digest", name="keys_digest"),
     Index("keys_account", "account_id"),
 )

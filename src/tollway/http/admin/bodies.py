@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from tollway.access.principal import BillingMode
+from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 from tollway.access.terms import CapSpan, PackageUnit
 from tollway.billing.bill_files import BillColumns, Rounding
 from tollway.billing.caps import ALERT_PPM
@@ -200,3 +200,7 @@ class NewKey(Body):
     """Zero is none."""
     monthly_cap: Amount = "0"
     """Zero is none."""
+    unsupported: Annotated[Unsupported, Field(strict=False)] = Unsupported.DROPPED
+    """What becomes of parameters that a model does not know: `refused` is strict mode."""
+    costs: Annotated[ShownCosts, Field(strict=False)] = ShownCosts.SHOWN
+    """Whether replies say what they cost."""

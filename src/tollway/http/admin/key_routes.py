@@ -36,6 +36,8 @@ def key_routes(parts: AdminParts) -> APIRouter:
             package_id=None if body.package is None else parse_id(PACKAGE, body.package),
             daily_cap_nanos=parse_amount(body.daily_cap),
             monthly_cap_nanos=parse_amount(body.monthly_cap),
+            unsupported=body.unsupported,
+            costs=body.costs,
         )
         key, secret = desk.keys.create(number, body.name, body.models, expires_ms, terms)
         return with_limits(key) | {"key": secret}
