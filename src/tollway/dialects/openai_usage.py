@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.cost_fields import cost_members, with_costs
-from tollway.dialects.record import CostFields
+from tollway.dialects.record import Closing, CostFields
 from tollway.neutral.usage import Usage
 
 COUNT_MAX = 1_000_000_000
@@ -242,3 +242,42 @@ def _estimate_members(estimate: Usage | None) -> bytes:
         completion,
         prompt + completion,
     )
+
+
+def render_usage(usage: Usage) -> dict[str, object]:
+    """Return disjoint units in OpenAI's overlapping form; what was not reported is zero at the top, and absent below."""
+    completion = (usage.output or 0) + (usage.reasoning or 0) + (usage.audio_output or 0)
+    prompt = usage.tokens - completion
+    rendered: dict[str, object] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    written = None
+    if usage.cache_write_5m is not None or usage.cache_write_1h is not None:
+        written = (usage.cache_write_5m or 0) + (usage.cache_write_1h or 0)
+    inputs: dict[str, object | None] = {
+        "cached_tokens": usage.cached_input,
+        "audio_tokens": usage.audio_input,
+        "cache_write_tokens": written,
+    }
+    if usage.cache_write_1h is not None:
+        inputs["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m or 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h,
+        }
+    outputs = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output}
+    for name, details in (("prompt_tokens_details", inputs), ("completion_tokens_details", outputs)):
+        said = {key: value for key, value in details.items() if value is not None}
+        if said:
+            rendered[name] = said
+    return rendered
+
+
+def closing_usage(closing: Closing) -> bytes:
+    """Return the usage object at the end of an answer of ours, with its costs where the client wants them."""
+    rendered = render_usage(closing.usage)
+    if closing.estimated:
+        rendered["estimated"] = True
+    found = _ENCODE(rendered)
+    return found if closing.costs is None else with_costs(found, closing.costs)
