@@ -1,0 +1,205 @@
+"""The contents of a client's Gemini request on their way into messages. Knows no settings and no tools."""
+
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from tollway.dialects.body import refused
+from tollway.dialects.gemini import sealing
+from tollway.dialects.gemini.calls import made_id
+from tollway.dialects.gemini.fields import Fields
+from tollway.dialects.gemini.reader import output_text, program_text
+from tollway.neutral.parts import (
+    Audio,
+    Document,
+    FileId,
+    Image,
+    Inline,
+    Part,
+    Reasoning,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+    Url,
+    Video,
+)
+from tollway.neutral.request import Message, Role
+
+_ENCODE = msgspec.json.Encoder().encode
+
+FILES = "/files/"
+"""What the address of an uploaded file has in it: nobody but the provider can fetch it."""
+
+RESULT_WORDS = ("output", "result")
+"""The members that hold what a function put out, where one stands alone."""
+ERROR_WORD = "error"
+
+
+class Conversation:
+    """Reads contents in order and remembers which calls wait for their result."""
+
+    def __init__(self) -> None:
+        """Start at the beginning."""
+        self.messages: list[Message] = []
+        self.knobs: dict[str, object] = {}
+        self._waiting: list[tuple[str, str]] = []
+        self._calls = 0
+        self._joins = False
+        """The next part belongs to the content of the last one."""
+
+    def take(self, content: Fields) -> None:
+        """Read one content: results of functions become messages of their own."""
+        role = content.text("role") or "user"
+        says = {"user": Role.USER, "model": Role.ASSISTANT, "function": Role.USER, "tool": Role.USER}.get(role)
+        if says is None:
+            raise refused(f"`{content.at('role')}` must be user or model", param=content.at("role"))
+        self._joins = False
+        for part in content.objects("parts"):
+            for read in self._part(part):
+                self._add(Role.TOOL if isinstance(read, ToolResult) else says, read)
+
+    def _add(self, role: Role, part: Part) -> None:
+        """Put a part behind the others of its message, or begin one."""
+        if self.messages and self.messages[-1].role is role and self._joins:
+            last = self.messages[-1]
+            self.messages[-1] = Message(role=role, parts=(*last.parts, part))
+        else:
+            self.messages.append(Message(role=role, parts=(part,)))
+        self._joins = True
+
+    def _part(self, part: Fields) -> list[Part]:
+        thought, signature = part.flag("thought") is True, part.text("thoughtSignature")
+        sealed = None if not signature else sealing.read(signature)
+        if thought:
+            text = part.text("text") or ""
+            self._rest(part)
+            return [Reasoning(text=text, sealed=sealed)] if text or sealed is not None else []
+        before: list[Part] = [] if sealed is None else [Reasoning(sealed=sealed)]
+        for name, read in _READERS.items():
+            value = part.take(name)
+            if value is not None:
+                found = read(self, value, part.at(name))
+                self._rest(part)
+                return [*before, found]
+        text = part.text("text")
+        self._rest(part)
+        return [*before, Text(text=text)] if text else before
+
+    def _rest(self, part: Fields) -> None:
+        """Keep what only tunes; refuse what nobody understood."""
+        media = part.take("mediaResolution")
+        if media is not None:
+            self.knobs["mediaResolution"] = media
+        part.take("partMetadata")
+        for name in part.left():
+            raise refused(
+                f"`{part.at(name)}` cannot be carried to another dialect: ask for a model whose provider speaks "
+                f"Gemini's, or leave it out",
+                param=part.at(name),
+            )
+
+    def call(self, value: object, path: str) -> Part:
+        """Read a call; one without id gets one."""
+        fields = Fields(value, path)
+        name = fields.text("name")
+        if not name:
+            raise refused(f"`{path}.name` must name a function", param=f"{path}.name")
+        arguments = _ENCODE(_members(fields.take("args"), f"{path}.args")).decode()
+        call_id = fields.text("id") or made_id("", self._calls, (name, arguments))
+        self._calls += 1
+        self._waiting.append((call_id, name))
+        return ToolCall(id=call_id, name=name, arguments=arguments)
+
+    def result(self, value: object, path: str) -> Part:
+        """Read the result of a call: by its id, else of the first of that name that has none yet."""
+        fields = Fields(value, path)
+        name, given = fields.text("name") or "", fields.text("id")
+        found = next((each for each in self._waiting if each[0] == given), None) if given else None
+        found = found or next((each for each in self._waiting if each[1] == name), None)
+        if found is None:
+            raise refused(f"`{path}` answers no function call that stands before it", param=path)
+        self._waiting.remove(found)
+        failed, parts = _response(_members(fields.take("response"), f"{path}.response"))
+        parts += [self._media(each) for each in fields.objects("parts")]
+        return ToolResult(call_id=found[0], name=found[1], parts=tuple(parts), failed=failed)
+
+    def _media(self, part: Fields) -> Part:
+        for name in ("inlineData", "fileData"):
+            value = part.take(name)
+            if value is not None:
+                self._rest(part)
+                return _READERS[name](self, value, part.at(name))
+        raise refused(f"`{part.path}` must have `inlineData` or `fileData`", param=part.path)
+
+    def inline(self, value: object, path: str) -> Part:
+        """Read bytes that stand in the request."""
+        fields = Fields(value, path)
+        media_type, data = fields.text("mimeType"), fields.text("data")
+        if not media_type or data is None:
+            raise refused(f"`{path}` must have `mimeType` and `data`", param=path)
+        return _medium(Inline(media_type=media_type, data=data), media_type, fields.text("displayName"))
+
+    def file(self, value: object, path: str) -> Part:
+        """Read an address, or the name of an uploaded file."""
+        fields = Fields(value, path)
+        media_type, uri = fields.text("mimeType"), fields.text("fileUri")
+        if not uri:
+            raise refused(f"`{path}.fileUri` must be an address", param=f"{path}.fileUri")
+        source = Url(url=uri, media_type=media_type) if is_public(uri) else FileId(id=uri)
+        return _medium(source, media_type or "", fields.text("displayName"))
+
+    def program(self, value: object, path: str) -> Part:
+        """Read a program that the provider ran, as the text it becomes elsewhere."""
+        fields = Fields(value, path)
+        return Text(text=program_text(fields.text("language"), fields.text("code")))
+
+    def outcome(self, value: object, path: str) -> Part:
+        """Read what such a program put out."""
+        return Text(text=output_text(Fields(value, path).text("output")))
+
+
+_READERS: dict[str, Callable[[Conversation, object, str], Part]] = {
+    "functionCall": Conversation.call,
+    "functionResponse": Conversation.result,
+    "inlineData": Conversation.inline,
+    "fileData": Conversation.file,
+    "executableCode": Conversation.program,
+    "codeExecutionResult": Conversation.outcome,
+}
+
+
+def is_public(uri: str) -> bool:
+    """Tell whether anybody may fetch an address: the web, but no file that was uploaded to the provider."""
+    return uri.startswith(("https://", "http://")) and FILES not in uri
+
+
+def _members(value: object, path: str) -> dict[str, object]:
+    """Return an object as it is, nulls included."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise refused(f"`{path}` must be an object", param=path)
+    return cast(dict[str, object], value)
+
+
+def _medium(source: Source, media_type: str, title: str | None) -> Part:
+    kind = media_type.partition("/")[0]
+    if kind == "image":
+        return Image(source=source)
+    if kind == "audio":
+        return Audio(source=source)
+    if kind == "video":
+        return Video(source=source)
+    return Document(source=source, title=title)
+
+
+def _response(said: dict[str, object]) -> tuple[bool, list[Part]]:
+    """Return whether a function failed, and what it said."""
+    if len(said) == 1:
+        name, value = next(iter(said.items()))
+        if name in RESULT_WORDS or name == ERROR_WORD:
+            text = value if isinstance(value, str) else _ENCODE(value).decode()
+            return name == ERROR_WORD, [Text(text=text)]
+    return False, [Text(text=_ENCODE(said).decode())] if said else []
