@@ -1,6 +1,9 @@
 """Ollama's own forms, as bytes and facts: chat, generate and embeddings; no I/O."""
 
+from tollway.dialects.embedding_form import open_no_stream
+from tollway.dialects.embedding_form import patch_request as patch_embed
 from tollway.dialects.error_body import parse_error
+from tollway.dialects.ollama import embed
 from tollway.dialects.ollama.answer import read_chat, read_generate, splice_cost
 from tollway.dialects.ollama.client_answer import (
     open_chat_writer,
@@ -20,10 +23,10 @@ from tollway.dialects.ollama.provider_answer import (
 from tollway.dialects.ollama.provider_request import render_chat, render_generate
 from tollway.dialects.ollama.request import patch_request
 from tollway.dialects.ollama.stream import open_chat, open_generate
-from tollway.dialects.record import LINES, ChatTranslator, Dialect
+from tollway.dialects.record import LINES, ChatTranslator, Dialect, EmbeddingTranslator, Operation
 from tollway.neutral.peek import Peek
 
-__all__ = ["OLLAMA_CHAT", "OLLAMA_GENERATE"]
+__all__ = ["OLLAMA_CHAT", "OLLAMA_EMBED", "OLLAMA_EMBEDDINGS", "OLLAMA_GENERATE"]
 
 
 def _lines(_peek: Peek) -> str:
@@ -71,5 +74,43 @@ OLLAMA_GENERATE = Dialect(
         render_answer=render_generate_answer,
         open_reader=open_generate_reader,
         open_writer=open_generate_writer,
+    ),
+)
+
+OLLAMA_EMBED = Dialect(
+    name="ollama_embed",
+    operation=Operation.EMBEDDING,
+    path="/api/embed",
+    peek=embed.peek,
+    patch_request=patch_embed,
+    read_answer=embed.read_answer,
+    splice_cost=embed.splice_cost,
+    open_stream=open_no_stream,
+    parse_error=parse_error,
+    render_error=render_error,
+    embedding=EmbeddingTranslator(
+        parse_request=embed.parse_request,
+        render_request=embed.render_request,
+        parse_answer=embed.parse_answer,
+        render_answer=embed.render_answer,
+    ),
+)
+
+OLLAMA_EMBEDDINGS = Dialect(
+    name="ollama_embeddings",
+    operation=Operation.EMBEDDING,
+    path="/api/embeddings",
+    peek=embed.peek_older,
+    patch_request=patch_embed,
+    read_answer=embed.read_older_answer,
+    splice_cost=embed.splice_cost,
+    open_stream=open_no_stream,
+    parse_error=parse_error,
+    render_error=render_error,
+    embedding=EmbeddingTranslator(
+        parse_request=embed.parse_older_request,
+        render_request=embed.render_older_request,
+        parse_answer=embed.parse_older_answer,
+        render_answer=embed.render_older_answer,
     ),
 )
