@@ -117,14 +117,28 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile = Profile()
     rules: tuple[ModelRule, ...] = ()
     """The first one that fits a model counts."""
+    only: tuple[str, ...] = ()
+    """The models that it has in this dialect, as names or their starts and a star; empty means all."""
+    never: tuple[str, ...] = ()
+    """The models that it does not have in this dialect, written the same."""
 
     def profile_of(self, model_routed: str) -> Profile:
         """Return what holds for a model."""
         for rule in self.rules:
-            pattern = rule.pattern
-            if (pattern.endswith("*") and model_routed.startswith(pattern[:-1])) or pattern == model_routed:
+            if fits(rule.pattern, model_routed):
                 return rule.profile
         return self.profile
+
+    def has(self, model_routed: str) -> bool:
+        """Tell whether a model can be asked in this dialect."""
+        if any(fits(pattern, model_routed) for pattern in self.never):
+            return False
+        return not self.only or any(fits(pattern, model_routed) for pattern in self.only)
+
+
+def fits(pattern: str, model_routed: str) -> bool:
+    """Tell whether a model is one of those that a pattern means: a name, or the start of names and a star."""
+    return (pattern.endswith("*") and model_routed.startswith(pattern[:-1])) or pattern == model_routed
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +157,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     prices_id: str | None = None
     """What the price library calls this provider; None when it has no prices there."""
+    check_path: str | None = None
+    """What can be asked for without cost, below the prefix of its first dialect, to see whether the key is good."""
 
     def __repr__(self) -> str:
         """Name the provider and nothing else: a repr ends up in logs."""
@@ -153,9 +169,14 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """The dialect that it speaks first: where it is asked for its models, and what stands in lists."""
         return self.speaks[0]
 
-    def speaking(self, dialect: str) -> Spoken | None:
-        """Return where it speaks a dialect; None when it does not."""
-        return next((spoken for spoken in self.speaks if spoken.dialect == dialect), None)
+    def speaking(self, dialect: str, model_routed: str | None = None) -> Spoken | None:
+        """Return where it speaks a dialect, of a model if one is given; None when it does not."""
+        speaks = self.speaks if model_routed is None else self.speaks_of(model_routed)
+        return next((spoken for spoken in speaks if spoken.dialect == dialect), None)
+
+    def speaks_of(self, model_routed: str) -> tuple[Spoken, ...]:
+        """Return the dialects in which it can be asked for a model."""
+        return tuple(spoken for spoken in self.speaks if spoken.has(model_routed))
 
 
 class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):

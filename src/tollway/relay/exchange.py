@@ -384,7 +384,7 @@ class Exchange:
             task.cancel()
 
     def _after_leave(self, target: Target) -> AfterLeave:
-        spoken = target.provider.speaking(self._arrival.dialect.name) or target.provider.home
+        spoken = target.provider.speaking(self._arrival.dialect.name, target.model_routed) or target.provider.home
         return spoken.profile_of(target.model_routed).after_leave
 
     def _end_drain(self) -> None:

@@ -77,7 +77,7 @@ class Passages:
     def through(self, target: Target) -> Passage:
         """Return the way to a target; raises Refusal where there is none, or where it would lose something."""
         dialect = self._arrival.dialect
-        spoken = target.provider.speaking(dialect.name)
+        spoken = target.provider.speaking(dialect.name, target.model_routed)
         if spoken is not None:
             profile = spoken.profile_of(target.model_routed)
             if not self._sealed and _serves(profile, streamed=self._admitted.peek.streamed):
@@ -89,7 +89,7 @@ class Passages:
     def _translated(self, target: Target, spoken: Spoken | None) -> Passage:
         dialect = self._arrival.dialect
         client = dialect.chat
-        others = target.provider.speaks if spoken is None else (spoken,)
+        others = target.provider.speaks_of(target.model_routed) if spoken is None else (spoken,)
         for other in others:
             provider = self._dialects[other.dialect].chat
             if provider is None or provider.render_request is None or client is None or client.parse_request is None:
@@ -102,7 +102,7 @@ class Passages:
 
     def _embedded(self, target: Target) -> Passage:
         client = self._arrival.dialect.embedding
-        for other in target.provider.speaks:
+        for other in target.provider.speaks_of(target.model_routed):
             provider = self._dialects[other.dialect].embedding
             if provider is None or provider.render_request is None or client is None or client.parse_request is None:
                 continue
