@@ -40,6 +40,63 @@ def chats() -> tuple[Recording, ...]:
     return (*_exchanges("ruby_llm"), *_exchanges("openllmetry"), *_fixtures("vercel-fixtures"))
 
 
+@cache
+def messages() -> tuple[Recording, ...]:
+    """Every recorded exchange of Anthropic Messages, and those that count tokens; skips the test as `chats` does."""
+    if not FOLDER.is_dir():
+        pytest.skip(f"no recorded traffic in ../{FOLDER.parent.name}/{FOLDER.name} beside the repository")
+    return (*_message_exchanges("ruby_llm"), *_message_exchanges("openllmetry"), *_message_fixtures("vercel-fixtures"))
+
+
+def _message_exchanges(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        if line["kind"] in {"messages", "messages.count_tokens"}:
+            features = line["features"]
+            assert isinstance(features, list)
+            yield Recording(
+                name=f"{corpus}-{line['kind']}-{line['id']}",
+                provider=str(line["provider"]),
+                status=int(str(line["status"])),
+                streamed="stream" in features,
+                request=base64.b64decode(str(line["req"] or "")),
+                answer=base64.b64decode(str(line["resp"] or "")),
+            )
+
+
+def _message_fixtures(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        answer = base64.b64decode(str(line["resp"]))
+        streamed = bool(line["stream"])
+        if streamed and b'"type":"message_start"' in answer and not answer.startswith((b"data:", b"event:")):
+            answers = _framed(answer)
+        elif not streamed and answer[:1] == b"{" and json.loads(answer).get("type") == "message":
+            answers = [answer]
+        else:
+            continue
+        for number, each in enumerate(answers):
+            yield Recording(
+                name=f"{corpus}-{line['file']}-{number}",
+                provider=str(line["package"]),
+                status=200,
+                streamed=streamed,
+                request=b"",
+                answer=each,
+            )
+
+
+def _framed(payloads: bytes) -> list[bytes]:
+    """The streams of a file with one payload a line, without framing: some hold several, one after the other."""
+    streams: list[bytes] = [b""]
+    for payload in payloads.split(b"\n"):
+        if not payload:
+            continue
+        kind = json.loads(payload)["type"]
+        streams[-1] += b"event: %b\ndata: %b\n\n" % (kind.encode(), payload)
+        if kind == "message_stop":
+            streams.append(b"")
+    return [stream for stream in streams if stream]
+
+
 def _lines(corpus: str) -> Iterator[dict[str, object]]:
     with gzip.open(FOLDER / f"{corpus}.jsonl.gz", "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
@@ -71,6 +128,52 @@ def _fixtures(corpus: str) -> Iterator[Recording]:
             continue
         yield Recording(
             name=f"{corpus}-{line['file']}",
+            provider=str(line["package"]),
+            status=200,
+            streamed=streamed,
+            request=b"",
+            answer=answer,
+        )
+
+
+GENERATIONS = {"gemini.generate": "generate", "gemini.stream": "generate", "gemini.count": "count"}
+"""The kinds of the recordings that speak Gemini's dialect, and what a name says of them."""
+
+
+@cache
+def generations() -> tuple[Recording, ...]:
+    """Every recorded exchange of Gemini and Vertex, and those that count tokens; skips the test as `chats` does."""
+    if not FOLDER.is_dir():
+        pytest.skip(f"no recorded traffic in ../{FOLDER.parent.name}/{FOLDER.name} beside the repository")
+    return (*_generated("ruby_llm"), *_generated("openllmetry"), *_generated_fixtures("vercel-fixtures"))
+
+
+def _generated(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        kind = GENERATIONS.get(str(line["kind"]))
+        if kind is not None:
+            features = line["features"]
+            assert isinstance(features, list)
+            yield Recording(
+                name=f"{corpus}-{kind}-{line['id']}",
+                provider=str(line["provider"]),
+                status=int(str(line["status"])),
+                streamed="stream" in features,
+                request=base64.b64decode(str(line["req"] or "")),
+                answer=base64.b64decode(str(line["resp"] or "")),
+            )
+
+
+def _generated_fixtures(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        answer = base64.b64decode(str(line["resp"]))
+        streamed = bool(line["stream"])
+        if line["package"] != "google" or b'"candidates"' not in answer:
+            continue
+        if streamed:  # one a line, without framing
+            answer = b"".join(b"data: %b\r\n\r\n" % payload for payload in answer.split(b"\n") if payload)
+        yield Recording(
+            name=f"{corpus}-generate-{line['file']}",
             provider=str(line["package"]),
             status=200,
             streamed=streamed,
