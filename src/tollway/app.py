@@ -48,10 +48,12 @@ from tollway.http.admin.parts import AdminParts
 from tollway.http.admin_door import BELOW, AdminDoor
 from tollway.http.caller import CallerHeaders
 from tollway.http.data_plane import DataPlane
+from tollway.http.dialect_routes import dialect_routes, speakers
+from tollway.http.model_pages import model_routes
 from tollway.http.pages import own_routes
 from tollway.http.payment_pages import payment_routes
 from tollway.http.replies import ReplyHeads
-from tollway.http.routes import Gate, Route
+from tollway.http.routes import Route
 from tollway.http.server import Server
 from tollway.id_source import IdSource
 from tollway.jobs.sweeps import Sweep
@@ -230,7 +232,11 @@ class Worker:
             rates=deployment.rates,
             windows=WindowClock(ZoneInfo(settings.billing.timezone)),
         )
-        heads = ReplyHeads(header_prefix=deployment.brand.header_prefix, render_error=OPENAI_CHAT.render_error)
+        heads = ReplyHeads(
+            header_prefix=deployment.brand.header_prefix,
+            render_error=OPENAI_CHAT.render_error,
+            below=speakers(DIALECTS),
+        )
         relay = Relay(
             admission=Admission(
                 keys=self._keys, models=deployment.catalog, books=self._books, funds=funds, terms=terms
@@ -385,12 +391,10 @@ def open_payments(settings: PaymentSettings) -> PaymentProvider | None:
 
 def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     """Return everything that the data plane answers."""
-    chat = Route(method=b"POST", gate=Gate.ADMISSION, dialect=OPENAI_CHAT)
-    return {
-        "/v1/chat/completions": chat,
-        "/chat/completions": chat,
-        **own_routes(models=models, health=vitals),
-    }
+    pages = own_routes(vitals) | model_routes(models)
+    asked = dialect_routes(DIALECTS)
+    both = {path: asked[path]._replace(get=pages[path]) for path in asked.keys() & pages.keys()}
+    return pages | asked | both
 
 
 def make_signer(signing: Signing) -> Signer:

@@ -72,7 +72,10 @@ class DataPlane:
         return inbound.problem is None and inbound.body_bytes_max > 0
 
     def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
-        route = inbound.route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))
+        route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))
+        if route.get is not None and inbound.method == b"GET":
+            route = route.get
+        inbound.route = route
         inbound.dialect = route.dialect
         if route.find_dialect is not None:
             self._find_dialect(inbound, route)

@@ -51,5 +51,7 @@ class Route(NamedTuple):
     """Of an admission route whose path says more: takes path and query; None is "there is nothing here"."""
     page: Callable[[Call], Awaitable[Page]] | None = None
     """Of any other."""
+    get: "Route | None" = None
+    """What the same path answers to GET, where this one takes another method."""
     body_bytes_max: int = 0
     """Of a page: no longer body is kept; zero for none at all."""
