@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_media.answer import is_json
@@ -67,8 +67,8 @@ class _Facts(Struct, gc=False):
     frame_count: Annotated[int, Meta(ge=1, le=FRAMES_MAX)] | None = None
     image: str | list[Raw] | None = None
     images: list[Raw] | None = None
-    mask: Raw | None = None
-    markup: Raw | None = None
+    mask: Raw | UnsetType = UNSET
+    markup: Raw | UnsetType = UNSET
 
 
 _FACTS = msgspec.json.Decoder(_Facts)
@@ -136,7 +136,7 @@ def _pixels(size: str | None) -> int:
 
 def _shown_in(facts: _Facts) -> int:
     """Return how many pictures a JSON body shows."""
-    beside = sum(given is not None and given != _NULL for given in (facts.mask, facts.markup))
+    beside = sum(given is not UNSET and given != _NULL for given in (facts.mask, facts.markup))
     single = len(facts.image) if isinstance(facts.image, list) else int(bool(facts.image))
     return beside + single + len(facts.images or ())
 

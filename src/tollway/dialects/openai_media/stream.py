@@ -6,11 +6,11 @@ run out ends like one that broke, with an error that says why.
 """
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.members import append_members
-from tollway.dialects.openai_media.usage import added_up, read_media_usage, usage_value
+from tollway.dialects.openai_media.usage import added_up, read_media_usage, told_value, usage_value
 from tollway.dialects.passing import Glance, PassingStream
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import Closing, Stream
@@ -35,9 +35,9 @@ class _Event(Struct, gc=False):
     """A piece of a transcript, or of a sound."""
     text: str = ""
     """Another word for a piece of a transcript; the last event repeats the whole."""
-    usage: Raw | UnsetType = UNSET
+    usage: Raw = _NULL
     model: str | None = None
-    error: Raw | UnsetType = UNSET
+    error: Raw = _NULL
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -67,24 +67,21 @@ class MediaForm:
             found = _EVENT.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return Glance(error=UpstreamFailure(FailureKind.JUNK, "the provider sent an event that cannot be read"))
-        failed = found.error is not UNSET and found.error != _NULL
+        failed = found.error != _NULL
         if failed or name == b"error" or found.type == "error":
             said = parse_error(200, data).message
             return Glance(error=UpstreamFailure(FailureKind.BROKE, f"the provider reported an error: {said}"))
         if not found.type.endswith(_LASTS):
             piece = found.delta or found.text if found.type.startswith(_TRANSCRIPTS) else ""
             return Glance(text_bytes=len(piece.encode()), begins=True, model=found.model)
-        provider_cost = None
-        if found.usage is not UNSET:
-            self._add(found.usage)
-            provider_cost = read_provider_cost(bytes(found.usage))
+        self._add(found.usage)
         return Glance(
             withheld=True,
             begins=True,
             finishes=True,
             usage=self._usage,
             model=found.model,
-            provider_cost_nanos=provider_cost,
+            provider_cost_nanos=read_provider_cost(bytes(found.usage)),
         )
 
     def end(self, held: list[bytes], closing: Closing) -> bytes:
@@ -100,9 +97,9 @@ class MediaForm:
     def break_off(self, held: list[bytes], error: bytes, closing: Closing | None) -> bytes:
         """Return the error, with usage and costs beside it; what is withheld would look finished."""
         del held
-        if closing is not None and closing.costs is not None:
-            value = usage_value(None, closing.costs, closing.usage)
-            error = append_members(error, b'"usage":%b' % value)
+        told = None if closing is None else told_value(closing)
+        if told is not None:
+            error = append_members(error, b'"usage":%b' % told)
         return b"event: error\ndata: %b\n\n" % error
 
     def cut(self, held: list[bytes], error: bytes, closing: Closing) -> bytes:

@@ -13,7 +13,7 @@ from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.cost_fields import with_costs
 from tollway.dialects.openai_usage import COUNT_MAX
-from tollway.dialects.record import CostFields
+from tollway.dialects.record import Closing, CostFields
 from tollway.neutral.usage import Usage
 
 _Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
@@ -100,26 +100,31 @@ def added_up(usage: Usage, more: Usage) -> Usage:
 def usage_value(found: bytes | None, costs: CostFields, estimate: Usage | None) -> bytes:
     """Return the usage object to show: the provider's own members with the cost fields, and an estimate if any.
 
-    `estimate` is None where the provider reported what it is paid for. What counts no token (the characters of a text
-    that was spoken) is not shown: only what it costs.
+    `estimate` is None where the provider reported what it is paid for.
     """
     known = found if found is not None and found.startswith(b"{") else b"{}"
-    if estimate is not None:
-        known = _with_estimate(known, estimate)
+    shown = {} if estimate is None else _shown(estimate)
+    if shown:
+        told: dict[str, Raw] = _MEMBERS.decode(known)
+        known = _ENCODE({**told, **shown, "estimated": True})
     return with_costs(known, costs)
 
 
-def _with_estimate(known: bytes, estimate: Usage) -> bytes:
-    told: dict[str, Raw] = _MEMBERS.decode(known)
-    if estimate.input is None and estimate.audio_input is not None:
-        shown: dict[str, object] = {"type": "duration", "seconds": estimate.audio_input}
-    elif estimate.output is None and estimate.audio_output is None:
-        return known
-    else:
-        output = (estimate.output or 0) + (estimate.reasoning or 0) + (estimate.audio_output or 0)
-        shown = {
-            "input_tokens": estimate.tokens - output,
-            "output_tokens": output,
-            "total_tokens": estimate.tokens,
-        }
-    return _ENCODE({**told, **shown, "estimated": True})
+def told_value(closing: Closing) -> bytes | None:
+    """Return the usage object for what has no usage of the provider's to stand in, such as an error; None without costs."""
+    if closing.costs is None:
+        return None
+    shown = _shown(closing.usage)
+    if shown and closing.estimated:
+        shown["estimated"] = True
+    return with_costs(_ENCODE(shown), closing.costs)
+
+
+def _shown(usage: Usage) -> dict[str, object]:
+    """Return the counts that clients are shown: what is no token, such as the characters of a text, is not."""
+    if usage.input is None and usage.audio_input is not None:
+        return {"type": "duration", "seconds": usage.audio_input}
+    if usage.output is None and usage.audio_output is None:
+        return {}
+    output = (usage.output or 0) + (usage.reasoning or 0) + (usage.audio_output or 0)
+    return {"input_tokens": usage.tokens - output, "output_tokens": output, "total_tokens": usage.tokens}
