@@ -68,11 +68,11 @@ class Tier(Struct, gc=False):
     type: str | None = None
 
 
-class _Router(Struct, gc=False):
+class _Router(Struct, frozen=True, gc=False):
     invokedModelId: str | None = None  # noqa: N815
 
 
-class _Trace(Struct, gc=False):
+class _Trace(Struct, frozen=True, gc=False):
     promptRouter: _Router = _Router()  # noqa: N815
 
 

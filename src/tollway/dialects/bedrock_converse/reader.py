@@ -45,7 +45,7 @@ class _ImageStart(Struct, gc=False):
     format: str
 
 
-class _Beginning(Struct, gc=False):
+class _Beginning(Struct, frozen=True, gc=False):
     toolUse: _ToolUse | None = None  # noqa: N815
     image: _ImageStart | None = None
 
