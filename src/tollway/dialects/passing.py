@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tollway.dialects.record import Closing, CostFields
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.framing.sse import SseReader
+from tollway.framing.sse import SseReader, read_fields
 from tollway.neutral.usage import Usage
 
 LEAD_BYTES_MAX = 65_536
@@ -144,6 +144,11 @@ class PassingStream:
         rest = self._cutter.close()
         if not rest.strip() or self.ended or self.failure is not None:
             return b""
+        if isinstance(self._cutter, SseReader):  # what follows must not run into it
+            if not (read_fields(rest)[1] or b"").strip():
+                return b""
+            line_end = b"\r\n" if b"\r\n" in rest else b"\n"
+            rest = rest.rstrip(b"\r\n") + line_end * 2
         freed = self._take(rest)
         if self.failure is not None:  # half an event: the connection closed in the midst of it
             self.failure = None
