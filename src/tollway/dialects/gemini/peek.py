@@ -52,16 +52,14 @@ class _Content(Struct, gc=False):
 
 class _Facts(Struct, gc=False):
     contents: Annotated[list[_Content], Meta(min_length=1)]
-    generationConfig: Raw | None = None  # noqa: N815
-    generation_config: Raw | None = None
+    generationConfig: _Given = UNSET  # noqa: N815
+    generation_config: _Given = UNSET
     cachedContent: str | None = None  # noqa: N815
     cached_content: str | None = None
 
 
 class _CountFacts(Struct, gc=False):
     contents: list[Raw] | None = None
-    generateContentRequest: Raw | None = None  # noqa: N815
-    generate_content_request: Raw | None = None
 
 
 class _Config(Struct, gc=False):
@@ -135,7 +133,7 @@ def _model(called: Called) -> str:
 
 def _config_facts(facts: _Facts) -> tuple[int | None, int]:
     """Return the limit on the output and the number of choices."""
-    given = [each for each in (facts.generationConfig, facts.generation_config) if each is not None]
+    given = [each for each in (facts.generationConfig, facts.generation_config) if each is not UNSET]
     if len(given) > 1:
         raise refused("give `generationConfig` or `generation_config`, not both", param="generationConfig")
     if not given:
