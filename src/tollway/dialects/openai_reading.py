@@ -95,19 +95,27 @@ class Surroundings:
 
     def after(self, found: Envelope, out: list[Event]) -> None:
         """Tell what was used, and what else a provider says of an answer."""
-        usage = found.usage
-        if (usage is UNSET or bytes(usage) == _NULL) and found.x_groq is not None:
-            usage = found.x_groq.usage
-        if usage is not UNSET and bytes(usage) != _NULL:
-            reported = read_usage(usage)
+        counted = usage_in(found)
+        if counted is not None:
+            reported = read_usage(counted)
             if reported is not None:
                 out.append(UsageReported(usage=reported))
-            cost = read_provider_cost(bytes(usage))
+            cost = read_provider_cost(counted)
             self._cost = self._cost if cost is None else cost
         self._tier = found.service_tier or self._tier
         if (self._tier, self._cost) != self._told:
             self._told = (self._tier, self._cost)
             out.append(Told(service_tier=self._tier, provider_cost_nanos=self._cost))
+
+
+def usage_in(found: Envelope) -> bytes | None:
+    """Return the very bytes of the usage that an envelope reports; None where it reports none."""
+    usage = found.usage
+    counted = None if usage is UNSET else bytes(usage)
+    if (counted is None or counted == _NULL) and found.x_groq is not None:
+        usage = found.x_groq.usage
+        counted = None if usage is UNSET else bytes(usage)
+    return None if counted == _NULL else counted
 
 
 def failure_in(found: Envelope, data: bytes, *, named_error: bool) -> UpstreamFailure | None:

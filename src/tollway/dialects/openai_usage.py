@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.cost_fields import cost_members, with_costs
+from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
 from tollway.dialects.record import Closing, CostFields
 from tollway.neutral.usage import Usage
 
@@ -281,3 +282,17 @@ def closing_usage(closing: Closing) -> bytes:
         rendered["estimated"] = True
     found = _ENCODE(rendered)
     return found if closing.costs is None else with_costs(found, closing.costs)
+
+
+def with_usage_value(body: bytes, found: bytes | None, value: bytes) -> bytes:
+    """Return a whole answer with this value as its top-level usage; no byte outside it changes.
+
+    `found` are the very bytes of the value that stands there; None where there is none.
+    """
+    if found is None:
+        return append_members(body, b'"usage":%b' % value)
+    at = known_value_start(body, b'"usage"') if len(body) <= SMALL_BYTES_MAX else None
+    if at is None:
+        # Of a repeated key the last one counts, for this decoder and for the clients'.
+        at = next(member.start for member in reversed(members(body)) if member.name == "usage")
+    return b"".join((body[:at], value, body[at + len(found) :]))

@@ -1,16 +1,11 @@
-"""A whole chat answer: the facts settlement needs, and the cost spliced into its usage. Knows no price and no provider.
-
-The place of the usage object must be certain: where a search cannot prove it, the exact places of all members are
-computed.
-"""
+"""A whole chat answer: the facts settlement needs, and the cost spliced into its usage. Knows no price and no provider."""
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
-from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
-from tollway.dialects.openai_usage import is_all_zero, read_usage, usage_with_costs
+from tollway.dialects.openai_usage import is_all_zero, read_usage, usage_with_costs, with_usage_value
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import JSON, CostFields, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
@@ -68,15 +63,8 @@ def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -
 
     Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
     """
-    body, found = answer.body, answer.usage_found
-    value = usage_with_costs(found if answer.usage is not None else None, costs, estimate)
-    if found is None:
-        return append_members(body, b'"usage":%b' % value)
-    at = known_value_start(body, b'"usage"') if len(body) <= SMALL_BYTES_MAX else None
-    if at is None:
-        # Of a repeated key the last one counts, for this decoder and for the clients'.
-        at = next(member.start for member in reversed(members(body)) if member.name == "usage")
-    return b"".join((body[:at], value, body[at + len(found) :]))
+    value = usage_with_costs(answer.usage_found if answer.usage is not None else None, costs, estimate)
+    return with_usage_value(answer.body, answer.usage_found, value)
 
 
 def _junk(body: bytes) -> UpstreamFailure:
