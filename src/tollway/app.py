@@ -40,7 +40,7 @@ from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Brand, Origin, PriceCard, Timeouts
-from tollway.catalog.signing import Signing
+from tollway.catalog.signing import AwsKeys, GoogleServiceAccount, Signing
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
@@ -68,7 +68,10 @@ from tollway.settings import BillingSettings, PaymentSettings
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
+from tollway.upstream.forms import form_poster
 from tollway.upstream.limits import Limits
+from tollway.upstream.signing.aws import AwsSigner
+from tollway.upstream.signing.google import GoogleSigner, private_key
 from tollway.upstream.tls import client_context
 
 log = structlog.get_logger()
@@ -209,6 +212,7 @@ class Worker:
     def __init__(self, deployment: Deployment, *, local_model: Callable[[], str]) -> None:
         """Open the store and put the parts together; raises SetupError. Belongs to the running event loop."""
         settings = deployment.settings
+        check_signing(deployment.catalog)
         self._store = Store.open(settings.store.url, durability=settings.store.durability.value)
         self._store.require_room(1)
         # In this order: who is not there yet itself cannot tell who is gone.
@@ -246,7 +250,7 @@ class Worker:
             cards=CardBook(self._store),
             outward=Outward(
                 upstream=TrustingUpstream(self._default, others) if others else self._default,
-                signers=Signatures(make_signer),
+                signers=Signatures(signer_maker(self._default)),
                 dialects=DIALECTS,
             ),
         )
@@ -397,9 +401,23 @@ def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     return pages | asked | both
 
 
-def make_signer(signing: Signing) -> Signer:
-    """Return what signs the requests to a provider."""
-    raise NotImplementedError(signing)
+def signer_maker(upstream: UpstreamClient) -> Callable[[Signing], Signer]:
+    """Return what makes the signer of a provider; tokens are fetched through `upstream`. It raises SetupError."""
+    post = form_poster(upstream)
+
+    def make(signing: Signing) -> Signer:
+        if isinstance(signing, AwsKeys):
+            return AwsSigner(signing, now_ms=clock.now_ms)
+        return GoogleSigner(signing, post=post, now_ms=clock.now_ms)
+
+    return make
+
+
+def check_signing(catalog: Catalog) -> None:
+    """See that each provider's key can sign, before the first request finds that it cannot; raises SetupError."""
+    for provider in catalog.providers.values():
+        if isinstance(provider.signing, GoogleServiceAccount):
+            private_key(provider.signing)
 
 
 def hold_ttl_ms(catalog: Catalog) -> int:
