@@ -100,7 +100,7 @@ def recorded(answer: dict[str, Any]) -> Usage | None:
     usage = answer.get("usage") or {}
     searches = answer.get("meta", {}).get("billed_units", {}).get("search_units")
     if "seconds" in usage or "duration" in answer:
-        return Usage(audio_input=ceil(usage.get("seconds", answer.get("duration"))), output=0)
+        return Usage(audio_input=ceil(usage.get("seconds") or answer["duration"]), output=0)
     if "results" in answer or answer.get("object") == "list":
         if searches is None and not usage:
             return None
