@@ -68,7 +68,7 @@ class Interrupted:
         fields["output"] = Raw(_ENCODE([items[index] for index in sorted(items)]))
         fields["usage"] = Raw(usage)
         event = {"type": "response.incomplete", "sequence_number": number, "response": fields}
-        return b"event: response.incomplete\ndata: %b\n\n" % _ENCODE(event)
+        return b"event: response.incomplete\ndata: %b\n\n" % _ENCODE(event).replace(b"\n", b" ")
 
     def _cut_off(self, index: int, item: Raw) -> Raw:
         fields: dict[str, Any] = dict(_members(item))

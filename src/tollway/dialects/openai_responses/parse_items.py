@@ -6,7 +6,7 @@ Neighbouring items of the model make one turn of it, and neighbouring outputs of
 from collections.abc import Callable
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from tollway.dialects.body import refused
 from tollway.dialects.openai_responses.sealing import seal_of
@@ -19,6 +19,7 @@ from tollway.dialects.openai_responses.wire import (
     WireAudio,
     WirePart,
     citations_of,
+    present,
 )
 from tollway.dialects.openai_responses.words import ASKED_AGAIN, AUDIO_TYPES, FILE_TYPES, ROLES
 from tollway.neutral.parts import (
@@ -131,8 +132,7 @@ def _sound(part: WirePart, place: str) -> Part:
 
 
 def _mark(part: WirePart) -> CacheMark | None:
-    given = part.prompt_cache_breakpoint
-    return None if given is UNSET or bytes(given) == b"null" else CacheMark.MINUTES
+    return None if present(part.prompt_cache_breakpoint) is None else CacheMark.MINUTES
 
 
 def _source(address: str | None, bare_type: str | None, file_id: str | None) -> Source | None:

@@ -11,6 +11,7 @@ from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_responses.parse_items import messages_of
 from tollway.dialects.openai_responses.parse_tools import WireChoice, WireTool, chosen, tools_of
 from tollway.dialects.openai_responses.peek import EXPECTED
+from tollway.dialects.openai_responses.wire import present
 from tollway.dialects.openai_responses.words import ASKED_AGAIN, ENCRYPTED, LOGPROBS
 from tollway.neutral.peek import Peek
 from tollway.neutral.request import ChatRequest, Effort, OutputForm, OutputKind, ReasoningWish
@@ -18,7 +19,7 @@ from tollway.neutral.request import ChatRequest, Effort, OutputForm, OutputKind,
 
 class _Format(Struct, gc=False):
     type: str = "text"
-    schema: Raw | None = None
+    schema: Raw | UnsetType = UNSET
     name: str | None = None
     description: str | None = None
     strict: bool | None = None
@@ -156,9 +157,9 @@ def _output_form(text: _Text | None) -> OutputForm | None:
     form = text.format
     if form.type not in tuple(OutputKind):
         raise refused("`text.format.type` must be text, json_object or json_schema", param="text")
-    if form.type == OutputKind.JSON_SCHEMA and form.schema is None:
+    schema = present(form.schema) if form.type == OutputKind.JSON_SCHEMA else None
+    if form.type == OutputKind.JSON_SCHEMA and schema is None:
         raise refused("`text.format` of the type json_schema needs a `schema`", param="text")
-    schema = form.schema if form.type == OutputKind.JSON_SCHEMA else None
     return OutputForm(
         kind=OutputKind(form.type),
         schema=schema,

@@ -1,9 +1,10 @@
 """The tools and the choice among them of a Responses request, read into the neutral form. Knows no provider."""
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.body import refused
+from tollway.dialects.openai_responses.wire import present
 from tollway.dialects.openai_responses.words import ASKED_AGAIN
 from tollway.neutral.request import Tool, ToolChoice, ToolUse
 
@@ -22,7 +23,7 @@ class WireTool(Struct, gc=False):
     type: str = "function"
     name: str | None = None
     description: str | None = None
-    parameters: Raw | None = None
+    parameters: Raw | UnsetType = UNSET
     strict: bool | None = None
     format: WireFormat | None = None
 
@@ -60,7 +61,7 @@ def _tool_of(tool: WireTool, place: str) -> Tool:
     return Tool(
         name=tool.name,
         description=tool.description,
-        parameters=None if tool.parameters is None or custom else Raw(bytes(tool.parameters)),
+        parameters=None if custom else present(tool.parameters),
         strict=tool.strict,
         custom=custom,
         grammar=grammar,

@@ -46,7 +46,11 @@ class Response:
         self._terms = terms
         self.model = terms.model
         self._tier: str | None = None
-        echoes = dict(terms.request.echoes)
+        # A line end would end the line of an event; in JSON it is a space.
+        echoes = {
+            name: Raw(bytes(value).replace(b"\r", b" ").replace(b"\n", b" "))
+            for name, value in terms.request.echoes.items()
+        }
         for name, whole in _FILLED.items():
             if name in echoes:
                 echoes[name] = Raw(_ENCODE(_FIELDS.decode(whole) | _FIELDS.decode(echoes[name])))

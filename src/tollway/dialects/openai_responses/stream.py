@@ -104,7 +104,7 @@ class ResponsesForm:
 
     def end(self, held: list[bytes], closing: Closing) -> bytes:
         """Return the withheld events, the first of which finishes the answer, with usage and costs in it."""
-        payload = data_of(held[0]) or b""
+        payload = (data_of(held[0]) or b"").replace(b"\n", b" ")  # on several lines before, on one now
         return b"".join((with_data(held[0], _with_usage(payload, closing)), *held[1:]))
 
     def break_off(self, held: list[bytes], error: bytes, closing: Closing | None) -> bytes:

@@ -138,6 +138,11 @@ ANNOTATION = msgspec.json.Decoder(WireAnnotation)
 LOGPROBS = msgspec.json.Decoder(list[WireLogprob] | None)
 
 
+def present(value: Raw | UnsetType) -> Raw | None:
+    """Return a member; None for one that is absent or null."""
+    return None if value is UNSET or bytes(value) == b"null" else value
+
+
 def citations_of(annotations: list[WireAnnotation] | None) -> tuple[Citation, ...]:
     """Return the annotations that have a neutral place: those of addresses. Files of a provider mean nothing elsewhere."""
     return tuple(citation_of(each) for each in annotations or () if each.type == "url_citation")
