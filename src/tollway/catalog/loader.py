@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tollway import clock
-from tollway.catalog.base_url import BaseUrlError, parse_base_url
+from tollway.catalog.assembly import make_provider
 from tollway.catalog.cards import configured_prices
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
-from tollway.catalog.presets import LOCAL_PRESET, Auth, Preset, preset_names, read_preset
+from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import AfterLeave, Brand, Profile, Provider, Reach, Spoken, Timeouts
+from tollway.catalog.records import Brand, Provider
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
@@ -97,36 +97,7 @@ def _check_currencies(model: ModelSettings, place: str, rates: RateTable, mistak
 def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes) -> Provider | None:
     """Return the provider, or None when a mistake makes it impossible; what a file got wrong is noted already."""
     preset = _preset(settings.preset, place, mistakes)
-    if preset is None:
-        return None
-    if preset.auth is Auth.REQUIRED and settings.api_key is None:
-        mistakes.add(f"{place}: api_key", f'is missing: {preset.title} wants one, such as api_key = "env:NAME"')
-    base_url = settings.base_url if settings.base_url is not None else preset.base_url
-    if base_url is None:
-        mistakes.add(f"{place}: base_url", f'is missing: the preset "{settings.preset}" has none of its own')
-        return None
-    try:
-        origin, path_prefix = parse_base_url(base_url, reach=Reach.PRIVATE)
-    except BaseUrlError as error:
-        mistakes.add(f"{place}: base_url", str(error))
-        return None
-    key = settings.api_key
-    after_leave = preset.profile.after_leave if settings.after_leave is None else AfterLeave(settings.after_leave)
-    return Provider(
-        name=settings.name,
-        speaks=(
-            Spoken(
-                dialect=preset.dialect,
-                origin=origin,
-                path_prefix=path_prefix,
-                profile=_profile(preset, after_leave),
-            ),
-        ),
-        headers=() if key is None else (("authorization", f"Bearer {key.reveal()}"),),
-        secrets=() if key is None else (key.reveal(),),
-        timeouts=msgspec.convert(settings.timeouts, Timeouts, from_attributes=True),
-        prices_id=preset.prices,
-    )
+    return None if preset is None else make_provider(settings, preset, place=place, mistakes=mistakes)
 
 
 def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
@@ -142,30 +113,17 @@ def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
         return None
 
 
-def _profile(preset: Preset, after_leave: AfterLeave) -> Profile:
-    profile = preset.profile
-    return Profile(
-        stream_usage=profile.stream_usage,
-        after_leave=after_leave,
-        renames=profile.renames,
-        output_limit=profile.output_limit,
-    )
-
-
 def _local_provider(preset: Preset, port: int) -> Provider:
-    assert preset.base_url is not None
-    origin, path_prefix = parse_base_url(preset.base_url, reach=Reach.PRIVATE)
-    return Provider(
-        name=LOCAL_PROVIDER,
-        speaks=(
-            Spoken(
-                dialect=preset.dialect,
-                origin=msgspec.structs.replace(origin, port=port),
-                path_prefix=path_prefix,
-                profile=_profile(preset, preset.profile.after_leave),
-            ),
+    """Return the provider that the local model is, at the port that it was started on."""
+    settings = ProviderSettings(name=LOCAL_PROVIDER, preset=LOCAL_PRESET)
+    provider = make_provider(settings, preset, place=LOCAL_PROVIDER, mistakes=Mistakes(LOCAL_PRESET))
+    assert provider is not None, "its preset is complete"
+    return msgspec.structs.replace(
+        provider,
+        speaks=tuple(
+            msgspec.structs.replace(spoken, origin=msgspec.structs.replace(spoken.origin, port=port))
+            for spoken in provider.speaks
         ),
-        prices_id=preset.prices,
     )
 
 

@@ -3,7 +3,7 @@
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from tollway.money import PPM, AmountError, parse_amount, parse_rate
 from tollway.settings.mistakes import Mistakes
-from tollway.settings.secret import ENVIRONMENT, FILE, SecretError, SecretUse, resolve_secret
+from tollway.settings.secret import ENVIRONMENT, FILE, SecretError, SecretUse, read_document, resolve_secret
 
 FEE_PPM_MAX = 10_000_000
 """Ten times the base cost: more is a slip of the pen, and might not fit the 64 bits of an amount."""
@@ -119,6 +119,25 @@ def _read_secret(value: object, reading: Reading) -> object:
         raise FieldError(str(error)) from None
 
 
+def _read_credentials(value: object, reading: Reading) -> object:
+    if not isinstance(value, str):
+        raise FieldError('must be the path of a file, or text such as "env:NAME"')
+    try:
+        return read_document(value, folder=reading.folder, use=reading.secrets)
+    except SecretError as error:
+        raise FieldError(str(error)) from None
+
+
+def _read_texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise FieldError(f'must be a table such as {{ name = "text" }}, not {show(value)}')
+    texts = cast("dict[str, object]", value)
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text:
+            raise FieldError(f"{name} must be text that is not empty, not {show(text)}")
+    return cast("dict[str, str]", texts)
+
+
 def _read_timezone(value: object) -> str:
     wanted = 'the name of a timezone such as "Asia/Shanghai"'
     if not isinstance(value, str):
@@ -189,6 +208,9 @@ Fee = Annotated[int, Rule(_read_fee)]
 Timezone = Annotated[str, Rule(_read_timezone)]
 """A name of the IANA time zone database."""
 SecretReference = FileRule(_read_secret)
+CredentialsReference = FileRule(_read_credentials)
+Texts = Annotated[Mapping[str, str], Rule(_read_texts)]
+"""Texts by name; whoever uses them knows the names."""
 StoreUrl = Annotated[str, FileRule(_read_store_url)]
 """The URL of a store, or where it stands: with a password it is a secret."""
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from tollway.money import NANOS_PER_UNIT
 from tollway.settings.fields import (
+    CredentialsReference,
     Fee,
     HeaderPrefix,
     KeyPrefix,
@@ -25,6 +26,7 @@ from tollway.settings.fields import (
     Seconds,
     SecretReference,
     StoreUrl,
+    Texts,
     Timezone,
 )
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
@@ -156,7 +158,18 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     preset: str
     base_url: str | None = None
     """What the provider's official client would be given; None takes the preset's."""
+    base_urls: Texts = {}
+    """The same for single dialects, by their names; each takes the place of what would follow from `base_url`."""
+    parameters: Texts = {}
+    """What the preset's addresses are filled in with, such as a region."""
     api_key: Annotated[Secret, SecretReference] | None = None
+    access_key_id: Annotated[Secret, SecretReference] | None = None
+    """With the next two, what requests are signed with at Amazon's."""
+    secret_access_key: Annotated[Secret, SecretReference] | None = None
+    session_token: Annotated[Secret, SecretReference] | None = None
+    """None for keys that do not expire."""
+    credentials_file: Annotated[Secret, CredentialsReference] | None = None
+    """The content of a service account's JSON file."""
     timeouts: TimeoutSettings = TimeoutSettings()
     after_leave: AfterLeaveChoice | None = None
     """None takes the preset's."""

@@ -74,6 +74,21 @@ def resolve_secret(reference: str, *, folder: Path, use: SecretUse) -> Secret:
     return Secret(value)
 
 
+def read_document(reference: str, *, folder: Path, use: SecretUse) -> Secret:
+    """Return a secret of many lines, such as a key file: a path, with or without `file:`, or `env:NAME`. Raises SecretError.
+
+    Unlike a key of one line, the name of its file tells nothing, so the path may stand alone.
+    """
+    if reference.lstrip().startswith(("{", "-----")):
+        raise SecretError("a secret does not stand in this file; write the path of the file that holds it")
+    name = reference.removeprefix(ENVIRONMENT)
+    if name != reference and not _NAME.fullmatch(name):
+        raise SecretError(f"what follows env: is not the name of an environment variable; {_ADVICE}")
+    if use is SecretUse.LEAVE:
+        return Secret("")
+    return Secret(_from_environment(name) if name != reference else _from_file(folder / reference.removeprefix(FILE)))
+
+
 def _from_environment(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:

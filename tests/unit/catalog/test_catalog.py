@@ -12,10 +12,9 @@ from tollway.catalog.base_url import BaseUrlError, parse_base_url
 from tollway.catalog.catalog import ASKED_CHARACTERS_MAX, REMEMBERED_MAX, Catalog, Priced, Pricing, Sketch
 from tollway.catalog.listing import Listing, price_rows
 from tollway.catalog.loader import brand_of, deploy, load_catalog, read_deployment
-from tollway.catalog.presets import PRESETS, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import AfterLeave, Origin, Prices, Reach, Scheme, StreamUsage
+from tollway.catalog.records import AfterLeave, Origin, Prices, Reach, Scheme
 from tollway.errors import SetupError
 from tollway.local_model.weights import CONTEXT_TOKENS, MODEL_ID
 from tollway.settings import BrandSettings, LocalModelSettings, Settings
@@ -217,43 +216,6 @@ def test_a_brand_is_its_preset_with_what_the_operator_overrides() -> None:
     assert brand_of(Settings()).key_prefix == "tw-"
     brand = brand_of(Settings(brand=BrandSettings(name="Ours", key_prefix="our-")))
     assert (brand.name, brand.key_prefix, brand.header_prefix) == ("Ours", "our-", "x-tollway")
-
-
-@pytest.mark.parametrize("name", preset_names())
-def test_every_preset_is_complete(name: str) -> None:
-    preset = read_preset(name)
-    assert preset.dialect == "openai_chat"
-    assert preset.documentation.startswith("https://")
-    if preset.prices is not None:
-        assert PriceLibrary(0).names(preset.prices)
-
-
-def test_a_preset_reports_its_mistakes_like_a_settings_file(tmp_path: Path) -> None:
-    (tmp_path / "bad.toml").write_text('title = ""\nbase_url = "x"\ndialect = 7\ncolour = 1\n')
-    with pytest.raises(SetupError) as caught:
-        read_preset("bad", tmp_path)
-    assert len(caught.value.mistakes) == 5
-    with pytest.raises(KeyError):
-        read_preset("none", tmp_path)
-
-
-def test_no_preset_is_named_in_the_program() -> None:
-    # These two are what they are by design: the local model's own, and a word of the wire format.
-    names = set(preset_names()) - {"local", "openai"}
-    for module in (PRESETS.parent.parent).rglob("*.py"):
-        text = module.read_text()
-        assert [name for name in names if f'"{name}"' in text or f"'{name}'" in text] == [], module
-
-
-def test_stream_usage_and_renames_come_from_the_preset() -> None:
-    profile = read_preset("mistral").profile
-    assert profile.stream_usage is StreamUsage.ALWAYS
-    assert profile.renames == {"max_completion_tokens": "max_tokens"}
-
-
-def test_a_limit_of_ours_has_the_name_that_the_provider_takes() -> None:
-    assert read_preset("openai").profile.output_limit == "max_completion_tokens"
-    assert read_preset("openai-compatible").profile.output_limit == "max_tokens"
 
 
 @pytest.mark.parametrize(

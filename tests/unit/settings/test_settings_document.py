@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tollway.catalog.presets import LOCAL_PRESET, preset_names, read_preset
 from tollway.money import render_amount
 from tollway.settings import Settings
 from tollway.settings.tables import kinds_of
@@ -42,12 +41,3 @@ def test_every_setting_is_documented_with_its_default(table: str, key: str, fiel
         assert f'"{render_amount(info.default)}"' in default
     elif isinstance(info.default, int | float) and field != "platform_fee_ppm":
         assert f"`{info.default}`" in default
-
-
-@pytest.mark.parametrize("name", sorted({*preset_names()} - {LOCAL_PRESET}))
-def test_every_preset_is_documented(name: str) -> None:
-    preset = read_preset(name)
-    line = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |"))
-    assert preset.base_url is None or preset.base_url in line
-    assert preset.auth.value in line
-    assert ("price library" in line) == (preset.prices is not None)
