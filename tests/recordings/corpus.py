@@ -48,6 +48,55 @@ def messages() -> tuple[Recording, ...]:
     return (*_message_exchanges("ruby_llm"), *_message_exchanges("openllmetry"), *_message_fixtures("vercel-fixtures"))
 
 
+@cache
+def responses() -> tuple[Recording, ...]:
+    """Every recorded exchange of OpenAI Responses; skips the test as `chats` does."""
+    if not FOLDER.is_dir():
+        pytest.skip(f"no recorded traffic in ../{FOLDER.parent.name}/{FOLDER.name} beside the repository")
+    return (
+        *_response_exchanges("ruby_llm"),
+        *_response_exchanges("openllmetry"),
+        *_response_fixtures("vercel-fixtures"),
+    )
+
+
+def _response_exchanges(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        if line["kind"] == "responses":
+            features = line["features"]
+            assert isinstance(features, list)
+            yield Recording(
+                name=f"{corpus}-{line['id']}",
+                provider=str(line["provider"]),
+                status=int(str(line["status"])),
+                streamed="stream" in features,
+                request=base64.b64decode(str(line["req"] or "")),
+                answer=base64.b64decode(str(line["resp"] or "")),
+            )
+
+
+def _response_fixtures(corpus: str) -> Iterator[Recording]:
+    for line in _lines(corpus):
+        answer = base64.b64decode(str(line["resp"]))
+        if line["stream"]:
+            payloads = [payload for payload in answer.split(b"\n") if payload]  # one a line, without framing
+            if not (payloads and b'"response.created"' in payloads[0]):
+                continue
+            answer = b"".join(
+                b"event: %b\ndata: %b\n\n" % (json.loads(each)["type"].encode(), each) for each in payloads
+            )
+        elif not (answer.lstrip()[:1] == b"{" and json.loads(answer).get("object") == "response"):
+            continue
+        yield Recording(
+            name=f"{corpus}-{line['file']}",
+            provider=str(line["package"]),
+            status=200,
+            streamed=bool(line["stream"]),
+            request=b"",
+            answer=answer,
+        )
+
+
 def _message_exchanges(corpus: str) -> Iterator[Recording]:
     for line in _lines(corpus):
         if line["kind"] in {"messages", "messages.count_tokens"}:
