@@ -41,6 +41,7 @@ def settled(usage: Usage | None, asked: object, card: PriceCard | None) -> tuple
         # characters are exact where the input alone has a price
         (None, SPEECH, PER_CHARACTER, (Usage(input=6), Basis.COUNTED)),
         (None, SPEECH, None, (Usage(input=6), Basis.COUNTED)),
+        (None, peek(counted=Usage()), PER_CHARACTER, (Usage(), Basis.COUNTED)),
         (None, SPEECH, CARD, (Usage(input=2, audio_output=9), Basis.ESTIMATED)),
         (None, SPEECH, SPOKEN_TOKENS, (Usage(input=2, audio_output=9), Basis.ESTIMATED)),
         # the side that an estimate leaves open follows from the text

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.record import PLAIN_CALL, Called
 from tollway.neutral.peek import Peek
+from tollway.neutral.usage import Usage
 
 MODEL_DEFAULT = "omni-moderation-latest"
 """What the dialect's reference says is asked when nothing is named, as its clients do."""
@@ -45,5 +46,6 @@ def peek_moderation(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         choices=1,
         body_bytes=len(body),
         media_parts=sum(isinstance(part, _Part) and part.type != "text" for part in parts),
+        counted=Usage(),  # who bills it reports it; where nothing is reported it is free
         limit_lowers=False,
     )

@@ -25,6 +25,8 @@ def test_a_form_that_needs_no_change_is_the_very_bytes() -> None:
     body, lane, dropped = patched(SAME)
     assert body is BODY
     assert (lane, dropped) == (Lane.VERBATIM, ())
+    nothing_found = RequestEdits(model_routed="fast", unsupported=frozenset(("seed",)))
+    assert patched(nothing_found) == (BODY, Lane.VERBATIM, ())
 
 
 def test_only_the_model_of_a_form_changes() -> None:

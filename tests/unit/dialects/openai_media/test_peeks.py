@@ -299,6 +299,7 @@ def test_a_transcription_must_be_a_form() -> None:
 def test_a_moderation_may_leave_its_model_out(members: dict[str, Any], model: str, media: int) -> None:
     found = OPENAI_MODERATIONS.peek(msgspec.json.encode(members), Called())
     assert (found.model_asked, found.media_parts, found.output_tokens_max) == (model, media, 0)
+    assert found.counted == Usage()
 
 
 @pytest.mark.parametrize(
