@@ -78,23 +78,39 @@ def _response_exchanges(corpus: str) -> Iterator[Recording]:
 def _response_fixtures(corpus: str) -> Iterator[Recording]:
     for line in _lines(corpus):
         answer = base64.b64decode(str(line["resp"]))
+        answers = [answer]
         if line["stream"]:
-            payloads = [payload for payload in answer.split(b"\n") if payload]  # one a line, without framing
-            if not (payloads and b'"response.created"' in payloads[0]):
-                continue
-            answer = b"".join(
-                b"event: %b\ndata: %b\n\n" % (json.loads(each)["type"].encode(), each) for each in payloads
-            )
+            answers = _response_streams([payload for payload in answer.split(b"\n") if payload])
         elif not (answer.lstrip()[:1] == b"{" and json.loads(answer).get("object") == "response"):
             continue
-        yield Recording(
-            name=f"{corpus}-{line['file']}",
-            provider=str(line["package"]),
-            status=200,
-            streamed=bool(line["stream"]),
-            request=b"",
-            answer=answer,
-        )
+        for number, each in enumerate(answers):
+            yield Recording(
+                name=f"{corpus}-{line['file']}-{number}",
+                provider=str(line["package"]),
+                status=200,
+                streamed=bool(line["stream"]),
+                request=b"",
+                answer=each,
+            )
+
+
+def _response_streams(payloads: list[bytes]) -> list[bytes]:
+    """The streams of a file with one payload a line, without framing: some hold several, one after the other.
+
+    One file was made by hand, with a brace too few: nothing was recorded in it.
+    """
+    if not payloads or b'"response.created"' not in payloads[0]:
+        return []
+    streams: list[bytes] = []
+    for payload in payloads:
+        try:
+            kind = json.loads(payload)["type"]
+        except ValueError:
+            return []
+        if kind == "response.created":
+            streams.append(b"")
+        streams[-1] += b"event: %b\ndata: %b\n\n" % (kind.encode(), payload)
+    return streams
 
 
 def _message_exchanges(corpus: str) -> Iterator[Recording]:
