@@ -6,6 +6,7 @@ A whole answer is read as if each message were one delta.
 import base64
 import binascii
 import zlib
+from typing import Literal
 
 import msgspec
 
@@ -84,10 +85,11 @@ class _ChoiceState:
 class ChatChoices:
     """All choices of one answer, whole or streamed."""
 
-    __slots__ = ("_citations", "_name", "_states")
+    __slots__ = ("_citations", "_field", "_name", "_states")
 
-    def __init__(self) -> None:
-        """Begin before the first choice."""
+    def __init__(self, field: Literal["delta", "message"]) -> None:
+        """Begin before the first choice. A choice says what it says in one field; some providers repeat it in the other."""
+        self._field = field
         self._states: dict[int, _ChoiceState] = {}
         self._name = 0
         """From the answer's id: part of the ids that calls get which have none."""
@@ -114,7 +116,7 @@ class ChatChoices:
             state = self._states.get(index)
             if state is None:
                 state = self._states[index] = _ChoiceState()
-            spoken = choice.delta or choice.message
+            spoken = choice.delta if self._field == "delta" else choice.message
             if spoken is not None:
                 self._speak(index, state, spoken, choice.logprobs, out)
             if choice.finish_reason and not state.ended:

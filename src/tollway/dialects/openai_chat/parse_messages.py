@@ -82,8 +82,8 @@ def cache_mark(cache: asked.Cache | None) -> CacheMark | None:
 def _content(message: asked.Message, where: str) -> tuple[Part, ...]:
     content = message.content
     mark = cache_mark(message.cache_control)
-    if content is None:
-        return ()
+    if content is None or (content == "" and message.role == "assistant"):
+        return ()  # beside calls some clients say nothing, and some an empty text, which other dialects refuse
     if isinstance(content, str):
         return (Text(text=content, cache=mark),)
     return tuple(_part(part, f"{where}.content[{place}]") for place, part in enumerate(content))

@@ -8,9 +8,9 @@ from tollway.neutral.answer import ChatAnswer, fold
 
 def parse_answer(body: bytes) -> ChatAnswer:
     """Return what a whole answer says; raises UpstreamFailure JUNK."""
-    return fold(read_whole(decode_body, ChatChoices(), body, what="a chat completion"))
+    return fold(read_whole(decode_body, ChatChoices("message"), body, what="a chat completion"))
 
 
 def open_reader() -> ChunkReader:
     """Return the reader of one stream."""
-    return ChunkReader(decode_body, ChatChoices())
+    return ChunkReader(decode_body, ChatChoices("delta"))

@@ -25,6 +25,9 @@ Kind = TypeVar("Kind")
 
 ID_PREFIX = "chatcmpl-"
 
+TIERS = frozenset(("auto", "default", "flex", "scale", "priority"))
+"""The tiers that OpenAI's types know; another provider's word for its own would be read by nobody."""
+
 
 def render_answer(answer: ChatAnswer, terms: ReplyTerms, closing: Closing) -> bytes:
     """Return the body of a chat completion."""
@@ -37,7 +40,7 @@ def render_answer(answer: ChatAnswer, terms: ReplyTerms, closing: Closing) -> by
         "choices": [_choice(index, choice, terms) for index, choice in enumerate(choices)],
         "usage": Raw(closing_usage(closing)),
     }
-    if answer.service_tier is not None:
+    if answer.service_tier in TIERS:
         body["service_tier"] = answer.service_tier
     return _ENCODE(body)
 

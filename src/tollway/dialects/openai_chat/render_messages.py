@@ -52,6 +52,7 @@ class MessageRenderer:
         self._history = options.get("reasoning_history")
         self._marks = options.get("cache_marks") == "parts"
         self._documents = options.get("documents", "inline")
+        self._media_inside = options.get("tool_media") == "parts"
         self._waiting: list[Fields] = []
         self.dropped: list[str] = []
 
@@ -92,12 +93,12 @@ class MessageRenderer:
             self.dropped.append(FAILED)
         if part.cache is not None:
             self.dropped.append(CACHE_MARKS)
-        texts = tuple(each for each in part.parts if isinstance(each, Text))
-        others = [self._part(each) for each in part.parts if not isinstance(each, Text)]
+        inside = part.parts if self._media_inside else tuple(each for each in part.parts if isinstance(each, Text))
+        others = [self._part(each) for each in part.parts if each not in inside]
         if others:
             self._waiting.append({"type": "text", "text": f"From the result of the call {part.call_id}:"})
             self._waiting += others
-        return {"role": "tool", "tool_call_id": part.call_id, "content": self._content(texts)}
+        return {"role": "tool", "tool_call_id": part.call_id, "content": self._content(inside)}
 
     def _assistant(self, message: Message) -> Fields:
         texts: list[str] = []

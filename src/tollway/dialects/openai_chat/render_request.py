@@ -29,6 +29,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "schema": ("json_schema", "json_object"),
     "documents": ("inline", "file_data", "document_url"),
     "cache_marks": ("none", "parts"),
+    "tool_media": ("user", "parts"),
 }
 """What a provider varies, with its words; the first is the default (`efforts`: several, "low medium high" where it is
 left out; `reasoning_history`: none where it is left out).
@@ -41,6 +42,7 @@ left out; `reasoning_history`: none where it is left out).
 - `schema`: `json_object` is a provider that knows no JSON schema: such a contract is refused.
 - `documents`: how the address of a document is given; `inline` takes none.
 - `cache_marks`: `parts` takes Anthropic's `cache_control` on parts and tools.
+- `tool_media`: where pictures stand that a tool returned: in a message of the user behind the results, or in the result.
 """
 
 _PASSED = {

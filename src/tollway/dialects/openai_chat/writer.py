@@ -13,6 +13,7 @@ from msgspec import Raw
 from tollway.dialects.members import append_members
 from tollway.dialects.openai_chat.render_answer import (
     ID_PREFIX,
+    TIERS,
     annotation_of,
     picture_of,
     sound_of,
@@ -224,7 +225,7 @@ class ChatWriter:
                     }
                 ]
             }
-            if self._tier is not None:
+            if self._tier in TIERS:
                 fields["service_tier"] = self._tier
             if asked:
                 fields["usage"] = None
