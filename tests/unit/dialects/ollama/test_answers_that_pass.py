@@ -18,7 +18,8 @@ from tests.unit.dialects.ollama.shared import (
     peek,
 )
 from tollway.dialects.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
-from tollway.dialects.record import Stream
+from tollway.dialects.ollama.closing import with_closing
+from tollway.dialects.record import Closing, Stream
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -193,3 +194,8 @@ def test_an_error_is_a_string_with_its_facts_beside_it() -> None:
         "metadata": {},
     }
     assert OLLAMA_CHAT.parse_error(404, b'{"error":"model \'x\' not found"}').message == "model 'x' not found"
+
+
+def test_an_end_without_costs_is_the_providers() -> None:
+    closing = Closing(usage=ESTIMATE, estimated=True, costs=None)
+    assert with_closing(b'{"done":true}', closing) == b'{"done":true}'
