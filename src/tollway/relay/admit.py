@@ -215,7 +215,7 @@ class Admission:
             except Shortage as shortage:
                 available, purse_id = shortage.available_nanos, shortage.purse_id
                 tokens = affordable_output_tokens(need.with_output, available=available, tokens_max=tokens)
-                if tokens < OUTPUT_TOKENS_MIN or lowerings == LOWERINGS_MAX:
+                if tokens < OUTPUT_TOKENS_MIN or lowerings == LOWERINGS_MAX or not need.peek.limit_lowers:
                     raise self._refuse(need, shortage, needed=asked_nanos) from None
             hold = msgspec.structs.replace(hold, amount_nanos=need.with_output(tokens))
             lowered = Lowered(tokens=tokens, because=need.funding.purse_word(purse_id))

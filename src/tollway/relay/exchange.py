@@ -14,11 +14,11 @@ import structlog
 from tollway import clock
 from tollway.access.principal import ShownCosts, Unsupported
 from tollway.catalog.records import AfterLeave, Provider, Target
-from tollway.dialects.record import JSON, CostFields, Dialect, Lane, Stream
+from tollway.dialects.record import JSON, CostFields, Dialect, Lane, Operation, Stream
 from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
-from tollway.pricing.estimate import completed_usage
+from tollway.pricing.estimate import settled_usage
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import Setback, attempts, explain
@@ -215,11 +215,23 @@ class Exchange:
             self._first_byte_ms = clock.now_ms()
             if answer.status != 200:
                 return await self._provider_refusal(answer, passage, target)
-            if self._outlet is not None:
+            if self._outlet is not None and not self._comes_whole(answer, passage):
                 return await self._relay_stream(answer, passage, target, self._outlet)
             return await self._relay_whole(answer, passage, target)
         finally:
             answer.release()
+
+    def _comes_whole(self, answer: Answer, passage: Passage) -> bool:
+        """Tell whether a provider answers a wish for a stream with a whole: some models of sound cannot stream.
+
+        A chat that does so is broken; and where a comment has gone out, so is this.
+        """
+        outlet = self._outlet
+        whole = passage.speaks.operation is not Operation.CHAT and content_type_of(answer.headers).startswith(JSON)
+        if outlet is None or outlet.started or not whole:
+            return False
+        outlet.close()
+        return True
 
     async def _lines(self, provider: Provider, passage: Passage) -> bytes:
         """Return the header lines of this request alone."""
@@ -422,10 +434,11 @@ class Exchange:
         return self._known_or_estimated(pipe.usage, pipe.delivered_text_bytes, pipe.delivered_events)
 
     def _known_or_estimated(self, usage: Usage | None, text_bytes: int, events: int) -> tuple[Usage, Basis]:
-        body_bytes = self._admitted.peek.body_bytes
-        if not self._admitted.peek.billed:
-            return usage or Usage(), Basis.COUNTED
-        return completed_usage(usage, body_bytes=body_bytes, text_bytes=text_bytes, events=events)
+        peek, target = self._admitted.peek, self._target
+        if not peek.billed:
+            return Usage(), Basis.COUNTED
+        card = None if target is None else target.card
+        return settled_usage(usage, peek, card, text_bytes=text_bytes, events=events)
 
     def _ending(self, outcome: Outcome, status: int, **used: object) -> Ending:
         return Ending(
