@@ -54,8 +54,6 @@ def dialect_routes(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
     """Return the routes of every dialect that clients speak."""
     routes: dict[str, Route] = {}
     for name, paths in PATHS.items():
-        if name not in dialects:
-            continue
         route = Route(method=b"POST", gate=Gate.ADMISSION, dialect=dialects[name])
         routes |= dict.fromkeys(paths, route)
     gemini = Route(method=b"POST", gate=Gate.ADMISSION, find_dialect=_gemini_of(dialects))
@@ -64,7 +62,7 @@ def dialect_routes(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
 
 def speakers(dialects: Mapping[str, Dialect]) -> tuple[tuple[str, Callable[[Refusal], bytes]], ...]:
     """Return how errors are written below the paths of ERRORS_BELOW."""
-    return tuple((start, dialects[name].render_error) for start, name in ERRORS_BELOW if name in dialects)
+    return tuple((start, dialects[name].render_error) for start, name in ERRORS_BELOW)
 
 
 def _gemini_of(dialects: Mapping[str, Dialect]) -> Callable[[str, str], tuple[Dialect, Called] | None]:
