@@ -73,7 +73,7 @@ class _Event(Struct, gc=False):
     index: int = 0
     delta: _Delta | None = None
     logprobs: Likelihood | None = None
-    message: Raw | None = None
+    message: Raw = Raw(b"")
     """Of an error, which has no type."""
 
 
@@ -88,7 +88,7 @@ class CohereReader:
     def __init__(self) -> None:
         """Start at the beginning of a stream."""
         self._events = SseReader()
-        self._content_begun = False
+        self._begun = False
         self._calls: dict[int, int] = {}
         """The number of each call, by the index that Cohere gives it."""
         self._unwritten: set[int] = set()
@@ -146,7 +146,7 @@ class CohereReader:
             return []
         taker = self._takers.get(event.type)
         if taker is None:
-            if event.message is not None:
+            if event.message:
                 said = parse_error(200, data).message
                 self.failure = UpstreamFailure(FailureKind.BROKE, f"the provider reported an error: {said}")
             return []
@@ -157,8 +157,8 @@ class CohereReader:
         return [Started(id=event.id)]
 
     def _content_start(self, event: _Event, delta: _Delta, message: _Message) -> list[Event]:
-        ended: list[Event] = [PartEnded()] if self._content_begun else []
-        self._content_begun = True
+        ended: list[Event] = [PartEnded()] if self._begun else []
+        self._begun = True
         return ended + self._content(event, delta, message)
 
     def _content(self, event: _Event, _delta: _Delta, message: _Message) -> list[Event]:
@@ -173,7 +173,10 @@ class CohereReader:
         return [TextDelta(text=content.text, logprobs=logprobs)]
 
     def _plan(self, _event: _Event, _delta: _Delta, message: _Message) -> list[Event]:
-        return [ReasoningDelta(text=message.tool_plan)] if message.tool_plan else []
+        if not message.tool_plan:
+            return []
+        self._begun = True
+        return [ReasoningDelta(text=message.tool_plan)]
 
     def _call_start(self, event: _Event, delta: _Delta, message: _Message) -> list[Event]:
         call = message.tool_calls
