@@ -3,10 +3,11 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -245,3 +246,52 @@ def _generated_fixtures(corpus: str) -> Iterator[Recording]:
             request=b"",
             answer=answer,
         )
+
+
+@cache
+def ollama() -> dict[str, tuple[Recording, ...]]:
+    """Every recorded exchange of Ollama's own forms, by its path; skips the test as `chats` does."""
+    return _by_form(lambda path: path if path in {"/api/chat", "/api/generate", "/api/embeddings"} else None)
+
+
+@cache
+def embeddings() -> dict[str, tuple[Recording, ...]]:
+    """Every recorded exchange of embeddings, by the end of its path: `embeddings`, `embed`, `batchEmbedContents`."""
+    ends = ("embeddings", "embed", "batchEmbedContents")
+
+    def form(path: str) -> str | None:
+        end = path.replace(":", "/").rpartition("/")[2]
+        return end if end in ends and path != "/api/embeddings" else None
+
+    found = _by_form(form)
+    fixtures = {"cohere-embedding": "embed", "openai-embedding": "embeddings", "voyage-embedding": "embeddings"}
+    for line in _lines("vercel-fixtures"):
+        file = str(line["file"])
+        end = fixtures.get(file.rpartition("/")[2].removesuffix(".json"))
+        if end is not None:
+            answer = base64.b64decode(str(line["resp"]))
+            package = str(line["package"])
+            found[end] += (Recording(f"vercel-fixtures-{file}", package, 200, False, b"", answer),)
+    return found
+
+
+def _by_form(form_of: Callable[[str], str | None]) -> dict[str, tuple[Recording, ...]]:
+    if not FOLDER.is_dir():
+        pytest.skip(f"no recorded traffic in ../{FOLDER.parent.name}/{FOLDER.name} beside the repository")
+    found: dict[str, tuple[Recording, ...]] = {}
+    for corpus in ("ruby_llm", "openllmetry"):
+        for line in _lines(corpus):
+            form = form_of(urlsplit(str(line["url"])).path)
+            if form is not None:
+                features = line["features"]
+                assert isinstance(features, list)
+                each = Recording(
+                    name=f"{corpus}-{line['id']}",
+                    provider=str(line["provider"]),
+                    status=int(str(line["status"])),
+                    streamed="stream" in features,
+                    request=base64.b64decode(str(line["req"] or "")),
+                    answer=base64.b64decode(str(line["resp"] or "")),
+                )
+                found[form] = (*found.get(form, ()), each)
+    return found
