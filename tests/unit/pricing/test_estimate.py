@@ -45,6 +45,7 @@ def peek(**facts: object) -> Peek:
         (7, TokenLimits(context_tokens=5, output_tokens_max=6), OutputLimit(tokens=7, assumed=False)),
         (None, TokenLimits(context_tokens=5, output_tokens_max=6), OutputLimit(tokens=6, assumed=False)),
         (None, TokenLimits(context_tokens=5), OutputLimit(tokens=5, assumed=False)),
+        (0, TokenLimits(context_tokens=5, output_tokens_max=6), OutputLimit(tokens=0, assumed=False)),
         (None, UNKNOWN, OutputLimit(tokens=OUTPUT_TOKENS_ASSUMED, assumed=True)),
     ],
 )
@@ -137,3 +138,10 @@ def test_an_estimate_follows_from_bytes_and_events() -> None:
     assert estimated_usage(body_bytes=9, text_bytes=9, events=0) == Usage(input=3, output=3)
     assert estimated_usage(body_bytes=8, text_bytes=9, events=7) == Usage(input=2, output=7)
     assert estimated_usage(body_bytes=0, text_bytes=0, events=0) == Usage(input=0, output=0)
+
+
+def test_an_embedding_has_no_output_to_hold_for_and_may_read_more_than_one_context() -> None:
+    facts = peek(output_tokens_max=0, input_tokens_bound=1000)
+    limits = TokenLimits(context_tokens=512, output_tokens_max=256)
+    assert worst_case_tokens(facts, limits) == 1000
+    assert worst_case_nanos(facts, [(CARD, PriceTerms())], limits) == 2_000
