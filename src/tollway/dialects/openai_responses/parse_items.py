@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.dialects.body import refused
+from tollway.dialects.data_url import SCHEME, source_of
 from tollway.dialects.openai_responses.sealing import seal_of
 from tollway.dialects.openai_responses.wire import (
     CALL,
@@ -36,7 +37,6 @@ from tollway.neutral.parts import (
     Text,
     ToolCall,
     ToolResult,
-    Url,
 )
 from tollway.neutral.request import Message, Role
 
@@ -107,17 +107,19 @@ def _declined(part: WirePart, _place: str) -> Part:
 
 
 def _image(part: WirePart, place: str) -> Part:
-    source = _source(part.image_url, None, part.file_id)
+    source = _source(part.image_url, part.file_id, place, "image/png")
     if source is None:
         raise refused(f"`{place}` needs an `image_url` or a `file_id`", param=place)
     return Image(source=source, detail=part.detail, cache=_mark(part))
 
 
 def _file(part: WirePart, place: str) -> Part:
-    source = _source(part.file_url, None, part.file_id)
-    if part.file_data is not None:
-        ending = (part.filename or "").rpartition(".")[2].lower()
-        source = _source(part.file_data, FILE_TYPES.get(ending, FILE_TYPES["pdf"]), None)
+    media_type = FILE_TYPES.get((part.filename or "").rpartition(".")[2].lower(), FILE_TYPES["pdf"])
+    address = part.file_data if part.file_data is not None else part.file_url
+    if part.file_data is not None and not part.file_data.startswith(SCHEME):
+        source: Source | None = Inline(media_type=media_type, data=part.file_data)
+    else:
+        source = _source(address, part.file_id, place, media_type)
     if source is None:
         raise refused(f"`{place}` needs `file_data`, a `file_url` or a `file_id`", param=place)
     return Document(source=source, title=part.filename, cache=_mark(part))
@@ -135,14 +137,14 @@ def _mark(part: WirePart) -> CacheMark | None:
     return None if present(part.prompt_cache_breakpoint) is None else CacheMark.MINUTES
 
 
-def _source(address: str | None, bare_type: str | None, file_id: str | None) -> Source | None:
-    """Return where a part's bytes are; `bare_type` is what they are when they stand there without an address."""
+def _source(address: str | None, file_id: str | None, place: str, media_type: str) -> Source | None:
+    """Return where a part's bytes are; `media_type` is that of an address which holds them and does not say."""
     if address is None:
         return None if file_id is None else FileId(id=file_id)
-    if address.startswith("data:"):
-        head, _, data = address[5:].partition(",")
-        return Inline(media_type=head.partition(";")[0] or "application/octet-stream", data=data)
-    return Url(url=address) if bare_type is None else Inline(media_type=bare_type, data=address)
+    source = source_of(address, media_type=media_type)
+    if source is None:
+        raise refused(f"`{place}` needs its data in base64: data:TYPE;base64,…", param=place)
+    return source
 
 
 def _function_call(item: Raw, place: str) -> Message:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tollway.dialects.body import refused
+from tollway.dialects.data_url import url_of
 from tollway.dialects.openai_responses.sealing import unpacked
 from tollway.dialects.openai_responses.wire import annotation_of
 from tollway.dialects.openai_responses.words import AUDIO_FORMATS, FILE_NAMES, ROLE_WORDS
@@ -20,7 +21,6 @@ from tollway.neutral.parts import (
     Text,
     ToolCall,
     ToolResult,
-    Url,
 )
 from tollway.neutral.request import CACHE_MARKS, PARTICIPANT_NAME, SEALED_REASONING, Message, Role
 
@@ -161,16 +161,12 @@ def _audio(part: Audio) -> list[Fields]:
 
 
 def _address(source: Source) -> str:
-    match source:
-        case Inline():
-            return f"data:{source.media_type};base64,{source.data}"
-        case Url():
-            return source.url
-        case FileId():
-            raise refused(
-                f"the file {source.id[:60]} is known only where it was uploaded: send its bytes or its address",
-                param="messages",
-            )
+    if isinstance(source, FileId):
+        raise refused(
+            f"the file {source.id[:60]} is known only where it was uploaded: send its bytes or its address",
+            param="messages",
+        )
+    return url_of(source)
 
 
 _CONTENT: dict[type[Part], Callable[..., list[Fields]]] = {

@@ -3,6 +3,9 @@
 Every item ends with the response: calls may take turns, and how an item ended is known only then.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from tollway.dialects.openai_responses.errors import error_event
@@ -36,7 +39,6 @@ from tollway.neutral.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from tollway.neutral.parts import Sealed
 
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -59,42 +61,83 @@ class ResponsesWriter:
     def write(self, events: list[Event]) -> bytes:
         """Return what may go to the client now."""
         for event in events:
-            if isinstance(event, TextDelta):
-                if (event.text or event.logprobs) and event.choice == 0:
-                    self._message().write(event.text, event.logprobs)
-            elif isinstance(event, Started):
-                self._response.model = event.model or self._response.model
-            elif isinstance(event, Told):
-                if event.service_tier is not None:
-                    self._response.serve(event.service_tier)
-            elif getattr(event, "choice", 1) == 0:
-                self._write_other(event)
+            write = _WRITES.get(type(event))
+            if write is not None and getattr(event, "choice", 0) == 0:
+                write(self, event)
         return self._taken()
 
-    def _write_other(self, event: Event) -> None:
-        match event:
-            case ReasoningDelta():
-                if event.text:
-                    self._reasoning().write(event.text)
-            case ToolCallDelta():
-                if event.index in self._calls and event.arguments:
-                    self._calls[event.index].write(event.arguments)
-            case ToolCallStarted():
-                self._call(event)
-            case ReasoningSealed():
-                self._seal(event.sealed)
-            case DeclinedDelta():
-                self._message().decline(event.text)
-            case CitationAdded():
-                self._message().cite(event.citation)
-            case MediaAdded():
-                self._media(event)
-            case PartEnded():
-                self._end_part()
-            case Finished():
-                self._reason = event.reason
-            case _:
-                return
+    def name(self, event: Started) -> None:
+        """Take the provider's word for the model."""
+        self._response.model = event.model or self._response.model
+
+    def serve(self, event: Told) -> None:
+        """Take the provider's word for its tier."""
+        if event.service_tier is not None:
+            self._response.serve(event.service_tier)
+
+    def say(self, event: TextDelta) -> None:
+        """Write text."""
+        if event.text or event.logprobs:
+            self._message().write(event.text, event.logprobs)
+
+    def decline(self, event: DeclinedDelta) -> None:
+        """Write a refusal."""
+        self._message().decline(event.text)
+
+    def cite(self, event: CitationAdded) -> None:
+        """Write what the text rests on."""
+        self._message().cite(event.citation)
+
+    def think(self, event: ReasoningDelta) -> None:
+        """Write thoughts."""
+        if event.text:
+            self._reasoning().write(event.text)
+
+    def seal(self, event: ReasoningSealed) -> None:
+        """Seal the thoughts that stand here; what is sealed as a whole is an item of its own."""
+        if event.sealed.whole:
+            self._close_open()
+        self._reasoning().seal(event.sealed)
+        self._close_open()
+
+    def call(self, event: ToolCallStarted) -> None:
+        """Begin a call."""
+        self._close_open()
+        kind, prefix = ("custom_tool_call", "ctc") if event.custom else ("function_call", "fc")
+        fields: Fields = {"id": self._next_id(prefix), "type": kind, "call_id": event.id, "name": event.name}
+        call = WrittenCall(self._emit, len(self._items), fields)
+        self._items.append(call)
+        self._calls[event.index] = call
+
+    def argue(self, event: ToolCallDelta) -> None:
+        """Write arguments of a call that has begun."""
+        if event.index in self._calls and event.arguments:
+            self._calls[event.index].write(event.arguments)
+
+    def add(self, event: MediaAdded) -> None:
+        """Write a picture; a sound has no place among items, but its words have."""
+        kind, _, form = event.media.media_type.partition("/")
+        if kind != "image":
+            if event.transcript:
+                self._message().write(event.transcript, ())
+                self.end_part(None)
+            return
+        self._close_open()
+        fields: Fields = {"id": self._next_id("ig"), "result": event.media.data, "output_format": form}
+        image = WrittenImage(self._emit, len(self._items), fields)
+        self._items.append(image)
+        image.close(COMPLETED)
+
+    def end_part(self, _event: PartEnded | None) -> None:
+        """End the part that is open; a message goes on."""
+        if isinstance(self._open, WrittenMessage):
+            self._open.end_part()
+        else:
+            self._close_open()
+
+    def finish(self, event: Finished) -> None:
+        """Keep how the answer ended."""
+        self._reason = event.reason
 
     def end(self, closing: Closing) -> bytes:
         """Return the end of a finished stream."""
@@ -155,39 +198,6 @@ class ResponsesWriter:
         self._open = reasoning
         return reasoning
 
-    def _seal(self, sealed: Sealed) -> None:
-        if sealed.whole:
-            self._close_open()
-        self._reasoning().seal(sealed)
-        self._close_open()
-
-    def _call(self, event: ToolCallStarted) -> None:
-        self._close_open()
-        kind, prefix = ("custom_tool_call", "ctc") if event.custom else ("function_call", "fc")
-        fields: Fields = {"id": self._next_id(prefix), "type": kind, "call_id": event.id, "name": event.name}
-        call = WrittenCall(self._emit, len(self._items), fields)
-        self._items.append(call)
-        self._calls[event.index] = call
-
-    def _media(self, event: MediaAdded) -> None:
-        kind, _, form = event.media.media_type.partition("/")
-        if kind != "image":  # a sound has no place among items; its words have
-            if event.transcript:
-                self._message().write(event.transcript, ())
-                self._end_part()
-            return
-        self._close_open()
-        fields: Fields = {"id": self._next_id("ig"), "result": event.media.data, "output_format": form}
-        image = WrittenImage(self._emit, len(self._items), fields)
-        self._items.append(image)
-        image.close(COMPLETED)
-
-    def _end_part(self) -> None:
-        if isinstance(self._open, WrittenMessage):
-            self._open.end_part()
-        else:
-            self._close_open()
-
     def _close_open(self) -> None:
         self._begin()
         if self._open is not None:
@@ -205,6 +215,22 @@ class ResponsesWriter:
         out = b"".join(self._out)
         self._out.clear()
         return out
+
+
+_WRITES: dict[type[Event], Callable[[ResponsesWriter, Any], None]] = {
+    Started: ResponsesWriter.name,
+    Told: ResponsesWriter.serve,
+    TextDelta: ResponsesWriter.say,
+    DeclinedDelta: ResponsesWriter.decline,
+    CitationAdded: ResponsesWriter.cite,
+    ReasoningDelta: ResponsesWriter.think,
+    ReasoningSealed: ResponsesWriter.seal,
+    ToolCallStarted: ResponsesWriter.call,
+    ToolCallDelta: ResponsesWriter.argue,
+    MediaAdded: ResponsesWriter.add,
+    PartEnded: ResponsesWriter.end_part,
+    Finished: ResponsesWriter.finish,
+}
 
 
 def open_writer(terms: ReplyTerms) -> ResponsesWriter:

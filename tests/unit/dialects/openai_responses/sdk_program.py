@@ -7,20 +7,22 @@ import json
 import sys
 from typing import Any
 
-import httpx
 import openai
+
+HTTP: Any = sys.modules.get("httpx2") or sys.modules["httpx"]
+"""What this generation of the client speaks through."""
 
 
 def client_of(body: str, kind: str) -> openai.OpenAI:
     content_type = "application/json" if kind == "whole" else "text/event-stream"
 
-    def answer(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, content=body.encode(), headers={"content-type": content_type})
+    def answer(_request: Any) -> Any:
+        return HTTP.Response(200, content=body.encode(), headers={"content-type": content_type})
 
     return openai.OpenAI(
         api_key="none",
         base_url="http://127.0.0.1/v1",
-        http_client=httpx.Client(transport=httpx.MockTransport(answer)),
+        http_client=HTTP.Client(transport=HTTP.MockTransport(answer)),
         max_retries=0,
         _strict_response_validation=True,
     )

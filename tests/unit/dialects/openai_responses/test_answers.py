@@ -262,7 +262,7 @@ def test_odd_events_are_skipped() -> None:
         event("response.function_call_arguments.delta", output_index=8, delta="{"),
         event("response.code.delta", output_index=9, delta="x"),
         event("response.steered", response={}),
-        delta("a", index=4, logprobs=[5]),
+        delta("a", index=4, logprobs=[{"token": 5}]),
         added(MESSAGE_BEGINS, index=5),
         b"event: x\n\n",
     ]
@@ -315,7 +315,8 @@ EVENTS: list[Event] = [
     Started(model="named"),
     Told(service_tier="flex"),
     Told(provider_cost_nanos=5),
-    ReasoningDelta(text="hm"),
+    ReasoningDelta(text="h"),
+    ReasoningDelta(text="m"),
     ReasoningDelta(text=""),
     ReasoningSealed(sealed=Sealed(data="sig", issuer="elsewhere")),
     ReasoningSealed(sealed=Sealed(data="all", issuer="elsewhere", whole=True)),
@@ -348,11 +349,12 @@ def test_the_whole_sequence_of_events_is_written() -> None:
     events = told(written(EVENTS))
     assert [each["sequence_number"] for each in events] == list(range(len(events)))
     kinds = [each["type"].removeprefix("response.") for each in events]
-    assert kinds[:9] == [
+    assert kinds[:10] == [
         "created",
         "in_progress",
         "output_item.added",
         "reasoning_summary_part.added",
+        "reasoning_summary_text.delta",
         "reasoning_summary_text.delta",
         "reasoning_summary_text.done",
         "reasoning_summary_part.done",

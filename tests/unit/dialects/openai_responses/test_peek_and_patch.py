@@ -83,6 +83,7 @@ def test_the_model_the_limit_and_the_profile_are_edited() -> None:
     assert (found.lane, found.dropped) == (Lane.PATCHED, ("top_p",))
     assert json.loads(patched(edits, max_output_tokens=50).body)["max_output_tokens"] == 5
     assert json.loads(patched(edits, max_output_tokens=None).body)["max_output_tokens"] == 5
+    assert json.loads(patched(RequestEdits(model_routed="other")).body) == {"model": "other", "input": "Hi"}
 
 
 def test_a_limit_takes_the_name_that_the_provider_knows_and_never_stands_twice() -> None:

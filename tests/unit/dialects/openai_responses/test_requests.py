@@ -178,6 +178,7 @@ def test_what_was_never_packed_is_all_encrypted(data: str) -> None:
         ({"type": 5}, "input"),
         ({"role": "user", "content": [{"type": "computer_screenshot"}]}, "input[0].content[0]"),
         ({"role": "user", "content": [{"type": "input_image"}]}, "input[0].content[0]"),
+        ({"role": "user", "content": [{"type": "input_image", "image_url": "data:,x"}]}, "input[0].content[0]"),
         ({"role": "user", "content": [{"type": "input_file"}]}, "input[0].content[0]"),
         ({"role": "user", "content": [{"type": "input_audio"}]}, "input[0].content[0]"),
         ({"role": "user", "content": [{"type": "input_text", "text": 5}]}, "input[0]"),
