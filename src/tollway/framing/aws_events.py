@@ -72,22 +72,26 @@ class AwsEventReader:
         """Return the messages that the data completes."""
         if self.failure is not None:
             return []
-        pending, messages, at = self._pending, list[Message](), 0
-        pending += data
-        size = len(pending)
+        pending = self._pending
+        if pending:
+            pending += data
+        buffer: bytes | bytearray = pending or data  # nearly every read begins where a message does
+        messages, at, size = list[Message](), 0, len(buffer)
         try:
             while size - at >= PRELUDE_BYTES:
-                end = at + _message_bytes(pending, at)
+                end = at + _message_bytes(buffer, at)
                 if end > size:
                     break
-                messages.append(_message(bytes(pending[at:end])))
+                messages.append(_message(buffer, at, end))
                 at = end
         except _CorruptError as error:
             self.failure = UpstreamFailure(FailureKind.JUNK, f"the provider's event stream is corrupt: {error}")
             pending.clear()
             return messages
-        if at:
+        if pending:
             del pending[:at]
+        elif at < size:
+            pending += data[at:]
         return messages
 
 
@@ -106,10 +110,10 @@ def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
     return message + _CRC.pack(crc32(message))
 
 
-def _message_bytes(pending: bytearray, at: int) -> int:
+def _message_bytes(buffer: bytes | bytearray, at: int) -> int:
     """Return how long the message is whose prelude stands here."""
-    total, headers, checksum = _PRELUDE.unpack_from(pending, at)
-    if crc32(pending[at : at + 8]) != checksum:
+    total, headers, checksum = _PRELUDE.unpack_from(buffer, at)
+    if crc32(buffer[at : at + 8]) != checksum:
         raise _CorruptError("a prelude does not fit its checksum")
     if total > MESSAGE_BYTES_MAX:
         raise _CorruptError(f"a message is longer than {MESSAGE_BYTES_MAX} bytes")
@@ -120,14 +124,14 @@ def _message_bytes(pending: bytearray, at: int) -> int:
     return total
 
 
-def _message(data: bytes) -> Message:
-    end = len(data) - CRC_BYTES
-    if crc32(memoryview(data)[:end]) != _CRC.unpack_from(data, end)[0]:
+def _message(buffer: bytes | bytearray, at: int, end: int) -> Message:
+    checksum = end - CRC_BYTES
+    if crc32(buffer[at:checksum]) != _CRC.unpack_from(buffer, checksum)[0]:
         raise _CorruptError("a message does not fit its checksum")
-    payload = PRELUDE_BYTES + _LENGTHS.unpack_from(data)[1]
-    block = data[PRELUDE_BYTES:payload]
+    payload = at + PRELUDE_BYTES + _LENGTHS.unpack_from(buffer, at)[1]
+    block = bytes(buffer[at + PRELUDE_BYTES : payload])
     read = _remembered_headers if len(block) <= REMEMBERED_HEADERS_BYTES_MAX else _headers
-    return Message(read(block), data[payload:end])
+    return Message(read(block), bytes(buffer[payload:checksum]))
 
 
 def _headers(block: bytes) -> Mapping[str, HeaderValue]:

@@ -105,6 +105,10 @@ def read_fields(event: bytes) -> tuple[bytes | None, bytes | None]:
     """
     if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
         return None, event[6:-2]
+    if event.startswith(b"event: ") and event.endswith(b"\n\n") and event.count(b"\n") == 3 and b"\r" not in event:
+        named, between, payload = event[7:-2].partition(b"\ndata: ")
+        if between:  # one line of each: nearly every event that has a name
+            return named, payload
     name: bytes | None = None
     data: list[bytes] = []
     for line in event.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):

@@ -116,3 +116,23 @@ def test_the_name_and_the_data_of_an_event(event: bytes, name: bytes | None, dat
 )
 def test_the_data_of_an_event_can_be_replaced(event: bytes, edited: bytes) -> None:
     assert with_data(event, b"new") == edited
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (b"event: a\ndata: {}\n\n", (b"a", b"{}")),
+        (b"event: a\ndata: \n\n", (b"a", b"")),
+        (b"event: a\ndata:{}\n\n", (b"a", b"{}")),
+        (b"event: a\nid: 1\n\n", (b"a", None)),
+        (b"event: a\n: data: no\n\n", (b"a", None)),
+        (b"event: a\ndata: 1\ndata: 2\n\n", (b"a", b"1\n2")),
+        (b"event: a\r\ndata: 1\r\n\r\n", (b"a", b"1")),
+        (b"event: a\rdata: 1\n\n\n", (b"a", b"1")),
+    ],
+)
+def test_a_name_and_one_line_of_data_are_read_as_any_other_fields_are(
+    event: bytes, fields: tuple[bytes | None, bytes | None]
+) -> None:
+    assert read_fields(event) == fields
+    assert read_fields(b": c\n" + event) == fields
