@@ -106,10 +106,10 @@ def read_event(raw: bytes) -> StreamEvent | None:
     except msgspec.ValidationError:
         if name == b"error":
             raise _reported(data) from None
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if data.strip() == DONE:
             return NOTHING
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamFailure(FailureKind.JUNK, "the provider sent an event that is not JSON") from None
     if event.type == "error" or name == b"error" or (event.error is not UNSET and bytes(event.error) != b"null"):
         raise _reported(data)

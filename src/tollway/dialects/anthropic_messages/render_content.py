@@ -23,7 +23,6 @@ from tollway.neutral.parts import (
     ToolCall,
     ToolResult,
     Url,
-    Video,
 )
 from tollway.neutral.request import IMAGE_DETAIL, SEALED_REASONING
 
@@ -62,7 +61,7 @@ class Blocks:
                 return self._result(part)
             case Image() | Document():
                 return self._medium(part)
-            case Audio() | Video():
+            case _:
                 raise _no_place("a sound" if isinstance(part, Audio) else "a film")
 
     def _text(self, part: Text | Declined) -> Block | None:

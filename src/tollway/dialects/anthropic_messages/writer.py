@@ -134,7 +134,7 @@ class MessagesWriter:
                     self._delta(Reasoning, {"type": "thinking_delta", "thinking": event.text})
             case CitationAdded():
                 self._delta(Text, {"type": "citations_delta", "citation": citation_members(event.citation)})
-            case MediaAdded():
+            case _:
                 self._end_part()
                 self._delta(Text, {"type": "text_delta", "text": media_text(event.media, event.transcript)})
                 self._end_part()
