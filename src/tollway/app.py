@@ -39,7 +39,7 @@ from tollway.billing.vouchers import Vouchers
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
-from tollway.catalog.records import Brand, Origin, PriceCard, Timeouts
+from tollway.catalog.records import Brand, Origin, PriceCard, Reach, Timeouts
 from tollway.catalog.signing import AwsKeys, GoogleServiceAccount, Signing
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
@@ -65,6 +65,7 @@ from tollway.relay.keeping import Keeping
 from tollway.relay.signatures import Signatures, Signer
 from tollway.relay.stored_answers import StoredAnswers
 from tollway.settings import BillingSettings, PaymentSettings
+from tollway.settings.records import MediaAddresses
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
@@ -96,6 +97,8 @@ WANTED_S = 0.05
 
 PAYMENTS_S = 3.0
 """An account whose balance is low is topped up within this time, and what a refund still asks for is taken."""
+
+MEDIA_REACH = {MediaAddresses.PUBLIC: Reach.PUBLIC, MediaAddresses.ANY: Reach.PRIVATE}
 
 NO_PAYMENTS = PaymentSettings()
 
@@ -230,6 +233,7 @@ class Worker:
             worker_id=registered.id,
             hold_ttl_ms=hold_ttl_ms(deployment.catalog),
             deadlines=self._deadlines,
+            media_addresses=MEDIA_REACH[settings.server.media_addresses],
         )
         funds = Funds(
             fee_ppm=settings.billing.platform_fee_ppm,

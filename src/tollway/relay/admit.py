@@ -8,9 +8,11 @@ import random
 import msgspec
 
 from tollway.access.decide import check_key, check_model
+from tollway.access.media_addresses import check_media_addresses
 from tollway.access.principal import Principal
-from tollway.catalog.records import Model, Target
+from tollway.catalog.records import Model, Reach, Target
 from tollway.clock import SteadyClock
+from tollway.dialects.record import JSON
 from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.neutral.peek import Peek
@@ -38,6 +40,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: int
     hold_ttl_ms: int
     """Longer than any exchange may last: expiry is a backstop for defects, never a deadline."""
+    media_addresses: Reach = Reach.PUBLIC
+    """Which addresses clients may send providers to."""
     deadlines: SteadyClock = msgspec.field(default_factory=SteadyClock)
     """The clock by which holds expire: the wall clock, set back or forward, would end those that run."""
 
@@ -119,6 +123,8 @@ class Admission:
         """Return the admitted request with its money set aside; raises Refusal, and then nothing is set aside."""
         principal = arrival.principal
         peek = arrival.dialect.peek(arrival.body, arrival.called)
+        if peek.media_parts and self._terms.media_addresses is Reach.PUBLIC and arrival.called.content_type == JSON:
+            check_media_addresses(arrival.body)
         model = self._find_model(arrival, peek.model_asked)
         asked = peek.model_asked
         check_model(principal, model.id)

@@ -58,6 +58,14 @@ class AfterLeaveChoice(StrEnum):
     DRAIN = "drain"
 
 
+class MediaAddresses(StrEnum):
+    """What clients may send providers to fetch."""
+
+    PUBLIC = "public"
+    ANY = "any"
+    """Addresses of a private network too: for providers that the operator runs, and clients that the operator trusts."""
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[server]`: where and how Tollway listens."""
 
@@ -68,6 +76,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[int, Meta(ge=1024, le=1024 * 1024 * 1024)] = BODY_BYTES_MAX
     trusted_proxies: Networks = ()
     """Addresses and networks whose forwarding headers are believed."""
+    media_addresses: MediaAddresses = MediaAddresses.PUBLIC
+    """Which addresses of pictures, sounds and files are passed on to providers, who fetch them."""
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     """How long running exchanges may go on after a stop was asked for."""
 
@@ -160,6 +170,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider's official client would be given; None takes the preset's."""
     base_urls: Texts = {}
     """The same for single dialects, by their names; each takes the place of what would follow from `base_url`."""
+    dialects: tuple[str, ...] = ()
+    """Those that it speaks, the preferred ones first; empty takes the preset's."""
     parameters: Texts = {}
     """What the preset's addresses are filled in with, such as a region."""
     api_key: Annotated[Secret, SecretReference] | None = None

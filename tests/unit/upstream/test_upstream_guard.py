@@ -7,7 +7,8 @@ import pytest
 
 from tollway.catalog.records import Origin, Reach, Scheme
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.upstream.guard import Guard, allowed
+from tollway.access.addresses import allowed
+from tollway.upstream.guard import Guard
 
 NEVER = [
     "0.0.0.0",
