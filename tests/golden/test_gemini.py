@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from tollway.dialects.gemini import GEMINI
+from tollway.dialects.gemini.parse import parse_request
+from tollway.dialects.gemini.reader import open_reader
+from tollway.dialects.gemini.render import render_request
+from tollway.dialects.gemini.writer import open_writer
 from tollway.dialects.record import Called, CostFields, ReplyTerms, RequestEdits, Stream
 from tollway.dialects.translation import TranslatedStream
 from tollway.errors import Refusal
@@ -23,27 +27,21 @@ COSTS = CostFields(base_nanos=192_500, fee_nanos=19_250, total_nanos=211_750, cu
 ESTIMATE = Usage(input=40, output=20)
 BROKEN = GEMINI.render_error(Refusal("upstream_error", "The provider broke off: the answer above is incomplete."))
 ASKED = b'{"contents":[{"parts":[{"text":"?"}]}]}'
-CHAT = GEMINI.chat
-assert CHAT is not None
 
 
 def pipe_of(name: str) -> Stream:
     peek = GEMINI.peek(ASKED, Called(model="m", streamed=True, variant="array" if ".array." in name else ""))
     if ".anew." not in name:
         return GEMINI.open_stream(peek)
-    assert CHAT.open_reader is not None
-    assert CHAT.open_writer is not None
     request = ChatRequest(model="m", messages=())
     terms = ReplyTerms(request=request, peek=peek, reply_id="r-1", created_s=5, model="m")
-    return TranslatedStream(CHAT.open_reader(), CHAT.open_writer(terms), issuer="google")
+    return TranslatedStream(open_reader(), open_writer(terms), issuer="google")
 
 
 def sent_on(name: str, came: bytes) -> bytes:
     if ".asked." in name:
-        assert CHAT.parse_request is not None
-        assert CHAT.render_request is not None
-        request = CHAT.parse_request(came, GEMINI.peek(came, Called(model="m")))
-        rendered = CHAT.render_request(request, RequestEdits(model_routed="m", issuer="google"))
+        request = parse_request(came, GEMINI.peek(came, Called(model="m")))
+        rendered = render_request(request, RequestEdits(model_routed="m", issuer="google"))
         return rendered.body + b"\n" + ", ".join(rendered.dropped).encode() + b"\n"
     if ".whole." in name:
         return GEMINI.splice_cost(GEMINI.read_answer(came, "application/json"), COSTS, ESTIMATE)

@@ -10,6 +10,10 @@ from google.genai import types
 
 from tests.recordings.corpus import Recording, generations
 from tollway.dialects.gemini import GEMINI, GEMINI_COUNT_TOKENS
+from tollway.dialects.gemini.parse import parse_request
+from tollway.dialects.gemini.reader import open_reader, parse_answer
+from tollway.dialects.gemini.render import render_request
+from tollway.dialects.gemini.writer import open_writer, render_answer
 from tollway.dialects.passing import PassingStream
 from tollway.dialects.record import Called, Closing, CostFields, Lane, ReplyTerms, RequestEdits
 from tollway.dialects.translation import read_folded
@@ -25,8 +29,6 @@ COSTS = CostFields(base_nanos=192_500, fee_nanos=19_250, total_nanos=211_750, cu
 COST_NAMES = {"base_cost_usd", "platform_fee_usd", "total_cost_usd"}
 ESTIMATE = Usage(input=40, output=20)
 ERROR = b'{"error":{"code":502,"message":"It broke.","status":"UNAVAILABLE","details":[]}}'
-CHAT = GEMINI.chat
-assert CHAT is not None
 
 CANNOT_BE_CARRIED = ("cachedContent", "google_search", "code_execution")
 """What recorded requests have that another dialect has no place for."""
@@ -135,22 +137,20 @@ def test_a_limit_is_the_only_thing_that_changes_in_a_limited_request() -> None:
 
 
 def test_requests_survive_the_neutral_form() -> None:
-    assert CHAT.parse_request is not None
-    assert CHAT.render_request is not None
     carried = refused = 0
     for each in exchanges():
         if not each.request:
             continue
         peek = peeked(each)
         try:
-            asked = CHAT.parse_request(each.request, peek)
+            asked = parse_request(each.request, peek)
         except Refusal as refusal:
             param = refusal.param or ""
             refused += any(name in param for name in CANNOT_BE_CARRIED)
             continue
         options = {"thinking": "level", "result_media": "inside", "call_ids": "kept"}
-        rendered = CHAT.render_request(asked, RequestEdits(model_routed="routed", options=options)).body
-        again = CHAT.parse_request(rendered, peek)
+        rendered = render_request(asked, RequestEdits(model_routed="routed", options=options)).body
+        again = parse_request(rendered, peek)
         assert said(again) == said(asked), each
         assert again.tools == asked.tools, each
         assert again.output == asked.output, each
@@ -201,25 +201,23 @@ def test_streams_gain_their_cost_in_the_last_usage_and_keep_every_leaf(variant: 
 
 
 def test_every_byte_alone_gives_the_same_as_the_whole() -> None:
-    assert CHAT.open_reader is not None
     for each in answers(streamed=True):
         if len(each.answer) < 12_000:
-            pipe, reader = GEMINI.open_stream(peeked(each)), CHAT.open_reader()
+            pipe, reader = GEMINI.open_stream(peeked(each)), open_reader()
             pieces = [each.answer[at : at + 1] for at in range(len(each.answer))]
             out = b"".join(pipe.feed(piece) for piece in pieces) + pipe.close()
             assert out + pipe.end(COSTS, ESTIMATE) == run(each)[1], each
             events = [event for piece in pieces for event in reader.feed(piece)] + reader.close()
-            whole = CHAT.open_reader()
+            whole = open_reader()
             assert events == whole.feed(each.answer) + whole.close(), each
 
 
 def test_a_stream_that_was_cut_never_looks_finished() -> None:
-    assert CHAT.open_reader is not None
     for each in answers(streamed=True):
         reason = each.answer.find(b'"finishReason"')
         for share in range(1, 20):
             cut = each.answer[: min(reason, len(each.answer) * share // 20)]
-            pipe, reader = GEMINI.open_stream(peeked(each)), CHAT.open_reader()
+            pipe, reader = GEMINI.open_stream(peeked(each)), open_reader()
             out = pipe.feed(cut) + pipe.close()
             reader.feed(cut)
             reader.close()
@@ -231,9 +229,8 @@ def test_a_stream_that_was_cut_never_looks_finished() -> None:
 
 
 def test_answers_are_told_as_the_official_client_reads_them() -> None:
-    assert CHAT.parse_answer is not None
     for each in answers(streamed=False):
-        answer, facts = CHAT.parse_answer(each.answer), GEMINI.read_answer(each.answer, "application/json")
+        answer, facts = parse_answer(each.answer), GEMINI.read_answer(each.answer, "application/json")
         official = client(each.answer, "application/json").models.generate_content(model="m", contents="?")
         assert answer.usage == facts.usage, each
         assert answer.id == official.response_id, each
@@ -264,16 +261,12 @@ def test_the_official_client_reads_what_it_read_before() -> None:
 
 
 def test_what_the_writer_tells_the_reader_reads() -> None:
-    assert CHAT.open_reader is not None
-    assert CHAT.open_writer is not None
-    assert CHAT.parse_answer is not None
-    assert CHAT.render_answer is not None
     for each in answers(streamed=True) + answers(streamed=False):
-        answer = read_folded(CHAT.open_reader(), each.answer) if each.streamed else CHAT.parse_answer(each.answer)
-        writer = CHAT.open_writer(terms())
+        answer = read_folded(open_reader(), each.answer) if each.streamed else parse_answer(each.answer)
+        writer = open_writer(terms())
         written = writer.write(events_of(answer)) + writer.end(closing(answer))
-        assert told(read_folded(CHAT.open_reader(), written)) == told(answer), each
-        whole = CHAT.parse_answer(CHAT.render_answer(answer, terms(), closing(answer)))
+        assert told(read_folded(open_reader(), written)) == told(answer), each
+        whole = parse_answer(render_answer(answer, terms(), closing(answer)))
         assert told(whole) == told(answer), each
         assert tokens(whole.usage) == tokens(answer.usage or ESTIMATE), each
         official = [*client(written, "text/event-stream").models.generate_content_stream(model="m", contents="?")]

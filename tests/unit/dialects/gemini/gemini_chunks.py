@@ -4,6 +4,9 @@ import json
 from typing import Any
 
 from tollway.dialects.gemini import GEMINI
+from tollway.dialects.gemini.parse import parse_request
+from tollway.dialects.gemini.reader import open_reader
+from tollway.dialects.gemini.render import render_request
 from tollway.dialects.record import Called, Closing, CostFields, ReplyTerms, RequestEdits
 from tollway.framing.sse import SseReader, read_fields
 from tollway.neutral.answer import ChatAnswer, fold
@@ -39,7 +42,7 @@ def candidate(*parts: object, finish: str | None = None, index: int | None = 0, 
     return found
 
 
-def chunk(*parts: object, finish: str | None = None, usage: object = None, **more: object) -> bytes:
+def chunk(*parts: object, finish: str | None = None, usage: object = None, **more: Any) -> bytes:
     payload: dict[str, object] = {"candidates": [candidate(*parts, finish=finish, **more)], **ID}
     if usage is not None:
         payload["usageMetadata"] = usage
@@ -64,16 +67,12 @@ def peeked(body: object = ASKED, *, streamed: bool = True, variant: str = "", mo
 
 
 def parsed(body: object) -> ChatRequest:
-    assert GEMINI.chat is not None
-    assert GEMINI.chat.parse_request is not None
     raw = body if isinstance(body, bytes) else encoded(body)
-    return GEMINI.chat.parse_request(raw, peeked(raw))
+    return parse_request(raw, peeked(raw))
 
 
 def rendered(request: ChatRequest, **edits: Any) -> tuple[Any, tuple[str, ...]]:
-    assert GEMINI.chat is not None
-    assert GEMINI.chat.render_request is not None
-    made = GEMINI.chat.render_request(request, RequestEdits(model_routed="routed", **edits))
+    made = render_request(request, RequestEdits(model_routed="routed", **edits))
     return json.loads(made.body), made.dropped
 
 
@@ -91,9 +90,7 @@ def closing(*, costs: CostFields | None = COSTS, usage: Usage = ESTIMATE) -> Clo
 
 def events(*pieces: bytes) -> list[Event]:
     """What a reader tells of a stream that does not break."""
-    assert GEMINI.chat is not None
-    assert GEMINI.chat.open_reader is not None
-    reader = GEMINI.chat.open_reader()
+    reader = open_reader()
     told = [each for piece in pieces for each in reader.feed(piece)] + reader.close()
     assert reader.failure is None
     return told

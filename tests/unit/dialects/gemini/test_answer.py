@@ -15,6 +15,7 @@ from tests.unit.dialects.gemini.gemini_chunks import (
     encoded,
 )
 from tollway.dialects.gemini import GEMINI, GEMINI_COUNT_TOKENS
+from tollway.dialects.gemini.reader import parse_answer
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -74,13 +75,11 @@ def test_a_blocked_prompt_is_a_finished_answer() -> None:
     ],
 )
 def test_what_is_no_answer_is_junk(body: bytes) -> None:
-    assert GEMINI.chat is not None
-    assert GEMINI.chat.parse_answer is not None
     with pytest.raises(UpstreamFailure) as caught:
         GEMINI.read_answer(body, "x")
     assert caught.value.kind is FailureKind.JUNK
     with pytest.raises(UpstreamFailure) as caught:
-        GEMINI.chat.parse_answer(body)
+        parse_answer(body)
     assert caught.value.kind is FailureKind.JUNK
 
 
