@@ -37,7 +37,7 @@ class _Tool(Struct, gc=False):
     type: str = "function"
 
 
-class _Common(Struct, gc=False):
+class _Asked(Struct, gc=False):
     model: str
     stream: bool | None = None
     options: _Options | None = None
@@ -48,12 +48,12 @@ class _Common(Struct, gc=False):
     debug_render_only: bool | None = msgspec.field(default=None, name="_debug_render_only")
 
 
-class _Chat(_Common, gc=False):
+class _Chat(_Asked, gc=False):
     messages: list[Turn] | None = None
     tools: list[_Tool] | None = None
 
 
-class _Generate(_Common, gc=False):
+class _Generate(_Asked, gc=False):
     prompt: str | None = None
     system: str | None = None
     suffix: str | None = None
@@ -92,7 +92,7 @@ def parse_chat(body: bytes, peek: Peek) -> ChatRequest:
     if not facts.messages:
         raise refused("`messages` must not be empty: this model's provider has nothing to load", param="messages")
     tools = tuple(_tool(tool) for tool in facts.tools or ())
-    request = _common(facts, body, peek, messages_of(facts.messages))
+    request = _neutral(facts, body, peek, messages_of(facts.messages))
     return msgspec.structs.replace(request, tools=tools)
 
 
@@ -110,7 +110,7 @@ def parse_generate(body: bytes, peek: Peek) -> ChatRequest:
     messages = [Message(role=Role.USER, parts=tuple(parts))]
     if facts.system:
         messages.insert(0, Message(role=Role.SYSTEM, parts=(Text(text=facts.system),)))
-    request = _common(facts, body, peek, tuple(messages))
+    request = _neutral(facts, body, peek, tuple(messages))
     completes = facts.raw is True or bool(facts.suffix)
     return msgspec.structs.replace(request, completes=completes, suffix=facts.suffix or None)
 
@@ -119,7 +119,7 @@ def _read(body: bytes, decoder: msgspec.json.Decoder[Facts]) -> Facts:
     return read_facts(body, decoder, _EXPECTED)
 
 
-def _common(facts: _Common, body: bytes, peek: Peek, messages: tuple[Message, ...]) -> ChatRequest:
+def _neutral(facts: _Asked, body: bytes, peek: Peek, messages: tuple[Message, ...]) -> ChatRequest:
     if facts.debug_render_only:
         raise _not_carried("_debug_render_only")
     options = facts.options or _Options()
@@ -145,7 +145,7 @@ def _common(facts: _Common, body: bytes, peek: Peek, messages: tuple[Message, ..
     )
 
 
-def _knobs(body: bytes, known: type[_Common]) -> dict[str, Raw]:
+def _knobs(body: bytes, known: type[_Asked]) -> dict[str, Raw]:
     """Return what else was tuned; what stands in `options` is called `options.NAME`."""
     members = _MEMBERS.decode(body)
     given = members.get("options", Raw(_NULL))
