@@ -53,7 +53,7 @@ class ArrayFrames:
         """Return whole server-sent events as elements; what is no data, such as a comment, has no place among them."""
         reader = SseReader()
         found = [*reader.feed(events), reader.close()]
-        return b"".join(self.frame(data) for each in found if (data := read_fields(each)[1]) is not None)
+        return b"".join(self.frame(data) for each in found if (data := (read_fields(each)[1] or b"").strip()))
 
 
 def open_frames(peek: Peek) -> Frames:

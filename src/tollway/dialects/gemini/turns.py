@@ -131,10 +131,13 @@ class Turns:
             self._mark(part)
             if isinstance(part, Reasoning):
                 own = self._own_seal(part)
-                if part.text and own is not None:
+                if own is None:
+                    continue
+                if seal is not None:
+                    items.append(_lone(seal))
+                seal = None if part.text else own
+                if part.text:
                     items.append({"text": part.text, "thought": True, "thoughtSignature": own})
-                elif own is not None:
-                    seal = own
                 continue
             for item in [self._call(part)] if isinstance(part, ToolCall) else self._plain(part):
                 if isinstance(part, ToolCall):
@@ -145,7 +148,7 @@ class Turns:
                     item["thoughtSignature"], seal = seal, None
                 items.append(item)
         if seal is not None:
-            items.append({"text": "", "thoughtSignature": seal})
+            items.append(_lone(seal))
         return items
 
     def _own_seal(self, part: Reasoning) -> str | None:
@@ -216,6 +219,11 @@ class Turns:
             response["parts"] = media
             media = []
         return [{"functionResponse": response}, *media]
+
+
+def _lone(seal: str) -> _Item:
+    """Return the seal of something that has no part of its own, as Google sends one behind the last text."""
+    return {"text": "", "thoughtSignature": seal}
 
 
 def _response(text: str, part: ToolResult) -> object:

@@ -74,7 +74,7 @@ class _Choice:
             case TextDelta() | DeclinedDelta():
                 return self._text(event)
             case ReasoningDelta():
-                freed = self.waiting() if event.text else []
+                freed = self.last() if event.text else []
                 self.thinking = True
                 return [*freed, {"text": event.text, "thought": True}] if event.text else freed
             case ReasoningSealed():

@@ -159,6 +159,7 @@ def test_seals_return_to_their_issuer_alone() -> None:
         Reasoning(text="silent"),
         Reasoning(text="foreign", sealed=other),
         Reasoning(sealed=own),
+        Reasoning(sealed=own),
         CALL,
         Text(text="x"),
         Reasoning(sealed=own),
@@ -166,6 +167,7 @@ def test_seals_return_to_their_issuer_alone() -> None:
     body, dropped = rendered(request(HI, spoken), issuer="google")
     assert body["contents"][1]["parts"] == [
         {"text": "hm", "thought": True, "thoughtSignature": "AAA="},
+        {"text": "", "thoughtSignature": "AAA="},
         {"functionCall": {"name": "f", "args": {"a": 1.0}}, "thoughtSignature": "AAA="},
         {"text": "x"},
         {"text": "", "thoughtSignature": "AAA="},
