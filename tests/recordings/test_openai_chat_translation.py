@@ -38,7 +38,7 @@ OPEN_READER, OPEN_WRITER = CHAT.open_reader, CHAT.open_writer
 OPTIONS = {
     "reasoning_history": "reasoning_content",
     "documents": "document_url",
-    "reasoning": "openrouter",
+    "reasoning": "reasoning_object",
     "tool_media": "parts",
 }
 FOREIGN_WORDS = {"eos": "stop", "function_call": "tool_calls"}

@@ -4,7 +4,7 @@ What a choice says is its dialect's to read. Knows no provider by name.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -39,8 +39,8 @@ class Envelope(Struct, gc=False):
 
 
 Shape = TypeVar("Shape", bound=Struct)
-Nested = Mapping[type[Struct], Mapping[str, type[Struct]]]
-"""Which fields of a Struct hold another one, or a list of them."""
+Nested = Mapping[type[Struct], Mapping[str, Any]]
+"""Which fields of a Struct hold another one (`Inner`) or a list of them (`list[Inner]`)."""
 
 _NULL = b"null"
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
@@ -55,6 +55,7 @@ def loosely(kind: type[Shape], data: bytes | Raw, nested: Nested) -> Shape:
     try:
         found = _FIELDS.decode(data)
     except msgspec.ValidationError:
+        msgspec.json.decode(data)  # what is no object may be no JSON either
         return kind()
     kept: dict[str, object] = {}
     inner = nested.get(kind, {})
@@ -69,10 +70,11 @@ def loosely(kind: type[Shape], data: bytes | Raw, nested: Nested) -> Shape:
     return kind(**kept)
 
 
-def _loosely_nested(kind: type[Struct], raw: Raw, nested: Nested) -> object:
-    if bytes(raw)[:1] != b"[":
-        return loosely(kind, raw, nested)
-    return [loosely(kind, item, nested) for item in _ITEMS.decode(raw)]
+def _loosely_nested(inner: Any, raw: Raw, nested: Nested) -> object:  # noqa: ANN401  a type, or a list of one
+    kinds: tuple[type[Struct], ...] = get_args(inner)
+    if not kinds:
+        return loosely(inner, raw, nested) if bytes(raw)[:1] == b"{" else None
+    return [loosely(kinds[0], item, nested) for item in _ITEMS.decode(raw)] if bytes(raw)[:1] == b"[" else None
 
 
 class Surroundings:

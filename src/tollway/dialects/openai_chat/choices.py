@@ -174,7 +174,7 @@ class ChatChoices:
         if isinstance(content, list):
             for piece in content:
                 _read_piece(index, piece, out)
-        elif logprobs is not None and logprobs.content and not reasoning:
+        elif logprobs is not None and logprobs.content and (content or not reasoning):
             out.append(TextDelta(text=content or "", choice=index, logprobs=_tokens(logprobs)))
         elif content:
             out.append(TextDelta(text=content, choice=index))

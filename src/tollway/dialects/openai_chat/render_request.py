@@ -37,7 +37,7 @@ left out; `reasoning_history`: none where it is left out).
 - `system_role`: the role of system messages.
 - `reasoning`: how a wish to think is stated: `effort` is `reasoning_effort`, in the words of `efforts`; `thinking` is
   `thinking: {type, budget_tokens}`, `thinking_type` the same without a budget; `enable_thinking` is that with
-  `thinking_budget`; `openrouter` is `reasoning: {effort | max_tokens, exclude}`; `none` drops and names it.
+  `thinking_budget`; `reasoning_object` is `reasoning: {effort | max_tokens, exclude}`; `none` drops and names it.
 - `reasoning_history`: the field in which earlier thoughts go back.
 - `schema`: `json_object` is a provider that knows no JSON schema: such a contract is refused.
 - `documents`: how the address of a document is given; `inline` takes none.

@@ -154,16 +154,16 @@ class Body(Envelope):
 
 
 NESTED: Nested = {
-    Body: {"choices": Choice, "search_results": Source},
+    Body: {"choices": list[Choice], "search_results": list[Source]},
     Choice: {"delta": Spoken, "message": Spoken, "logprobs": Logprobs},
     Spoken: {
-        "content": Piece,
-        "reasoning_details": Detail,
-        "tool_calls": Call,
+        "content": list[Piece],
+        "reasoning_details": list[Detail],
+        "tool_calls": list[Call],
         "function_call": Function,
         "audio": Sound,
-        "annotations": Annotation,
-        "images": Picture,
+        "annotations": list[Annotation],
+        "images": list[Picture],
     },
     Call: {"function": Function, "custom": Function},
     Annotation: {"url_citation": UrlCitation},

@@ -87,7 +87,7 @@ def _enable_thinking(wish: ReasoningWish, _known: tuple[Effort, ...]) -> Fields:
     return {"enable_thinking": True, "thinking_budget": tokens}
 
 
-def _openrouter(wish: ReasoningWish, known: tuple[Effort, ...]) -> Fields:
+def _reasoning_object(wish: ReasoningWish, known: tuple[Effort, ...]) -> Fields:
     reasoning: Fields = {}
     if wish.budget_tokens is not None and wish.budget_tokens > 0:
         reasoning["max_tokens"] = wish.budget_tokens
@@ -111,7 +111,7 @@ FORMS: Mapping[str, Callable[[ReasoningWish, tuple[Effort, ...]], Fields]] = {
     "thinking": _thinking,
     "thinking_type": _thinking_type,
     "enable_thinking": _enable_thinking,
-    "openrouter": _openrouter,
+    "reasoning_object": _reasoning_object,
     "none": _none,
 }
 

@@ -31,6 +31,6 @@ class Body(Envelope):
     choices: list[Choice] | None = None
 
 
-NESTED: Nested = {Body: {"choices": Choice}, Choice: {"logprobs": Logprobs}}
+NESTED: Nested = {Body: {"choices": list[Choice]}, Choice: {"logprobs": Logprobs}}
 
 decode_body = decoder(Body, NESTED)
