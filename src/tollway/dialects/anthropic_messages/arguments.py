@@ -1,4 +1,6 @@
-"""Arguments of a tool's call between text, which the neutral form has, and the object that Messages holds. Pure."""
+"""Calls of tools between the neutral form and Messages: their arguments, text there and an object here, and their ids."""
+
+import zlib
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -30,3 +32,15 @@ def as_text(found: Raw | UnsetType) -> str:
 def call_id(given: str | None, place: int) -> str:
     """Return the id of a call; a server that gives none, against its dialect, gets the call's place among the calls."""
     return given or f"toolu_{place}"
+
+
+def known_id(given: str) -> str:
+    """Return the id of a call as the API takes it: letters, digits, `_` and `-` of ASCII.
+
+    One of another dialect that has anything else is written with a sum of all of it, so that two stay two. A call and
+    its result get the same one.
+    """
+    if given.isascii() and given.replace("_", "a").replace("-", "a").isalnum():
+        return given
+    kept = "".join(letter for letter in given if letter.isascii() and (letter.isalnum() or letter in "_-"))
+    return f"{kept}_{zlib.crc32(given.encode()):08x}"

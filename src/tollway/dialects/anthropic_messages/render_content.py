@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 
-from tollway.dialects.anthropic_messages.arguments import as_object
+from tollway.dialects.anthropic_messages.arguments import as_object, known_id
 from tollway.dialects.anthropic_messages.fields import refused
 from tollway.neutral.parts import (
     Audio,
@@ -32,6 +32,9 @@ PICTURES = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp"))
 CITATIONS = "citations"
 """How a warning calls citations of an earlier answer: the API takes back only its own, with marks of its own in them."""
 
+FAILED = "The tool failed and said nothing."
+"""What the result of a failed tool says where the client has no words for it: the API refuses an empty one."""
+
 _PDF, _TEXT = "application/pdf", "text/"
 
 Block = dict[str, object]
@@ -46,7 +49,7 @@ class Blocks:
         self._dropped = dropped
 
     def rendered(self, parts: Iterable[Part]) -> list[Block]:
-        """Return the blocks of a message; empty texts, which the API refuses, are none."""
+        """Return the blocks of a message; texts without a letter, which the API refuses, are none."""
         return [block for part in parts if (block := self._block(part)) is not None]
 
     def _block(self, part: Part) -> Block | None:
@@ -65,7 +68,7 @@ class Blocks:
                 raise _no_place("a sound" if isinstance(part, Audio) else "a film")
 
     def _text(self, part: Text | Declined) -> Block | None:
-        if not part.text:
+        if not part.text.strip():
             return None
         if isinstance(part, Declined):
             return {"type": "text", "text": part.text}
@@ -85,12 +88,13 @@ class Blocks:
         return {"type": "thinking", "thinking": part.text, "signature": sealed.data}
 
     def _result(self, part: ToolResult) -> Block:
-        block: Block = {"type": "tool_result", "tool_use_id": part.call_id}
+        block: Block = {"type": "tool_result", "tool_use_id": known_id(part.call_id)}
         content = self.rendered(part.parts)
         if content:
             block["content"] = content
         if part.failed:
             block["is_error"] = True
+            block.setdefault("content", FAILED)
         return with_mark(block, part.cache)
 
     def _medium(self, part: Image | Document) -> Block:
@@ -114,7 +118,7 @@ def _call(part: ToolCall) -> Block:
     if part.custom:
         raise _no_place(f"a call of `{part.name}`, a tool whose input is plain text,")
     return with_mark(
-        {"type": "tool_use", "id": part.id, "name": part.name, "input": as_object(part.arguments)}, part.cache
+        {"type": "tool_use", "id": known_id(part.id), "name": part.name, "input": as_object(part.arguments)}, part.cache
     )
 
 

@@ -6,7 +6,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tollway.dialects.anthropic_messages.fields import refused
+import msgspec
+
+from tollway.dialects.anthropic_messages.fields import decoded, refused
 from tollway.dialects.anthropic_messages.render_content import Block, Blocks, with_mark
 from tollway.dialects.anthropic_messages.thinking import thinking_fields
 from tollway.dialects.anthropic_messages.words import TIER_WORDS, TOOL_USE_WORDS
@@ -35,6 +37,7 @@ OPENING = "(The conversation begins with the assistant's words.)"
 _KNOWN = frozenset(("parallel_tool_calls", "temperature", "top_p", "top_k", "end_user", "service_tier"))
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NO_ARGUMENTS: Block = {"type": "object", "properties": {}}
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ROLES = {Role.USER: "user", Role.TOOL: "user", Role.ASSISTANT: "assistant"}
 
 _CONTRACTS: Mapping[str, Callable[[ChatRequest], bool]] = {
@@ -151,10 +154,18 @@ def _tool(tool: Tool) -> Block:
     said: Block = {"name": tool.name}
     if tool.description is not None:
         said["description"] = tool.description
-    said["input_schema"] = _NO_ARGUMENTS if tool.parameters is None else tool.parameters
+    said["input_schema"] = _schema(tool)
     if tool.strict:
         said["strict"] = True
     return with_mark(said, tool.cache)
+
+
+def _schema(tool: Tool) -> object:
+    """Return the schema of a tool's arguments: the very one where it says that they are an object, as the API demands."""
+    if tool.parameters is None:
+        return _NO_ARGUMENTS
+    known = decoded(tool.parameters, _MEMBERS, "tools")
+    return tool.parameters if "type" in known else {"type": "object", **known}
 
 
 def _output(request: ChatRequest, config: Block) -> dict[str, object]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.unit.dialects.anthropic_messages.wire import EDITS
+from tollway.dialects.anthropic_messages.render_content import FAILED
 from tollway.dialects.anthropic_messages.render_request import OPENING, render_request
 from tollway.errors import Refusal
 from tollway.neutral.parts import (
@@ -150,7 +151,7 @@ def test_a_conversation_that_the_assistant_begins_gets_a_beginning() -> None:
 
 
 def test_empty_texts_and_turns_are_left_out() -> None:
-    assert said(user(Text(text=""), Text(text="a")), assistant(Text(text="")), assistant()) == [
+    assert said(user(Text(text=" \n"), Text(text="a")), assistant(Text(text="")), assistant()) == [
         {"role": "user", "content": "a"}
     ]
     with pytest.raises(Refusal, match="says something"):
@@ -199,9 +200,24 @@ def test_every_part_has_its_block() -> None:
         {"type": "tool_use", "id": "t3", "name": "f", "input": {}},
     ]
     assert found[2]["content"] == [
-        {"type": "tool_result", "tool_use_id": "t2", "is_error": True},
+        {"type": "tool_result", "tool_use_id": "t2", "is_error": True, "content": FAILED},
         {"type": "tool_result", "tool_use_id": "t3"},
     ]
+
+
+def test_ids_that_the_api_would_refuse_are_written_as_others_for_call_and_result_alike() -> None:
+    odd = [ToolCall(id=f"functions.weather:{number}", name="weather", arguments="{}") for number in (0, 1)]
+    results = tuple(ToolResult(call_id=call.id, parts=(Text(text="ok"),)) for call in odd)
+    found = said(HELLO, assistant(*odd), Message(role=Role.TOOL, parts=results))
+    ids = [block["id"] for block in found[1]["content"]]
+    assert ids == [block["tool_use_id"] for block in found[2]["content"]]
+    assert len(set(ids)) == 2
+    assert all(each.startswith("functionsweather") and each.replace("_", "").isalnum() for each in ids)
+
+
+def test_a_schema_that_does_not_say_that_it_is_an_object_is_one() -> None:
+    found, _ = rendered(tools=(Tool(name="f", parameters=msgspec.Raw(b'{"title":"F"}')),))
+    assert found["tools"][0]["input_schema"] == {"type": "object", "title": "F"}
 
 
 def test_seals_of_this_provider_go_back_and_others_are_left_out_and_named() -> None:
@@ -360,6 +376,7 @@ def test_thoughts_that_nobody_wants_to_read_are_not_shown() -> None:
         ({"suffix": "x"}, "suffix"),
         ({"output": OutputForm(kind=OutputKind.JSON_OBJECT)}, "response_format"),
         ({"tools": (Tool(name="f", custom=True),)}, "tools"),
+        ({"tools": (Tool(name="f", parameters=msgspec.Raw(b"true")),)}, "tools"),
         ({"tool_choice": ToolChoice(use=ToolUse.REQUIRED)}, "tool_choice"),
         ({"messages": (Message(role=Role.SYSTEM, parts=(Image(source=PNG),)), HELLO)}, "messages"),
         ({"messages": (user(Audio(source=PNG)),)}, "messages"),

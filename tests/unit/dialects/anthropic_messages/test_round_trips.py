@@ -45,7 +45,8 @@ from tollway.neutral.parts import (
 from tollway.neutral.request import ChatRequest, Effort, Message, ReasoningWish, Role, Tool, ToolChoice, ToolUse
 from tollway.neutral.seals import unmarked
 
-WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
+IDS = st.text("aZ0_-", min_size=1, max_size=8)
 PLACES = st.integers(0, 99)
 CITATIONS = st.builds(Citation, quoted=WORDS, title=WORDS, document=PLACES, source_start=PLACES, source_end=PLACES) | (
     st.builds(Citation, quoted=WORDS, title=WORDS, url=WORDS)
@@ -155,10 +156,14 @@ DOCUMENTS = st.builds(
 )
 TEXTS = st.builds(Text, text=WORDS, cache=MARKS)
 USER = TEXTS | IMAGES | DOCUMENTS
-CALLS = st.builds(ToolCall, id=WORDS, name=WORDS, arguments=ARGUMENTS, cache=MARKS)
+CALLS = st.builds(ToolCall, id=IDS, name=WORDS, arguments=ARGUMENTS, cache=MARKS)
 RESULTS = st.builds(
-    ToolResult, call_id=WORDS, parts=st.lists(TEXTS | IMAGES, max_size=2).map(tuple), failed=st.booleans(), cache=MARKS
-)
+    ToolResult,
+    call_id=IDS,
+    parts=st.lists(TEXTS | IMAGES, min_size=1, max_size=2).map(tuple),
+    failed=st.booleans(),
+    cache=MARKS,
+) | st.builds(ToolResult, call_id=IDS, parts=st.just(()), cache=MARKS)
 
 
 def turn(role: Role, parts: Any) -> Any:

@@ -3,7 +3,9 @@
 import json
 from typing import Any, cast
 
+import httpx2
 import pytest
+from anthropic import Anthropic, APIStatusError
 from anthropic._models import construct_type
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
@@ -337,3 +339,33 @@ def test_what_no_answer_can_hold_is_left_out() -> None:
     assert whole(Image(source=Url(url="x")), Video(source=Url(url="x")), reason=None)["content"] == []
     empty = json.loads(render_answer(ChatAnswer(choices=()), terms(), CLOSING))
     assert (empty["content"], empty["stop_reason"], empty["model"]) == ([], "end_turn", "m-routed")
+
+
+def official(stream: bytes) -> Anthropic:
+    """The official client, of a server that answers with this stream."""
+    head = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=stream, headers=head))
+    return Anthropic(api_key="k", base_url="http://gateway.test", http_client=httpx2.Client(transport=transport))
+
+
+def ask(client: Anthropic) -> tuple[Any, Any]:
+    """The message as the official client puts it together, and the event that ends it."""
+    with client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as stream:
+        last = [event for event in stream if event.type == "message_delta"][-1]
+        return stream.get_final_message(), last
+
+
+def test_the_official_client_reads_a_translated_stream() -> None:
+    message, last = ask(official(written(ReasoningDelta(text="hm"), TextDelta(text="hällo"))))
+    assert [block.type for block in message.content] == ["thinking", "text"]
+    assert message.content[1].text == "hällo"
+    assert (message.usage.input_tokens, message.usage.output_tokens) == (3, 7)
+    assert last.usage.total_cost_usd == COST_VALUES["total_cost_usd"]
+
+
+def test_the_official_client_raises_what_a_broken_or_a_cut_stream_ends_with() -> None:
+    for ended in ("break_off", "cut"):
+        writer = open_writer(terms())
+        out = writer.write([TextDelta(text="a")]) + getattr(writer, ended)(ERROR, CLOSING)
+        with pytest.raises(APIStatusError, match="It broke"):
+            ask(official(out))
