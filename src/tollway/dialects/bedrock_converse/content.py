@@ -31,6 +31,9 @@ Block = dict[str, object]
 BUCKET = "s3://"
 ID_CHARS_MAX = 64
 NAME_CHARS_MAX = 200
+ASSISTANT = "assistant"
+OPENING = "(The conversation begins with the assistant's words.)"
+"""What the user is made to say where the client's conversation begins with the assistant, which Converse refuses."""
 UNPARSED = "_unparsed"
 """Under which arguments go that are no JSON object: Converse holds them as one."""
 
@@ -57,8 +60,10 @@ class ContentWriter:
         self.dropped: list[str] = []
 
     def system(self, messages: tuple[Message, ...]) -> list[Block]:
-        """Return the system prompt, wherever in the conversation it stands."""
+        """Return the system prompt, wherever in the conversation it stands; none where nobody else says anything."""
         blocks: list[Block] = []
+        if not _is_spoken(messages):
+            return blocks
         for message in messages:
             if message.role is Role.SYSTEM:
                 for part in message.parts:
@@ -70,10 +75,11 @@ class ContentWriter:
     def turns(self, messages: tuple[Message, ...]) -> list[Block]:
         """Return the conversation in alternating turns; results of tools stand first in theirs."""
         turns: list[_Turn] = []
+        spoken = _is_spoken(messages)
         for message in messages:
-            if message.role is Role.SYSTEM:
+            if spoken and message.role is Role.SYSTEM:
                 continue
-            role = "assistant" if message.role is Role.ASSISTANT else "user"
+            role = ASSISTANT if message.role is Role.ASSISTANT else "user"
             if message.name is not None:
                 self.dropped.append(PARTICIPANT_NAME)
             if not turns or turns[-1].role != role:
@@ -81,11 +87,16 @@ class ContentWriter:
             turn = turns[-1]
             for part in message.parts:
                 (turn.results if isinstance(part, ToolResult) else turn.others).extend(self._blocks(part))
-        return [
+        written: list[Block] = [
             {"role": turn.role, "content": [*turn.results, *turn.others]}
             for turn in turns
             if turn.results or turn.others
         ]
+        if not written:
+            raise refused("`messages` must hold a message that says something", "messages")
+        if written[0]["role"] == ASSISTANT:
+            written.insert(0, {"role": "user", "content": [{"text": OPENING}]})
+        return written
 
     def mark(self, cache: CacheMark | None) -> list[Block]:
         """Return the cache point that stands behind a marked part."""
@@ -108,6 +119,11 @@ class ContentWriter:
             case Reasoning():
                 return self._reasoning(part)
             case ToolCall():
+                if part.custom:
+                    raise refused(
+                        f"a call of `{part.name}`, whose input is plain text, has no place with this model's provider",
+                        "messages",
+                    )
                 use = {"toolUseId": tool_use_id(part.id), "name": part.name, "input": arguments(part.arguments)}
                 return [{"toolUse": use}, *self.mark(part.cache)]
             case ToolResult():
@@ -174,6 +190,11 @@ class ContentWriter:
             found = f"{name} {number}"
         self._names.add(found)
         return found
+
+
+def _is_spoken(messages: tuple[Message, ...]) -> bool:
+    """Tell whether anybody but the system says something: Converse wants a message."""
+    return any(message.role is not Role.SYSTEM for message in messages)
 
 
 def _text(text: str) -> list[Block]:

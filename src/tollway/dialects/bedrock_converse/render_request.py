@@ -7,6 +7,7 @@
   wish is dropped.
 - `top_k` says under which name a model takes it: `top_k`, or `topK` (in `inferenceConfig`). Without it, it is dropped.
 - `cache_points` = `none` leaves cache marks out, for a model that refuses them.
+- `sampling` = `one` leaves `top_p` out beside a temperature, for a model that refuses both together.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.dialects.bedrock_converse.content import Block, ContentWriter, refused
-from tollway.dialects.bedrock_converse.thinking import Thinking, thinking_of
+from tollway.dialects.bedrock_converse.thinking import Asked, Thinking, thinking_of
 from tollway.dialects.bedrock_converse.words import AUTO_TIER, SERVICE_TIERS
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
@@ -27,6 +28,7 @@ from tollway.neutral.request import (
     OutputKind,
     Tool,
     ToolUse,
+    names_of_calls,
     tuned,
 )
 
@@ -42,7 +44,9 @@ _TOP_K: Mapping[str, Callable[[int], Block]] = {
     "top_k": lambda top_k: {"top_k": top_k},
     "topK": lambda top_k: {"inferenceConfig": {"topK": top_k}},
 }
-_CARRIED = frozenset(("temperature", "top_p"))
+_SAMPLING = {"temperature": "temperature", "top_p": "topP"}
+TEMPERATURE_MAX = 1.0
+"""Other dialects go to 2; a higher one is left out and named, which leaves the model's own."""
 
 
 def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest:
@@ -50,14 +54,18 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     _refuse_contracts(request)
     writer = ContentWriter(issuer=edits.issuer, marks=edits.options.get("cache_points") != "none")
     limit = _limit(request, edits)
-    thinking = thinking_of(request, edits.options.get("thinking", ""), limit)
-    dropped = [name for name in tuned(request) if name not in _CARRIED or name in thinking.forbids]
     fields: dict[str, object] = {}
     system, turns = writer.system(request.messages), writer.turns(request.messages)
+    thinking = thinking_of(Asked(request, turns, limit), edits.options.get("thinking", ""))
+    kept = {name: value for name, value in _sampling(request, edits) if name not in thinking.forbids}
+    dropped = [name for name in tuned(request) if name not in kept]
     if system:
         fields["system"] = system
     fields["messages"] = turns
-    inference = _inference(request, limit, thinking)
+    inference: Block = {} if limit is None else {"maxTokens": limit}
+    inference |= {_SAMPLING[name]: value for name, value in kept.items()}
+    if request.stop:
+        inference["stopSequences"] = request.stop
     if inference:
         fields["inferenceConfig"] = inference
     tools = _tool_config(request, writer)
@@ -90,26 +98,29 @@ def _limit(request: ChatRequest, edits: RequestEdits) -> int | None:
     return min(limits, default=None)
 
 
-def _inference(request: ChatRequest, limit: int | None, thinking: Thinking) -> Block:
-    inference: Block = {}
-    if limit is not None:
-        inference["maxTokens"] = limit
-    if request.temperature is not None and "temperature" not in thinking.forbids:
-        inference["temperature"] = request.temperature
-    if request.top_p is not None and "top_p" not in thinking.forbids:
-        inference["topP"] = request.top_p
-    if request.stop:
-        inference["stopSequences"] = request.stop
-    return inference
+def _sampling(request: ChatRequest, edits: RequestEdits) -> list[tuple[str, object]]:
+    """Return what Converse takes of how a model is to choose its words, by our names."""
+    sampling: list[tuple[str, object]] = []
+    if request.temperature is not None and request.temperature <= TEMPERATURE_MAX:
+        sampling.append(("temperature", request.temperature))
+    if request.top_p is not None and not (sampling and edits.options.get("sampling") == "one"):
+        sampling.append(("top_p", request.top_p))
+    return sampling
 
 
 def _tool_config(request: ChatRequest, writer: ContentWriter) -> Block:
+    """Return the tools, and how they may be used.
+
+    Converse refuses calls in a conversation that defines no tools. Where the client gave none any more, those that were
+    called are defined again, by their names alone.
+    """
     choice = request.tool_choice
     use = ToolUse.AUTO if choice is None else choice.use
     if not request.tools:
         if use in {ToolUse.REQUIRED, ToolUse.NAMED}:
             raise refused("`tool_choice` demands a tool and there are none: give `tools`", "tool_choice")
-        return {}
+        called = dict.fromkeys(names_of_calls(request.messages).values())
+        return {"tools": [block for name in called for block in _tool(Tool(name=name), writer)]} if called else {}
     if use is ToolUse.NONE:
         if _calls_stand_in(request):
             raise refused(

@@ -74,6 +74,11 @@ class ContentWriter:
         for part in message.parts:
             if isinstance(part, ToolCall):
                 self._mark(part)
+                if part.custom:
+                    raise refused(
+                        f"a call of `{part.name}`, whose input is plain text, has no place with this model's provider",
+                        "messages",
+                    )
                 function = {"name": part.name, "arguments": part.arguments or "{}"}
                 calls.append({"id": part.id, "type": "function", "function": function})
             elif isinstance(part, Reasoning):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.aws_library import mistakes_in_converse
 from tollway.dialects.bedrock_converse import BEDROCK_CONVERSE
+from tollway.dialects.bedrock_converse.content import OPENING
 from tollway.dialects.bedrock_converse.render_request import render_request
 from tollway.dialects.record import RequestEdits
 from tollway.errors import Refusal
@@ -157,9 +158,49 @@ def test_turns_alternate_and_results_of_tools_stand_first() -> None:
     ]
 
 
-def test_a_turn_without_anything_is_left_out() -> None:
+def test_a_turn_without_anything_is_left_out_and_the_user_begins() -> None:
     body, _ = rendered(asked(user(Text(text="")), assistant(Text(text="Hi")), HELLO))
-    assert [message["role"] for message in body["messages"]] == ["assistant", "user"]
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"][0]["content"] == [{"text": OPENING}]
+
+
+def test_a_prompt_of_the_system_alone_is_the_users() -> None:
+    body, _ = rendered(asked(Message(role=Role.SYSTEM, parts=(Text(text="Say hello."),))))
+    assert body == {"messages": [{"role": "user", "content": [{"text": "Say hello."}]}]}
+
+
+def test_messages_that_say_nothing_are_refused() -> None:
+    assert refusal(asked(user(Text(text="")))).param == "messages"
+
+
+def test_a_call_whose_input_is_plain_text_is_refused() -> None:
+    assert refusal(asked(HELLO, assistant(replace(CALL, custom=True)))).param == "messages"
+
+
+def test_tools_that_were_called_and_are_not_given_any_more_are_defined_by_their_names() -> None:
+    body, _ = rendered(
+        asked(HELLO, assistant(CALL, replace(CALL, id="call_2")), tool(ToolResult(call_id="c", parts=())))
+    )
+    empty = {"json": {"type": "object", "properties": {}}}
+    assert body["toolConfig"] == {"tools": [{"toolSpec": {"name": "weather", "inputSchema": empty}}]}
+
+
+def test_a_temperature_that_converse_does_not_know_is_dropped_and_named() -> None:
+    assert rendered(asked(temperature=1.5)) == (rendered(asked())[0], ("temperature",))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "dropped"),
+    [
+        ({"temperature": 0.5, "top_p": 0.5}, {"temperature": 0.5}, ("top_p",)),
+        ({"top_p": 0.5}, {"topP": 0.5}, ()),
+    ],
+)
+def test_one_way_of_sampling_is_kept_where_a_model_refuses_two(
+    more: dict[str, Any], expected: object, dropped: tuple[str, ...]
+) -> None:
+    body, named = rendered(asked(**more), sampling="one")
+    assert (body["inferenceConfig"], named) == (expected, dropped)
 
 
 @pytest.mark.parametrize(
@@ -446,7 +487,9 @@ def test_labels_become_request_metadata_where_they_fit(labels: bytes, carried: b
     assert dropped == (("store",) if carried else ("metadata", "store"))
 
 
+ADAPTIVE = {"type": "adaptive", "display": "summarized"}
 ON = {"type": "enabled"}
+HIDDEN = {"thinking": {**ADAPTIVE, "display": "omitted"}, "output_config": {"effort": "low"}}
 FORBIDDEN = ("temperature", "top_p", "top_k")
 
 
@@ -454,13 +497,14 @@ FORBIDDEN = ("temperature", "top_p", "top_k")
     ("way", "wish", "limit", "fields", "forbidden"),
     [
         ("thinking", ReasoningWish(budget_tokens=2_000), None, {"thinking": {"type": "enabled", "budget_tokens": 2_000}}, 1),
-        ("thinking", ReasoningWish(effort=Effort.MEDIUM), 5_000, {"thinking": {"type": "enabled", "budget_tokens": 4_999}}, 1),
+        ("thinking", ReasoningWish(effort=Effort.MEDIUM), 5_000, {"thinking": {"type": "enabled", "budget_tokens": 3_750}}, 1),
         ("thinking", ReasoningWish(budget_tokens=-1), None, {"thinking": {"type": "enabled", "budget_tokens": 8_192}}, 1),
         ("thinking", ReasoningWish(budget_tokens=5), None, {"thinking": {"type": "enabled", "budget_tokens": 1_024}}, 1),
         ("thinking", ReasoningWish(effort=Effort.NONE), None, {"thinking": {"type": "disabled"}}, 0),
-        ("adaptive", ReasoningWish(effort=Effort.XHIGH), None, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, 1),
-        ("adaptive", ReasoningWish(budget_tokens=-1), None, {"thinking": {"type": "adaptive"}}, 1),
+        ("adaptive", ReasoningWish(effort=Effort.XHIGH), None, {"thinking": ADAPTIVE, "output_config": {"effort": "high"}}, 1),
+        ("adaptive", ReasoningWish(budget_tokens=-1), None, {"thinking": ADAPTIVE}, 1),
         ("adaptive", ReasoningWish(budget_tokens=0), None, {"thinking": {"type": "disabled"}}, 0),
+        ("adaptive", ReasoningWish(effort=Effort.LOW, shown=False), None, HIDDEN, 1),
         ("reasoningConfig", ReasoningWish(effort=Effort.HIGH), None, {"reasoningConfig": {**ON, "maxReasoningEffort": "high"}}, 1),
         ("reasoningConfig", ReasoningWish(effort=Effort.HIGH), 100, {"reasoningConfig": {**ON, "maxReasoningEffort": "medium"}}, 0),
         ("reasoningConfig", ReasoningWish(effort=Effort.NONE), None, {"reasoningConfig": {"type": "disabled"}}, 0),
@@ -501,3 +545,27 @@ def test_a_wish_to_think_that_cannot_be_carried_is_named(way: str, more: dict[st
     assert "additionalModelRequestFields" not in body
     assert dropped == ("reasoning",)
     assert body["inferenceConfig"]["temperature"] == 0.5
+
+
+HIGH = ReasoningWish(effort=Effort.HIGH)
+RESULT = tool(ToolResult(call_id="call_1", parts=(Text(text="15°C"),)))
+SEALED = Reasoning(text="Hm", sealed=Sealed(data="SIG", issuer="bedrock"))
+
+
+@pytest.mark.parametrize(
+    ("way", "messages", "thinks"),
+    [
+        ("thinking", (HELLO, assistant(Text(text="{"))), False),
+        ("adaptive", (HELLO, assistant(Text(text="{"))), False),
+        ("thinking", (HELLO, assistant(CALL), RESULT), False),
+        ("thinking", (HELLO, assistant(SEALED, CALL), RESULT), True),
+        ("thinking", (HELLO, assistant(Text(text="Hi")), HELLO), True),
+        ("adaptive", (HELLO, assistant(CALL), RESULT), True),
+    ],
+)
+def test_a_model_is_told_to_think_only_where_it_may_begin_to(
+    way: str, messages: tuple[Message, ...], thinks: bool
+) -> None:
+    body, dropped = rendered(asked(*messages, reasoning=HIGH, tools=(WEATHER,)), thinking=way)
+    assert ("additionalModelRequestFields" in body) is thinks
+    assert ("reasoning" in dropped) is not thinks

@@ -242,6 +242,10 @@ def test_content_without_a_place_is_refused(part: Part) -> None:
     assert refusal(asked(user(part))).param == "messages"
 
 
+def test_a_call_whose_input_is_plain_text_is_refused() -> None:
+    assert refusal(asked(HELLO, assistant(replace(CALL, custom=True)))).param == "messages"
+
+
 @pytest.mark.parametrize(
     ("more", "param"),
     [
