@@ -48,6 +48,7 @@ class _Making:
         self._settings = settings
         self._preset = preset
         self._place = place
+        self._noted = len(place.mistakes.lines())
         self._values = self._parameters()
         self._after_leave = None if settings.after_leave is None else AfterLeave(settings.after_leave)
 
@@ -60,11 +61,19 @@ class _Making:
                 tables.setdefault(name, PLAIN)
             else:
                 self._place.add(f"base_urls: {name}", unknown_dialect(name))
+        tables = self._chosen(tables)
         found = [spoken for name, table in tables.items() if (spoken := self._spoken(name, table)) is not None]
-        if not found:
-            # Whatever else is wrong is noted already, and is more to the point.
+        if not found and len(self._place.mistakes.lines()) == self._noted:
             self._place.add("base_url", "is missing: the preset has none of its own for any dialect")
         return tuple(found)
+
+    def _chosen(self, tables: dict[str, DialectTable]) -> dict[str, DialectTable]:
+        """Return the dialects that the operator wants spoken, in their order; all where they say nothing."""
+        wanted = self._settings.dialects
+        for name in wanted:
+            if name not in DIALECT_NAMES:
+                self._place.add("dialects", f'"{name}" {unknown_dialect(name)}')
+        return {name: tables.get(name, PLAIN) for name in wanted if name in DIALECT_NAMES} if wanted else tables
 
     def credentials(self) -> Credentials:
         """Return what requests are let in with."""
@@ -108,8 +117,9 @@ class _Making:
             streamed_path=streamed_path or None,
             profile=profile,
             rules=tuple(
-                ModelRule(pattern=rule.match, profile=profile_with(rule, profile, after_leave=self._after_leave))
+                ModelRule(pattern=pattern, profile=profile_with(rule, profile, after_leave=self._after_leave))
                 for rule in table.models
+                for pattern in rule.match
             ),
             only=table.only,
             never=table.never,
@@ -124,12 +134,12 @@ class _Making:
         said = self._settings.base_urls.get(name)
         if said is not None:
             return self._parsed(said, f"base_urls: {name}")
-        if table.base_url is not None:
-            if self._settings.base_url is not None:
-                return None  # the operator's own server, of which nobody knows that it is elsewhere too
-            base_url = self._fill(table.base_url, f"the address {table.base_url}")
-            return None if base_url is None else self._parsed(base_url, "base_url")
-        return self._below(name, table)
+        if table.base_url is None:
+            return self._below(name, table)
+        # An operator's own server: nobody knows whether it speaks this dialect, and where.
+        moved = self._settings.base_url is not None
+        base_url = None if moved else self._fill(table.base_url, f"the address {table.base_url}")
+        return None if base_url is None else self._parsed(base_url, "base_url")
 
     def _below(self, name: str, table: DialectTable) -> tuple[Origin, str] | None:
         """Return where a dialect is spoken that has its place below the provider's one address."""
@@ -141,9 +151,14 @@ class _Making:
         if where is None:
             return None
         origin, prefix = where
-        if below and prefix.endswith(below):
-            self._place.add("base_url", f"ends in {below}, which is put behind it where {name} is spoken: leave it out")
+        if self._settings.base_url is not None:
+            prefix = self._without_below(prefix)
         return origin, f"{prefix}{below}"
+
+    def _without_below(self, prefix: str) -> str:
+        """Return an operator's path without what is put behind it: many know the address of one dialect only."""
+        ends = [table.below for table in self._preset.dialects.values() if table.below and prefix.endswith(table.below)]
+        return prefix.removesuffix(max(ends, key=len)) if ends else prefix
 
     def _parsed(self, base_url: str, key: str) -> tuple[Origin, str] | None:
         try:

@@ -28,8 +28,10 @@ class ProfileTable(msgspec.Struct, frozen=True, kw_only=True):
 class RuleTable(ProfileTable, frozen=True, kw_only=True):
     """`[[dialects.NAME.models]]`: where some models differ."""
 
-    match: Word
-    """A name, or its start and a star."""
+    match: tuple[Word, ...]
+    """Names, in which a star stands for anything."""
+    supported: frozenset[str] = frozenset()
+    """What these models take, though the others do not."""
 
 
 def profile_with(table: ProfileTable, below: Profile, *, after_leave: AfterLeave | None) -> Profile:
@@ -37,12 +39,13 @@ def profile_with(table: ProfileTable, below: Profile, *, after_leave: AfterLeave
 
     `after_leave` is the operator's own word, which is the last one.
     """
+    supported = table.supported if isinstance(table, RuleTable) else frozenset[str]()
     return Profile(
         stream_usage=table.stream_usage or below.stream_usage,
         after_leave=after_leave or table.after_leave or below.after_leave,
         streaming=table.streaming or below.streaming,
         renames={**below.renames, **table.renames},
-        unsupported=below.unsupported | table.unsupported,
+        unsupported=(below.unsupported - supported) | table.unsupported,
         added={**below.added, **table.added},
         removed=below.removed | table.removed,
         output_limit=table.output_limit or below.output_limit,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -98,7 +99,7 @@ class ModelRule(msgspec.Struct, frozen=True, kw_only=True):
     """Where some models of a provider differ from the others."""
 
     pattern: str
-    """A name, or its start and a star."""
+    """A name, in which a star stands for anything."""
     profile: Profile
     """All of it: what the rule does not say is the provider's."""
 
@@ -118,7 +119,7 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[ModelRule, ...] = ()
     """The first one that fits a model counts."""
     only: tuple[str, ...] = ()
-    """The models that it has in this dialect, as names or their starts and a star; empty means all."""
+    """The models that it has in this dialect, as patterns; empty means all."""
     never: tuple[str, ...] = ()
     """The models that it does not have in this dialect, written the same."""
 
@@ -137,8 +138,8 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fits(pattern: str, model_routed: str) -> bool:
-    """Tell whether a model is one of those that a pattern means: a name, or the start of names and a star."""
-    return (pattern.endswith("*") and model_routed.startswith(pattern[:-1])) or pattern == model_routed
+    """Tell whether a model is one of those that a pattern means: a name, in which a star stands for anything."""
+    return fnmatchcase(model_routed, pattern)
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,7 @@ def test_a_preset_reports_its_mistakes_like_a_settings_file(tmp_path: Path) -> N
         '[auth]\nscheme = "header"\nregion = "{region}"\n'
         '[parameters.region]\nabout = "Where"\ndefault = "a/b"\n'
         '[parameters.unused]\nabout = "Nothing"\n'
-        '[dialects.opnai_chat]\nbase_url = "ftp://x"\nbelow = "/v1"\npath = "chat/{resource}"\nstream_usage = "never"\n'
+        '[dialects.opnai_chat]\nbase_url = "ftp://x"\nbelow = "/v1"\npath = "/chat/{resource}"\nstreamed_path = "chat"\nstream_usage = "never"\n'
         '[[dialects.opnai_chat.models]]\nunsupported = "seed"\n',
     )
     assert len(said) == 18
@@ -97,7 +97,7 @@ def test_a_preset_reports_its_mistakes_like_a_settings_file(tmp_path: Path) -> N
         "headers: X y: must be the name of a header in lower case",
         "is no dialect; did you mean openai_chat?",
         "below: stands beside a base_url of its own",
-        "path: must begin with /",
+        "streamed_path: must begin with /",
         "has a place for {resource}, and there is no [parameters.resource]",
         "parameters.unused: has no place in any address",
     ):
@@ -121,7 +121,7 @@ def test_what_a_rule_says_is_put_on_top_of_what_its_dialect_says(tmp_path: Path)
         HEAD
         + '[dialects.openai_chat]\nunsupported = ["seed"]\nrenames = { a = "b" }\noutput_limit = "n_predict"\n'
         + 'options = { reasoning = "effort", efforts = "low" }\nstream_usage = "always"\n'
-        + '[[dialects.openai_chat.models]]\nmatch = "o1*"\nunsupported = ["top_p"]\nafter_leave = "drain"\n'
+        + '[[dialects.openai_chat.models]]\nmatch = ["o1*"]\nunsupported = ["top_p"]\nafter_leave = "drain"\n'
         + 'options = { reasoning = "none" }\nadded = { k = 1 }\nremoved = ["model"]\nstreaming = "never"\n'
     )
     table = read_preset("one", tmp_path).dialects["openai_chat"]
