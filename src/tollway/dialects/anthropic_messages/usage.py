@@ -55,6 +55,7 @@ class Counts(Struct, gc=False):
 
 _COUNTS = msgspec.json.Decoder(Counts)
 _FIELDS = Counts.__struct_fields__
+_INPUTS = {"input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"}
 
 
 def read_counts(found: bytes | Raw) -> Counts | None:
@@ -66,13 +67,17 @@ def read_counts(found: bytes | Raw) -> Counts | None:
 
 
 def merged(first: Counts | None, later: Counts | None) -> Counts | None:
-    """Return what is known after two reports of one stream: what the later one says stands, else what the first one said."""
+    """Return what is known after two reports of one stream: what the later one says stands, else what the first one said.
+
+    Totals do not fall to nothing: a later report whose input is zero throughout, as some servers fill in, says nothing
+    of it.
+    """
     if first is None or later is None:
         return later or first
-    values = (getattr(later, name) for name in _FIELDS)
-    return Counts(
-        *(getattr(first, name) if value is None else value for name, value in zip(_FIELDS, values, strict=True))
-    )
+    silent = {name for name in _FIELDS if getattr(later, name) is None}
+    if not any(getattr(later, name) for name in _INPUTS):
+        silent |= _INPUTS
+    return Counts(*(getattr(first if name in silent else later, name) for name in _FIELDS))
 
 
 def usage_of(counts: Counts | None) -> Usage | None:

@@ -190,7 +190,7 @@ def test_what_is_not_known_is_skipped() -> None:
     )
 
 
-def test_a_thought_in_a_block_of_text_is_a_thought() -> None:
+def test_lesson_27_a_thought_in_a_block_of_text_is_a_thought() -> None:
     assert parts(TEXT, text("a"), delta(0, type="thinking_delta", thinking="hm")) == (
         Text(text="a"),
         Reasoning(text="hm"),

@@ -72,13 +72,23 @@ def test_what_summing_up_used_stands_beside_the_totals() -> None:
     assert read(input_tokens=3, output_tokens=7, iterations=iterations) == Usage(input=63, output=12, cached_input=8)
 
 
-def test_the_later_report_supersedes_and_never_adds() -> None:
+def test_lesson_40_the_later_report_supersedes_and_never_adds() -> None:
     first = Counts(input_tokens=3, cache_creation_input_tokens=9, cache_read_input_tokens=2, output_tokens=1)
     later = Counts(output_tokens=50, cache_read_input_tokens=4)
     assert units(merged(first, later)) == Usage(input=3, output=50, cached_input=4, cache_write_5m=9)
+    again = Counts(input_tokens=3, cache_creation_input_tokens=9, output_tokens=50)
+    assert units(merged(first, again)) == Usage(input=3, output=50, cached_input=2, cache_write_5m=9)
     assert merged(None, later) is later
     assert merged(first, None) is first
     assert merged(None, None) is None
+
+
+def test_zeros_that_a_server_fills_in_at_the_end_do_not_make_the_input_free() -> None:
+    first = Counts(input_tokens=3, cache_read_input_tokens=2, output_tokens=1)
+    filled = Counts(input_tokens=0, cache_read_input_tokens=0, cache_creation_input_tokens=0, output_tokens=50)
+    assert units(merged(first, filled)) == Usage(input=3, output=50, cached_input=2)
+    moved = Counts(input_tokens=0, cache_read_input_tokens=5, output_tokens=50)
+    assert units(merged(first, moved)) == Usage(input=0, output=50, cached_input=5)
 
 
 def test_the_output_of_a_beginning_says_nothing() -> None:

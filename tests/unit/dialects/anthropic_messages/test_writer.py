@@ -134,7 +134,7 @@ def test_a_model_that_is_not_named_is_the_one_that_was_asked() -> None:
     assert message_of(written(TextDelta(text="a"))).model == "m-routed"
 
 
-def test_thoughts_come_in_blocks_of_their_own_with_marked_seals() -> None:
+def test_lesson_27_thoughts_come_in_blocks_of_their_own_with_marked_seals() -> None:
     assert blocks(
         ReasoningDelta(text=""),
         ReasoningDelta(text="hm"),
