@@ -1,7 +1,8 @@
 """A client's Responses request, read completely into the neutral form. Knows no provider.
 
 `include` may ask for encrypted reasoning or not: an answer always has it, because nothing is stored here and a client
-could not go on without it. `store: true` is dropped and named; the answer says `"store": false`.
+could not go on without it. `store: true` is dropped and named; the answer says `"store": false`. So is
+`max_tool_calls`: it bounds the tools that a provider runs by itself, and those are refused.
 """
 
 import msgspec
@@ -110,6 +111,7 @@ _ECHOED = (
     "user",
 )
 _READ = frozenset(_Request.__struct_fields__) | {"model", "stream", "background"}
+_TOOLS = msgspec.json.Decoder(list[dict[str, Raw]])
 _NESTED = {"text": _Text, "reasoning": _Reasoning}
 
 
@@ -197,4 +199,6 @@ def _knobs(given: _Request, members: dict[str, Raw]) -> dict[str, Raw]:
         if name in members:
             inside = _MEMBERS.decode(members[name]).items()
             knobs |= {f"{name}.{key}": value for key, value in inside if key not in known.__struct_fields__}
+    for tool in _TOOLS.decode(members["tools"]) if given.tools else ():
+        knobs |= {f"tools.{key}": value for key, value in tool.items() if key not in WireTool.__struct_fields__}
     return knobs

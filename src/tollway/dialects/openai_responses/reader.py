@@ -102,15 +102,15 @@ class ResponsesReader:
     def _take_response(self, wire: WireEvent, response: Raw, told: list[Event]) -> None:
         try:
             answer = ANSWER.decode(response)
+            if wire.type in LIFECYCLE:
+                self._start(answer, told)
+            elif wire.type in FINISHING:
+                self._finish(answer, told, complete=wire.type != INCOMPLETE and answer.status != "incomplete")
         except msgspec.ValidationError:
             raise UpstreamFailure(FailureKind.JUNK, "the provider sent a response that is none") from None
-        if wire.type in LIFECYCLE:
-            self._start(answer, told)
-        elif wire.type == FAILED:
+        if wire.type == FAILED:
             _tell_usage(answer, told)
             raise reported_error(bytes(response))
-        elif wire.type in FINISHING:
-            self._finish(answer, told, complete=wire.type != INCOMPLETE and answer.status != "incomplete")
 
     def _start(self, answer: WireAnswer, told: list[Event]) -> None:
         if not self._started:

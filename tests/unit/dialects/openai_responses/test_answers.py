@@ -276,12 +276,13 @@ def test_odd_events_are_skipped() -> None:
         (event("response.failed", response=response(error={"message": "no luck"}, usage=REPORTED)), FailureKind.BROKE),
         (b"data: {\n\n", FailureKind.JUNK),
         (event("response.completed", response=5), FailureKind.JUNK),
+        (event("response.completed", response=response(output=[None])), FailureKind.JUNK),
         (b"x" * (EVENT_BYTES_MAX + 1), FailureKind.JUNK),
     ],
 )
 def test_errors_and_junk_end_a_stream(sent: bytes, kind: FailureKind) -> None:
     reader = ResponsesReader()
-    events = reader.feed(created() + delta("a")) + reader.feed(sent)
+    events = reader.feed(created()) + reader.feed(sent)
     assert reader.failure is not None
     assert reader.failure.kind is kind
     assert not reader.finished

@@ -235,6 +235,7 @@ def test_what_has_no_place_is_kept_by_name() -> None:
         include=["web_search_call.results"],
         reasoning={"context": "all"},
         text={"tone": "x"},
+        tools=[{"type": "function", "name": "f", "defer_loading": True}],
         temperature=None,
     )
     assert sorted(request.knobs) == [
@@ -245,6 +246,7 @@ def test_what_has_no_place_is_kept_by_name() -> None:
         "seed",
         "store",
         "text.tone",
+        "tools.defer_loading",
         "truncation",
         "user",
     ]
