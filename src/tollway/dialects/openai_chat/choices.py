@@ -131,8 +131,8 @@ class ChatChoices:
     def _note_sources(self, found: Body) -> None:
         if found.search_results:
             self._citations = [Citation(url=each.url, title=each.title) for each in found.search_results if each.url]
-        elif found.citations:
-            self._citations = [Citation(url=url) for url in found.citations]
+        else:
+            self._citations = [Citation(url=url) for url in found.citations or ()]
 
     def _finish(self, index: int, state: _ChoiceState, choice: Choice, out: list[Event]) -> None:
         word = choice.finish_reason or ""

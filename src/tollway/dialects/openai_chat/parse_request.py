@@ -175,13 +175,9 @@ def _strange_names(members: _Body) -> Mapping[str, Raw]:
     raw = members.rest().get("messages")
     if raw is None:
         return {}
-    try:
-        found = asked.MESSAGE_NAMES.decode(raw)
-    except msgspec.ValidationError:
-        return {}
     return {
         f"messages.{name}": value
-        for message in found
+        for message in asked.MESSAGE_NAMES.decode(raw)
         for name, value in message.items()
         if name not in asked.KNOWN_NAMES and bytes(value) != _NULL
     }

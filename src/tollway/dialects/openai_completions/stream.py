@@ -124,19 +124,14 @@ class CompletionForm:
             if data.strip() == DONE:
                 continue
             found = decode_body(data)
-            if found.choices:
-                if not self._asked:
-                    place = len(tail)
-                elif (
-                    usage_in(found) is not None
-                ):  # it moves to the last chunk: clients add up what they find on several
-                    tail.append(with_data(event, _with_usage(data, b"null")))
-                    continue
-            elif usage_in(found) is not None:
-                if not self._asked:
-                    continue
+            counts = usage_in(found) is not None
+            if bool(found.choices) is not self._asked and (found.choices or counts):
                 place = len(tail)
-            tail.append(event)
+                tail.append(event)
+            elif not counts:
+                tail.append(event)
+            elif found.choices:  # its usage moves to the last chunk: clients add up what they find on several
+                tail.append(with_data(event, _with_usage(data, b"null")))
         if place is None:
             tail.append(b"data: %b\n\n" % self._chunk(b"[]" if self._asked else _LAST_CHOICE, usage))
         else:
