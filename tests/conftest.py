@@ -21,6 +21,12 @@ def openai_1() -> Path:
 
 
 @pytest.fixture(scope="session")
+def anthropic_0() -> Path:
+    """Return the folder that holds the anthropic package in a version before 1, in the same way."""
+    return Path(sys.prefix, "compat", "anthropic-0")
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Return a PostgreSQL server of this test session; each test makes a database of its own in it."""
     installed = install()
