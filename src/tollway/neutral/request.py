@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Raw
 
-from tollway.neutral.parts import CacheMark, Part, ToolCall
+from tollway.neutral.parts import CacheMark, Part, ToolCall, ToolResult
 
 
 class Role(StrEnum):
@@ -174,6 +174,8 @@ TUNING = (
 CACHE_MARKS = "cache_control"
 """How a warning calls dropped marks of a prompt cache, and the next ones what else has no field of its own."""
 IMAGE_DETAIL = "detail"
+SCHEMA_DESCRIPTION = "description"
+"""Of the form that the answer must have."""
 SEALED_REASONING = "sealed reasoning"
 PARTICIPANT_NAME = "name"
 REASONING = "reasoning"
@@ -188,3 +190,23 @@ def tuned(request: ChatRequest) -> list[str]:
 def names_of_calls(messages: tuple[Message, ...]) -> dict[str, str]:
     """Return the tool's name for each call in a conversation, by the call's id."""
     return {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
+
+
+def in_order_of_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return the messages with the results of tools in the order of their calls.
+
+    For a dialect whose calls have no ids: there the place of a result says to which call of one tool it belongs.
+    """
+    places = {id_: place for place, id_ in enumerate(names_of_calls(messages))}
+    ordered = list[Message]()
+    start = 0
+    for end in range(len(messages) + 1):
+        if end < len(messages) and messages[end].role is Role.TOOL:
+            continue
+        results = [part for message in messages[start:end] for part in message.parts if isinstance(part, ToolResult)]
+        if results:
+            results.sort(key=lambda result: places.get(result.call_id, len(places)))
+            ordered.append(Message(role=Role.TOOL, parts=tuple(results)))
+        ordered += messages[end : end + 1]
+        start = end + 1
+    return tuple(ordered)

@@ -18,6 +18,7 @@ from tollway.errors import Refusal
 from tollway.neutral.parts import Text
 from tollway.neutral.request import (
     PARTICIPANT_NAME,
+    SCHEMA_DESCRIPTION,
     ChatRequest,
     Message,
     OutputKind,
@@ -65,7 +66,7 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     fields |= _tool_fields(request)
     thinking = thinking_fields(request, messages, limit, edits, dropped)
     fields |= thinking
-    fields |= _output(request, thinking.get("output_config", {}))
+    fields |= _output(request, thinking.get("output_config", {}), dropped)
     fields |= _tuning(request, dropped, thinks=thinking.get("thinking", {}).get("type") in {"enabled", "adaptive"})
     if edits.streamed:
         fields["stream"] = True
@@ -168,7 +169,7 @@ def _schema(tool: Tool) -> object:
     return tool.parameters if "type" in known else {"type": "object", **known}
 
 
-def _output(request: ChatRequest, config: Block) -> dict[str, object]:
+def _output(request: ChatRequest, config: Block, dropped: list[str]) -> dict[str, object]:
     """Return what the text of the answer must be, beside the effort that may stand in the same object."""
     form = request.output
     if form is None or form.kind is OutputKind.TEXT:
@@ -179,6 +180,8 @@ def _output(request: ChatRequest, config: Block) -> dict[str, object]:
             "provider has JSON objects, or leave `response_format` out",
             param="response_format",
         )
+    if form.description is not None:
+        dropped.append(SCHEMA_DESCRIPTION)
     return {"output_config": {**config, "format": {"type": "json_schema", "schema": form.schema}}}
 
 

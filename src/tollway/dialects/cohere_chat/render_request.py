@@ -13,6 +13,7 @@ from tollway.neutral.reasoning import UNBOUNDED, budget_tokens
 from tollway.neutral.request import (
     CACHE_MARKS,
     REASONING,
+    SCHEMA_DESCRIPTION,
     TOOL_STRICT,
     ChatRequest,
     OutputForm,
@@ -54,6 +55,8 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     fields |= _tools(request, dropped)
     if request.output is not None and request.output.kind is not OutputKind.TEXT:
         fields["response_format"] = _response_format(request.output)
+        if request.output.description is not None:
+            dropped.append(SCHEMA_DESCRIPTION)
     if request.reasoning is not None:
         thinking = _thinking(request.reasoning)
         if thinking is None:

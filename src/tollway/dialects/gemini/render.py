@@ -21,6 +21,7 @@ from tollway.dialects.record import RenderedRequest, RequestEdits
 from tollway.neutral.reasoning import UNBOUNDED, budget_tokens, effort, nearest
 from tollway.neutral.request import (
     CACHE_MARKS,
+    SCHEMA_DESCRIPTION,
     TOOL_STRICT,
     ChatRequest,
     Effort,
@@ -121,7 +122,7 @@ def _config(request: ChatRequest, edits: RequestEdits, dropped: list[str]) -> _M
         if output.kind is OutputKind.JSON_SCHEMA:
             config["responseJsonSchema"] = output.schema if output.schema is not None else Raw(b"{}")
         if output.description is not None:
-            dropped.append("description")
+            dropped.append(SCHEMA_DESCRIPTION)
     thinking = _thinking(request, edits, dropped)
     if thinking:
         config["thinkingConfig"] = thinking

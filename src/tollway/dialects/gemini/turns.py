@@ -32,6 +32,7 @@ from tollway.neutral.request import (
     ChatRequest,
     Message,
     Role,
+    in_order_of_calls,
     names_of_calls,
 )
 
@@ -89,7 +90,7 @@ class Turns:
         self._ids = edits.options.get("call_ids") == "kept"
         self._beside = edits.options.get("result_media", "beside") == "beside"
         self._sealed_calls = edits.options.get("thinking") == "level"
-        for message in request.messages:
+        for message in in_order_of_calls(request.messages):
             self._take(message)
         if not self.contents and self.system:
             self._put("user", [{"text": "\n\n".join(self.system)}])  # contents must not be empty

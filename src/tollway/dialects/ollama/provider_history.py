@@ -26,6 +26,7 @@ from tollway.neutral.request import (
     Message,
     Role,
     Tool,
+    in_order_of_calls,
     names_of_calls,
 )
 
@@ -55,7 +56,7 @@ def turns_of(messages: tuple[Message, ...], dropped: list[str]) -> list[dict[str
     """Return the messages; raises Refusal for what an Ollama server takes in no form, and names in `dropped` what it lacks."""
     names = names_of_calls(messages)
     turns: list[dict[str, object]] = []
-    for message in messages:
+    for message in in_order_of_calls(messages):  # older servers do not look at the ids
         if message.name is not None:
             dropped.append(PARTICIPANT_NAME)
         if message.role is Role.TOOL:

@@ -16,8 +16,10 @@ from tollway.dialects.record import RenderedRequest, RequestEdits
 from tollway.neutral.parts import ToolCall
 from tollway.neutral.reasoning import UNBOUNDED, effort, nearest
 from tollway.neutral.request import (
+    CACHE_MARKS,
     PARTICIPANT_NAME,
     REASONING,
+    SCHEMA_DESCRIPTION,
     TOOL_STRICT,
     ChatRequest,
     Effort,
@@ -82,6 +84,8 @@ def _rendered(
     output = request.output
     if output is not None and output.kind is not OutputKind.TEXT:
         fields["format"] = "json" if output.kind is OutputKind.JSON_OBJECT else output.schema
+        if output.description is not None:
+            dropped.append(SCHEMA_DESCRIPTION)
     if request.reasoning is not None:
         think = _think(request.reasoning, edits, dropped)
         if think is not None:
@@ -130,6 +134,8 @@ def _functions(tools: Iterable[Tool], dropped: list[str]) -> Iterable[dict[str, 
     for tool in tools:
         if tool.strict is not None:
             dropped.append(TOOL_STRICT)
+        if tool.cache is not None:
+            dropped.append(CACHE_MARKS)
         function: dict[str, object] = {"name": tool.name}
         if tool.description is not None:
             function["description"] = tool.description

@@ -1,0 +1,67 @@
+"""What dialects forgot in silence, found by the properties over all pairs: each by its smallest example."""
+
+import json
+
+import pytest
+from msgspec import Raw
+
+from tests.dialect_matrix import MODEL, rendered
+from tollway.neutral.parts import CacheMark, Part, Text, ToolCall, ToolResult
+from tollway.neutral.request import (
+    ChatRequest,
+    Message,
+    OutputForm,
+    OutputKind,
+    Role,
+    Tool,
+    in_order_of_calls,
+)
+
+HI = Message(role=Role.USER, parts=(Text(text="Hi"),))
+
+
+def result(number: int) -> ToolResult:
+    return ToolResult(call_id=f"call_{number}", name="add", parts=(Text(text=f"of {number}"),))
+
+
+def called(*results: Message) -> tuple[Message, ...]:
+    calls: tuple[Part, ...] = tuple(ToolCall(id=f"call_{number}", name="add", arguments="{}") for number in (1, 2))
+    return (HI, Message(role=Role.ASSISTANT, parts=calls), *results)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        (Message(role=Role.TOOL, parts=(result(2), result(1))),),
+        (Message(role=Role.TOOL, parts=(result(2),)), Message(role=Role.TOOL, parts=(result(1),))),
+    ],
+)
+def test_results_of_calls_of_one_tool_come_in_the_order_of_the_calls_where_no_id_tells(
+    results: tuple[Message, ...],
+) -> None:
+    asked = ChatRequest(model=MODEL, messages=called(*results), tools=(Tool(name="add"),))
+    turn = json.loads(rendered("gemini", asked).body)["contents"][-1]["parts"]
+    assert [each["functionResponse"]["response"]["output"] for each in turn] == ["of 1", "of 2"]
+    told = [each for each in json.loads(rendered("ollama_chat", asked).body)["messages"] if each["role"] == "tool"]
+    assert [each["content"] for each in told] == ["of 1", "of 2"]
+
+
+def test_the_order_of_calls_leaves_all_else_where_it_is() -> None:
+    messages = (*called(Message(role=Role.TOOL, parts=(result(9), result(2), result(1)))), HI)
+    ordered = in_order_of_calls(messages)
+    assert (ordered[:2], ordered[3:]) == (messages[:2], messages[3:])
+    assert ordered[2].parts == (result(1), result(2), result(9))  # what answers no call comes last
+    assert in_order_of_calls((HI, HI)) == (HI, HI)
+
+
+@pytest.mark.parametrize("provider", ["ollama_chat", "gemini", "cohere_chat", "openai_chat", "openai_responses"])
+def test_a_cache_mark_on_a_tool_is_named(provider: str) -> None:
+    asked = ChatRequest(model=MODEL, messages=(HI,), tools=(Tool(name="add", cache=CacheMark.HOUR),))
+    assert rendered(provider, asked).dropped == ("cache_control",)
+
+
+@pytest.mark.parametrize("provider", ["ollama_chat", "gemini", "cohere_chat", "anthropic_messages"])
+def test_the_description_of_a_schema_is_named(provider: str) -> None:
+    output = OutputForm(kind=OutputKind.JSON_SCHEMA, schema=Raw(b'{"type":"object"}'), description="What it is")
+    asked = ChatRequest(model=MODEL, messages=(HI,), output=output)
+    assert rendered(provider, asked).dropped == ("description",)
