@@ -9,16 +9,17 @@ from pathlib import Path
 
 import msgspec
 
-from tollway.app import open_desk
+from tollway.app import open_desk, signer_maker
 from tollway.billing.desk import Desk
 from tollway.catalog.loader import Deployment, brand_of
 from tollway.catalog.records import Provider, Timeouts
+from tollway.catalog.signing import GoogleServiceAccount
 from tollway.cli.office import Finding, Health, Welcome
 from tollway.errors import SetupError, TollwayError, UpstreamFailure
 from tollway.local_model.supervisor import available
 from tollway.local_model.weights import MODEL_ID
 from tollway.money import NANOS_PER_UNIT
-from tollway.relay.wire import get_request
+from tollway.relay.wire import get_request, host_of
 from tollway.serving import Started, data_folder, serve, serve_worker
 from tollway.settings import Settings
 from tollway.settings.load import LOCAL_PROVIDER
@@ -84,7 +85,7 @@ class Office:
         return Finding("store", Health.GOOD, f"every balance is proven ({report.counts['exchanges']} requests)")
 
     def check_providers(self, deployment: Deployment) -> tuple[Finding, ...]:
-        """Ask each provider for its list of models, which is small and free; the local model is up only beside `up`."""
+        """Ask each provider what is small and free, such as its models; the local model is up only beside `up`."""
         providers = deployment.catalog.providers.items()
         return asyncio.run(check_providers(tuple(provider for name, provider in providers if name != LOCAL_PROVIDER)))
 
@@ -144,8 +145,12 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+REFUSALS = (400, 401, 403)
+"""What a wrong key is answered with: two of them say 400, and nothing else can be wrong with a request without a body."""
+
+
 async def check_providers(providers: tuple[Provider, ...]) -> tuple[Finding, ...]:
-    """Return whether each provider answers GET /models with our key."""
+    """Return whether each provider answers what can be asked without cost, with our key."""
     client = UpstreamClient(limits=Limits())
     try:
         return tuple(await asyncio.gather(*(_check_provider(client, provider) for provider in providers)))
@@ -154,15 +159,38 @@ async def check_providers(providers: tuple[Provider, ...]) -> tuple[Finding, ...
 
 
 async def _check_provider(client: UpstreamClient, provider: Provider) -> Finding:
+    path = provider.check_path
     try:
-        answer = await client.send(provider.home.origin, get_request(provider, "/models"), timeouts=CHECK_TIMEOUTS)
+        lines = await _signature(client, provider, path or "")
+        if path is None:
+            return _unasked(provider)
+        answer = await client.send(provider.home.origin, get_request(provider, path, lines), timeouts=CHECK_TIMEOUTS)
         answer.release()
     except UpstreamFailure as failure:
         return Finding(provider.name, Health.BAD, f"does not answer: {failure.message}")
-    if answer.status in (401, 403):
+    if answer.status in REFUSALS:
         return Finding(provider.name, Health.BAD, f"refuses the key (status {answer.status}): check api_key")
     if answer.status == 200:
         return Finding(provider.name, Health.GOOD, "answers, and takes the key")
     return Finding(
-        provider.name, Health.NOTE, f"answers {answer.status} to GET /models: not every provider lists models"
+        provider.name, Health.NOTE, f"answers {answer.status} to GET {path}: not every provider lists models"
+    )
+
+
+async def _signature(client: UpstreamClient, provider: Provider, path: str) -> bytes:
+    """Return the header lines that sign the request; raises UpstreamFailure where a token is refused."""
+    if provider.signing is None:
+        return b""
+    home = provider.home
+    headers = await signer_maker(client)(provider.signing).headers(
+        method="GET", host=host_of(home.origin), path=f"{home.path_prefix}{path}", body=b""
+    )
+    return b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
+
+
+def _unasked(provider: Provider) -> Finding:
+    if isinstance(provider.signing, GoogleServiceAccount):
+        return Finding(provider.name, Health.GOOD, "its service account gets access tokens")
+    return Finding(
+        provider.name, Health.NOTE, "has nothing that can be asked without cost: its first request will tell"
     )

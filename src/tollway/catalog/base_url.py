@@ -36,6 +36,13 @@ def parse_base_url(text: str, *, reach: Reach) -> tuple[Origin, str]:
     return origin, parts.path.rstrip("/")
 
 
+def render_base_url(origin: Origin, path: str) -> str:
+    """Return the base URL that `parse_base_url` reads as these two."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    port = "" if origin.port == PORTS[origin.scheme] else f":{origin.port}"
+    return f"{origin.scheme}://{host}{port}{path}"
+
+
 def _checked_scheme(parts: SplitResult) -> Scheme:
     if parts.scheme not in tuple(Scheme):
         raise BaseUrlError("must start with https:// or http://")

@@ -6,9 +6,10 @@ from typing import Annotated, cast
 import typer
 
 from tollway import clock
+from tollway.catalog.base_url import render_base_url
 from tollway.catalog.listing import PIECE_UNITS, TOKEN_UNITS, price_rows, render_model
 from tollway.catalog.loader import Deployment
-from tollway.catalog.records import Model
+from tollway.catalog.records import Model, Provider
 from tollway.cli.office import Finding, Health, Office
 from tollway.cli.options import Config, Json, choose_deployment
 from tollway.cli.output import Shown, as_table, show
@@ -19,6 +20,7 @@ MODEL_COLUMNS = ("id", "owned_by", "context_length", "input", "output", "capabil
 PRICE_COLUMNS = ("model", "provider", "model_routed", "currency", "input", "output", "source")
 MORE_PRICE_COLUMNS = ("from", "above", *TOKEN_UNITS[2:], *PIECE_UNITS, "batch", "factor")
 """Shown only where some price has them: most have few, and a line has room for few."""
+PROVIDER_COLUMNS = ("name", "base_url", "dialects")
 FINDING_COLUMNS = ("subject", "health", "text")
 
 OfModel = Annotated[
@@ -82,10 +84,17 @@ def provider_commands(office: Office) -> typer.Typer:
     """Return `tollway providers …`."""
     app = typer.Typer(help="Providers: who serves the models.", no_args_is_help=True)
 
-    # A group with one command would otherwise become that command.
-    @app.callback()
-    def providers() -> None:
-        """Providers: who serves the models."""
+    @app.command("list")
+    def list_(json: Json = False, config: Config = None) -> None:
+        """List the configured providers with the dialects that each speaks, and where."""
+        deployment = choose_deployment(config, secrets=SecretUse.LEAVE)
+        entries = [_provider_entry(provider) for provider in deployment.catalog.providers.values()]
+        table = as_table(
+            [entry | {"dialects": ", ".join(cast("dict[str, str]", entry["dialects"]))} for entry in entries],
+            PROVIDER_COLUMNS,
+            empty="No provider is configured.",
+        )
+        show(Shown(document=entries, text=table.text), json=json)
 
     @app.command()
     def check(json: Json = False, config: Config = None) -> None:
@@ -93,6 +102,16 @@ def provider_commands(office: Office) -> typer.Typer:
         show_findings(office.check_providers(choose_deployment(config, secrets=SecretUse.RESOLVE)), json=json)
 
     return app
+
+
+def _provider_entry(provider: Provider) -> dict[str, object]:
+    home = provider.home
+    return {
+        "name": provider.name,
+        "base_url": render_base_url(home.origin, home.path_prefix),
+        "prices": provider.prices_id,
+        "dialects": {spoken.dialect: render_base_url(spoken.origin, spoken.path_prefix) for spoken in provider.speaks},
+    }
 
 
 def show_findings(findings: tuple[Finding, ...], *, json: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tollway import __version__
 from tollway.catalog.records import Origin, Provider, Scheme, Spoken
-from tollway.dialects.record import JSON, ProviderError
+from tollway.dialects.record import JSON, Dialect, Operation, ProviderError
 from tollway.errors import UpstreamFailure
 from tollway.relay.attempts import ProviderRefusal
 from tollway.relay.passage import Passage
@@ -55,9 +55,12 @@ def make_head(provider: Provider, spoken: Spoken, path: str, headers: tuple[tupl
     return b"\r\n".join([*_common_lines("POST", provider, spoken, path, headers), b""])
 
 
-def get_request(provider: Provider, path: str) -> bytes:
-    """Return the bytes of a GET of the path (`/models`) below the prefix of the provider's first dialect."""
-    return b"\r\n".join([*_common_lines("GET", provider, provider.home, path, ()), b"", b""])
+def get_request(provider: Provider, path: str, lines: bytes = b"") -> bytes:
+    """Return the bytes of a GET of a path (`/models`) below the prefix of the provider's first dialect.
+
+    `lines` are header lines of this request alone, such as a signature.
+    """
+    return b"%b%b\r\n" % (b"\r\n".join([*_common_lines("GET", provider, provider.home, path, ()), b""]), lines)
 
 
 def host_of(origin: Origin) -> str:
@@ -73,6 +76,14 @@ def content_type_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
             text = value.decode("latin-1")
             return text if text.isascii() and text.isprintable() else JSON
     return JSON
+
+
+def comes_whole(headers: Iterable[tuple[bytes, bytes]], dialect: Dialect) -> bool:
+    """Tell whether a provider answers a wish for a stream with a whole: some models of sound cannot stream.
+
+    A chat that does so is broken.
+    """
+    return dialect.operation is not Operation.CHAT and content_type_of(headers).startswith(JSON)
 
 
 def strike(text: str, provider: Provider) -> str:

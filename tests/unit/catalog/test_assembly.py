@@ -89,8 +89,10 @@ def where(provider: Provider) -> dict[str, str]:
             "vertex",
             'credentials_file = "account.json"\nparameters = { project = "mine" }',
             "gemini",
-            "https://aiplatform.googleapis.com:443/v1/projects/mine/locations/global/publishers/google/models/{model}"
-            ":generateContent",
+            (
+                "https://aiplatform.googleapis.com:443/v1/projects/mine/locations/global/publishers/google/models/{model}"
+                ":generateContent"
+            ),
         ),
     ],
 )
@@ -228,8 +230,10 @@ def test_what_happens_after_a_client_has_left_is_the_operators_last_word(tmp_pat
     [
         (
             'preset = "bedrock"\napi_key = "env:KEY"',
-            "parameters: region: is missing: the AWS region, such as us-east-1; the address "
-            "https://bedrock-runtime.{region}.amazonaws.com has a place for it",
+            (
+                "parameters: region: is missing: the AWS region, such as us-east-1; the address "
+                "https://bedrock-runtime.{region}.amazonaws.com has a place for it"
+            ),
         ),
         (
             'preset = "bedrock"\nparameters = { region = "r" }',

@@ -83,7 +83,8 @@ def test_a_preset_reports_its_mistakes_like_a_settings_file(tmp_path: Path) -> N
         '[auth]\nscheme = "header"\nregion = "{region}"\n'
         '[parameters.region]\nabout = "Where"\ndefault = "a/b"\n'
         '[parameters.unused]\nabout = "Nothing"\n'
-        '[dialects.opnai_chat]\nbase_url = "ftp://x"\nbelow = "/v1"\npath = "/chat/{resource}"\nstreamed_path = "chat"\nstream_usage = "never"\n'
+        '[dialects.opnai_chat]\nbase_url = "ftp://x"\nbelow = "/v1"\npath = "/chat/{resource}"\n'
+        'streamed_path = "chat"\nstream_usage = "never"\n'
         '[[dialects.opnai_chat.models]]\nunsupported = "seed"\n',
     )
     assert len(said) == 18
