@@ -131,6 +131,8 @@ def _tool(tool: Tool, marks: object, dropped: list[str]) -> dict[str, object]:
         what["parameters"] = tool.parameters
     if tool.strict is not None:
         what["strict"] = tool.strict
+    if tool.grammar is not None:
+        what["format"] = {"type": "grammar", "grammar": tool.grammar}
     fields: dict[str, object] = {"type": kind, kind: what}
     if tool.cache is not None:
         if marks:

@@ -94,8 +94,9 @@ def _tool_fields(request: ChatRequest) -> dict[str, object]:
     fields: dict[str, object] = {}
     if request.tools:
         fields["tools"] = [_tool(tool) for tool in request.tools]
-    if request.tool_choice is not None:
-        fields["tool_choice"] = _choice(request.tool_choice, request.tools)
+    choice = request.tool_choice
+    if choice is not None and (request.tools or choice.use in {ToolUse.REQUIRED, ToolUse.NAMED}):
+        fields["tool_choice"] = _choice(choice, request.tools)  # of no tools a provider refuses even `none`
     return fields
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from tests.unit.dialects.openai_responses.samples import parsed, rendered
+from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.openai_responses.sealing import packed, unpacked
+from tollway.dialects.record import RequestEdits
 from tollway.errors import Refusal
 from tollway.neutral.parts import (
     Audio,
@@ -304,6 +306,17 @@ def test_tools_and_the_choice_among_them_are_read() -> None:
     assert [tool.name for tool in request.tools] == ["g"]
 
 
+def test_a_grammar_reaches_chat_completions() -> None:
+    grammar = {"type": "grammar", "syntax": "lark", "definition": "x"}
+    request = parsed(tools=[{"type": "custom", "name": "h", "format": grammar}])
+    chat = OPENAI_CHAT.chat
+    assert chat is not None
+    assert chat.render_request is not None
+    found = json.loads(chat.render_request(request, RequestEdits(model_routed="m")).body)
+    expected = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "x"}}
+    assert found["tools"] == [{"type": "custom", "custom": {"name": "h", "format": expected}}]
+
+
 def test_a_request_is_written_without_storing_anything() -> None:
     found, dropped = rendered(
         ask(
@@ -504,7 +517,9 @@ def test_tools_and_forms_are_written() -> None:
     assert dropped == ("cache_control",)
     named = rendered(ask(tools=tools, tool_choice=ToolChoice(use=ToolUse.NAMED, name="f")))[0]
     assert named["tool_choice"] == {"type": "function", "name": "f"}
-    assert rendered(ask(tool_choice=ToolChoice(use=ToolUse.NONE)))[0]["tool_choice"] == "none"
+    none = ToolChoice(use=ToolUse.NONE)
+    assert rendered(ask(tools=tools, tool_choice=none))[0]["tool_choice"] == "none"
+    assert "tool_choice" not in rendered(ask(tool_choice=none))[0]
     form = OutputForm(kind=OutputKind.JSON_SCHEMA, schema=Raw(b"{}"), description="d", strict=False)
     expected = {"type": "json_schema", "name": "answer", "schema": {}, "description": "d", "strict": False}
     assert rendered(ask(output=form))[0]["text"] == {"format": expected}
