@@ -193,20 +193,35 @@ def names_of_calls(messages: tuple[Message, ...]) -> dict[str, str]:
 
 
 def in_order_of_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return the messages with the results of tools in the order of their calls.
+    """Return the messages with the results of tools in the order of their calls, each with its tool's name if known.
 
-    For a dialect whose calls have no ids: there the place of a result says to which call of one tool it belongs.
+    For a dialect whose calls have no ids: there the place of a result says to which call of one tool it belongs. An id
+    that comes again in a later turn means the last call before the result.
     """
-    places = {id_: place for place, id_ in enumerate(names_of_calls(messages))}
+    calls = dict[str, tuple[int, str]]()
+    called = 0
     ordered = list[Message]()
-    start = 0
-    for end in range(len(messages) + 1):
-        if end < len(messages) and messages[end].role is Role.TOOL:
+    results = list[ToolResult]()
+    for message in messages:
+        if message.role is Role.TOOL:
+            results += [_named(part, calls) for part in message.parts if isinstance(part, ToolResult)]
             continue
-        results = [part for message in messages[start:end] for part in message.parts if isinstance(part, ToolResult)]
-        if results:
-            results.sort(key=lambda result: places.get(result.call_id, len(places)))
-            ordered.append(Message(role=Role.TOOL, parts=tuple(results)))
-        ordered += messages[end : end + 1]
-        start = end + 1
-    return tuple(ordered)
+        ordered += _sorted(results, calls)
+        results.clear()
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                calls[part.id] = (called, part.name)
+                called += 1
+        ordered.append(message)
+    return (*ordered, *_sorted(results, calls))
+
+
+def _named(result: ToolResult, calls: Mapping[str, tuple[int, str]]) -> ToolResult:
+    call = calls.get(result.call_id)
+    return result if call is None or result.name is not None else msgspec.structs.replace(result, name=call[1])
+
+
+def _sorted(results: list[ToolResult], calls: Mapping[str, tuple[int, str]]) -> tuple[Message, ...]:
+    """Return one message of the results, if there are any; what answers no call comes last."""
+    parts = sorted(results, key=lambda result: calls.get(result.call_id, (len(calls), ""))[0])
+    return (Message(role=Role.TOOL, parts=tuple(parts)),) if parts else ()

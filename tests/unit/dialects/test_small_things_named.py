@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -46,11 +47,28 @@ def test_results_of_calls_of_one_tool_come_in_the_order_of_the_calls_where_no_id
     assert [each["content"] for each in told] == ["of 1", "of 2"]
 
 
+def test_an_id_that_comes_again_means_the_last_call_before_its_result() -> None:
+    calls = [ToolCall(id="call_0", name=name, arguments="{}") for name in ("add", "find")]
+    results = [ToolResult(call_id="call_0", parts=(Text(text=text),)) for text in ("one", "two")]
+    turns = [
+        Message(role=role, parts=(part,))
+        for pair in zip(calls, results, strict=True)
+        for role, part in zip((Role.ASSISTANT, Role.TOOL), pair, strict=True)
+    ]
+    asked = ChatRequest(model=MODEL, messages=(HI, *turns), tools=(Tool(name="add"), Tool(name="find")))
+    contents = json.loads(rendered("gemini", asked).body)["contents"]
+    names = [
+        each["parts"][0]["functionResponse"]["name"] for each in contents if "functionResponse" in each["parts"][0]
+    ]
+    assert names == ["add", "find"]
+
+
 def test_the_order_of_calls_leaves_all_else_where_it_is() -> None:
-    messages = (*called(Message(role=Role.TOOL, parts=(result(9), result(2), result(1)))), HI)
+    lost = msgspec.structs.replace(result(9), call_id="call_of_nobody")
+    messages = (*called(Message(role=Role.TOOL, parts=(lost, result(2), result(1)))), HI)
     ordered = in_order_of_calls(messages)
     assert (ordered[:2], ordered[3:]) == (messages[:2], messages[3:])
-    assert ordered[2].parts == (result(1), result(2), result(9))  # what answers no call comes last
+    assert ordered[2].parts == (result(1), result(2), lost)  # what answers no call comes last
     assert in_order_of_calls((HI, HI)) == (HI, HI)
 
 
