@@ -46,6 +46,9 @@ class SseReader:
                 return [data]
             if end > 0 and b"\n\n\n" not in data:
                 return [event + b"\n\n" for event in data[:-2].split(b"\n\n")]
+        ends_crlf = not self.pending and data.endswith(b"\r\n\r\n") and 0 < data.find(b"\r") == len(data) - 4
+        if ends_crlf and data.count(b"\n") == 2:  # one event of one line with the other line ends
+            return [data]
         self.pending += data
         events = self._cut()
         if len(self.pending) > EVENT_BYTES_MAX:
