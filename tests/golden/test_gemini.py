@@ -49,8 +49,8 @@ def sent_on(name: str, came: bytes) -> bytes:
     pipe = pipe_of(name)
     out = pipe.feed(came) + pipe.close()
     if pipe.finished and pipe.failure is None:
-        return out + pipe.end(costs, ESTIMATE)
-    return out + pipe.break_off(BROKEN, costs, ESTIMATE)
+        return out + pipe.end(costs, pipe.usage or ESTIMATE)
+    return out + pipe.break_off(BROKEN, costs, pipe.usage or ESTIMATE)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.in")), ids=lambda path: path.stem)

@@ -59,7 +59,7 @@ def run(each: Recording, *, costs: CostFields | None = COSTS, variant: str = "")
     out = pipe.feed(each.answer) + pipe.close()
     assert pipe.failure is None
     assert pipe.finished, each
-    return pipe, out + pipe.end(costs, ESTIMATE)
+    return pipe, out + pipe.end(costs, pipe.usage or ESTIMATE)
 
 
 def billed(usage: dict[str, Any]) -> tuple[int, int]:
@@ -206,7 +206,7 @@ def test_every_byte_alone_gives_the_same_as_the_whole() -> None:
             pipe, reader = GEMINI.open_stream(peeked(each)), open_reader()
             pieces = [each.answer[at : at + 1] for at in range(len(each.answer))]
             out = b"".join(pipe.feed(piece) for piece in pieces) + pipe.close()
-            assert out + pipe.end(COSTS, ESTIMATE) == run(each)[1], each
+            assert out + pipe.end(COSTS, pipe.usage or ESTIMATE) == run(each)[1], each
             events = [event for piece in pieces for event in reader.feed(piece)] + reader.close()
             whole = open_reader()
             assert events == whole.feed(each.answer) + whole.close(), each
@@ -223,7 +223,7 @@ def test_a_stream_that_was_cut_never_looks_finished() -> None:
             reader.close()
             assert not pipe.finished, each
             assert not reader.finished, each
-            shown = chunks_of(out + pipe.break_off(ERROR, COSTS, ESTIMATE))
+            shown = chunks_of(out + pipe.break_off(ERROR, COSTS, pipe.usage or ESTIMATE))
             assert shown[-1]["error"]["message"] == "It broke.", each
             assert b'"finishReason"' not in json.dumps(shown).encode(), each
 

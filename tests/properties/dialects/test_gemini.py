@@ -93,8 +93,8 @@ def split(stream: bytes, cuts: list[int]) -> list[bytes]:
 def through(pipe: Stream, pieces: list[bytes]) -> bytes:
     out = b"".join(pipe.feed(piece) for piece in pieces) + pipe.close()
     if pipe.finished and pipe.failure is None:
-        return out + pipe.end(COSTS, ESTIMATE)
-    return out + pipe.break_off(ERROR, COSTS, ESTIMATE)
+        return out + pipe.end(COSTS, pipe.usage or ESTIMATE)
+    return out + pipe.break_off(ERROR, COSTS, pipe.usage or ESTIMATE)
 
 
 @given(STREAMS, st.lists(st.integers(0, 2_000), max_size=8), st.sampled_from(["", "array"]))

@@ -69,9 +69,11 @@ _CITATIONS = msgspec.json.Decoder(_CitationMetadata | None)
 _LOGPROBS = msgspec.json.Decoder(_Logprobs | None)
 
 
-def read_citations(candidate: Candidate, text: str) -> list[Citation]:
-    """Return what the text of a candidate rests on; junk is nothing."""
-    encoded = text.encode("utf-8", "surrogatepass")
+def read_citations(candidate: Candidate, texts: list[str]) -> list[Citation]:
+    """Return what the text of a candidate rests on, given all its pieces so far; junk is nothing."""
+    if candidate.grounding_metadata is candidate.citation_metadata is UNSET:
+        return []
+    encoded = "".join(texts).encode("utf-8", "surrogatepass")
     found: list[Citation] = []
     if candidate.grounding_metadata is not UNSET:
         found += _grounded(candidate.grounding_metadata, encoded)

@@ -93,7 +93,7 @@ class Teller:
             events.append(TextDelta(text="", choice=index, logprobs=logprobs))
         if candidate.finish_reason is not None:
             self._close_call(choice, index, events)
-        for citation in read_citations(candidate, "".join(choice.texts)):
+        for citation in read_citations(candidate, choice.texts):
             if citation not in choice.cited:
                 choice.cited.add(citation)
                 events.append(CitationAdded(citation=citation, choice=index))

@@ -32,6 +32,8 @@ _NO_COUNTS = Counts()
 
 def data_of(event: bytes) -> bytes | None:
     """Return the chunk of an event: its data, or the bare JSON that Google sends as an error; None for a comment."""
+    if event.startswith(b"data: {") and event.endswith(b"\r\n\r\n") and event.find(b"\r") == len(event) - 4:
+        return event[6:-4] if event.count(b"\n") == 2 else read_fields(event)[1]  # nearly every event is one line
     data = read_fields(event)[1]
     if data is None:
         bare = event.strip()

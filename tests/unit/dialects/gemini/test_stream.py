@@ -35,7 +35,7 @@ def opened(*pieces: bytes, variant: str = "") -> tuple[Stream, bytes]:
 def ended(*pieces: bytes) -> list[dict[str, object]]:
     pipe, out = opened(*pieces)
     assert pipe.finished
-    return payloads(out + pipe.end(COSTS, ESTIMATE))
+    return payloads(out + pipe.end(COSTS, pipe.usage or ESTIMATE))
 
 
 def test_chunks_pass_and_the_finish_waits() -> None:
@@ -134,7 +134,7 @@ def test_an_empty_event_passes() -> None:
 
 def test_a_broken_stream_keeps_its_text_and_loses_its_finish() -> None:
     pipe, out = opened(HI, chunk({"text": "end"}, finish="STOP", finishMessage="done"), b": x\r\n\r\n", STOP)
-    shown = payloads(out + pipe.break_off(ERROR, COSTS, ESTIMATE))
+    shown = payloads(out + pipe.break_off(ERROR, COSTS, pipe.usage or ESTIMATE))
     assert shown[1] == {"candidates": [candidate({"text": "end"})], **ID}
     assert shown[2] == json.loads(ERROR) | {"usageMetadata": USAGE | COST_VALUES}
     assert payloads(opened(HI)[0].break_off(ERROR, None, None)) == [json.loads(ERROR)]
@@ -142,7 +142,7 @@ def test_a_broken_stream_keeps_its_text_and_loses_its_finish() -> None:
 
 def test_a_cut_stream_ends_as_at_its_limit() -> None:
     pipe, out = opened(HI)
-    shown = payloads(out + pipe.cut(ERROR, COSTS, ESTIMATE))
+    shown = payloads(out + pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))
     assert shown[1] == {
         "candidates": [candidate({"text": ""}, finish="MAX_TOKENS")],
         "usageMetadata": ESTIMATED | COST_VALUES,
@@ -153,12 +153,12 @@ def test_a_cut_stream_ends_as_at_its_limit() -> None:
 
 def test_a_cut_before_anything_came_ends_the_first_choice() -> None:
     pipe, _ = opened()
-    assert payloads(pipe.cut(ERROR, COSTS, ESTIMATE))[0]["candidates"] == [candidate({"text": ""}, finish="MAX_TOKENS")]
+    assert payloads(pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))[0]["candidates"] == [candidate({"text": ""}, finish="MAX_TOKENS")]
 
 
 def test_a_cut_behind_the_finish_changes_nothing_of_it() -> None:
     pipe, out = opened(HI, STOP)
-    shown = payloads(out + pipe.cut(ERROR, COSTS, ESTIMATE))
+    shown = payloads(out + pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))
     assert [each.get("candidates", [{}])[0].get("finishReason") for each in shown] == [None, "STOP", None]
     assert shown[1]["usageMetadata"] == USAGE | COST_VALUES
 
@@ -166,7 +166,7 @@ def test_a_cut_behind_the_finish_changes_nothing_of_it() -> None:
 def test_a_cut_ends_a_choice_that_began_behind_the_finish_of_another() -> None:
     late = event({"candidates": [candidate({"text": "late"}, index=1)]})
     pipe, out = opened(HI, STOP, late)
-    shown = payloads(out + pipe.cut(ERROR, COSTS, ESTIMATE))
+    shown = payloads(out + pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))
     assert shown[-2]["candidates"] == [candidate({"text": ""}, finish="MAX_TOKENS", index=1)]
     assert shown[1:3] == payloads(STOP + late)
 
@@ -174,7 +174,7 @@ def test_a_cut_ends_a_choice_that_began_behind_the_finish_of_another() -> None:
 def test_an_array_has_the_chunks_as_its_elements() -> None:
     pipe, out = opened(HI, b": a comment\r\n\r\n", STOP, variant="array")
     assert out == b"[" + encoded(payloads(HI)[0])
-    whole = out + pipe.end(COSTS, ESTIMATE)
+    whole = out + pipe.end(COSTS, pipe.usage or ESTIMATE)
     assert json.loads(whole) == ended(HI, STOP)
     assert GEMINI.stream_type(peeked(variant="array")) == "application/json"
     assert GEMINI.stream_type(peeked()).startswith("text/event-stream")
@@ -184,6 +184,6 @@ def test_an_array_that_broke_ends_with_the_error() -> None:
     pipe, out = opened(HI, variant="array")
     assert json.loads(out + pipe.break_off(ERROR, None, None))[-1] == json.loads(ERROR)
     pipe, out = opened(HI, variant="array")
-    assert json.loads(out + pipe.cut(ERROR, COSTS, ESTIMATE))[-1] == json.loads(ERROR)
+    assert json.loads(out + pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))[-1] == json.loads(ERROR)
     pipe, out = opened(variant="array")
     assert json.loads(out + pipe.end(None, None)) == []
