@@ -83,6 +83,13 @@ class Message(Struct, gc=False):
     cache_control: Cache | None = None
 
 
+class InputForm(Struct, gc=False):
+    """What the input of a custom tool must be."""
+
+    type: str
+    grammar: Raw | UnsetType = UNSET
+
+
 class ToolFunction(Struct, gc=False):
     """What a tool is."""
 
@@ -90,7 +97,7 @@ class ToolFunction(Struct, gc=False):
     description: str | None = None
     parameters: Raw | UnsetType = UNSET
     strict: bool | None = None
-    format: Mapping[str, Any] | None = None
+    format: InputForm | None = None
     """Of a custom tool."""
 
 

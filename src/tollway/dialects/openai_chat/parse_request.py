@@ -198,13 +198,13 @@ def _tools(members: _Body) -> tuple[Tool, ...]:
 def _tool(tool: asked.Tool, where: str) -> Tool:
     if tool.type == "custom" and tool.custom is not None:
         custom = tool.custom
-        if custom.format is not None and custom.format.get("type") != "text":
-            raise refused(
-                f"`{where}.custom.format` holds a grammar, which this model's provider cannot be given: leave it out, "
-                "or ask for a model whose provider speaks this dialect",
-                param=f"{where}.custom.format",
-            )
-        return Tool(name=custom.name, description=custom.description, custom=True, cache=cache_mark(tool.cache_control))
+        return Tool(
+            name=custom.name,
+            description=custom.description,
+            custom=True,
+            grammar=_grammar(custom.format, f"{where}.custom.format"),
+            cache=cache_mark(tool.cache_control),
+        )
     if tool.type == "function" and tool.function is not None:
         return _function(tool.function, tool.cache_control)
     if tool.type in {"custom", "function"}:
@@ -214,6 +214,15 @@ def _tool(tool: asked.Tool, where: str) -> Tool:
         "has it and speaks this dialect",
         param=f"{where}.type",
     )
+
+
+def _grammar(form: asked.InputForm | None, where: str) -> Raw | None:
+    if form is None or form.type == "text":
+        return None
+    grammar = asked.present(form.grammar) if form.type == "grammar" else None
+    if grammar is None:
+        raise refused(f"`{where}` must be `text`, or `grammar` with its `grammar`", param=where)
+    return grammar
 
 
 def _function(function: asked.ToolFunction, cache: asked.Cache | None) -> Tool:

@@ -285,6 +285,9 @@ def test_calls_in_pieces() -> None:
         ),
         chunk({}, finish="tool_calls"),
     )
+    silent = chunk({"tool_calls": [{"index": 0, "function": {"arguments": ""}}]})
+    begun = chunk({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f"}}]})
+    assert told(begun, silent) == [ToolCallStarted(index=0, id="c1", name="f")]
     assert choice.parts == (
         ToolCall(id="c1", name="f", arguments='{"a":1}'),
         ToolCall(id="c2", name="g", arguments="{}"),

@@ -370,13 +370,15 @@ def test_tools() -> None:
             {"type": "custom", "custom": {"name": "g", "format": {"type": "text"}}},
             {"type": "function", "function": {"name": "h", "parameters": None}},
             {"type": "custom", "custom": {"name": "i"}},
+            {"type": "custom", "custom": {"name": "j", "format": {"type": "grammar", "grammar": {"syntax": "lark"}}}},
         ]
     ).tools
+    assert plain(tools[4].grammar) == {"syntax": "lark"}
     assert plain(tools[0].parameters) == {"type": "object"}
     assert tools[0] == Tool(
         name="f", description="d", parameters=tools[0].parameters, strict=True, cache=CacheMark.MINUTES
     )
-    assert tools[1:] == (Tool(name="g", custom=True), Tool(name="h"), Tool(name="i", custom=True))
+    assert tools[1:4] == (Tool(name="g", custom=True), Tool(name="h"), Tool(name="i", custom=True))
 
 
 @pytest.mark.parametrize(

@@ -324,13 +324,13 @@ def test_plain_thoughts_go_where_they_are_wanted() -> None:
 def test_tools_and_their_choice() -> None:
     tools = (
         Tool(name="f", description="d", parameters=Raw(b'{"type":"object"}'), strict=True),
-        Tool(name="g", custom=True),
+        Tool(name="g", custom=True, grammar=Raw(b'{"syntax":"lark"}')),
     )
     body, _ = rendered(asked(HI, tools=tools, tool_choice=ToolChoice(use=ToolUse.NAMED, name="g")))
     function = {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}
     assert body["tools"] == [
         {"type": "function", "function": function},
-        {"type": "custom", "custom": {"name": "g"}},
+        {"type": "custom", "custom": {"name": "g", "format": {"type": "grammar", "grammar": {"syntax": "lark"}}}},
     ]
     assert body["tool_choice"] == {"type": "custom", "custom": {"name": "g"}}
     named = ToolChoice(use=ToolUse.NAMED, name="f")
