@@ -35,11 +35,12 @@ def passed(name: str, sent: bytes) -> bytes:
         return OPENAI_RESPONSES.splice_cost(OPENAI_RESPONSES.read_answer(sent, JSON), COSTS, ESTIMATE)
     pipe = OPENAI_RESPONSES.open_stream(PEEK)
     out = pipe.feed(sent) + pipe.close()
+    estimate = ESTIMATE if pipe.usage is None else None
     if ".cut." in name:
-        return out + pipe.cut(SPENT, COSTS, ESTIMATE)
+        return out + pipe.cut(SPENT, COSTS, estimate)
     if pipe.finished and pipe.failure is None:
-        return out + pipe.end(None if ".off." in name else COSTS, ESTIMATE)
-    return out + pipe.break_off(BROKEN, COSTS, ESTIMATE)
+        return out + pipe.end(None if ".off." in name else COSTS, estimate)
+    return out + pipe.break_off(BROKEN, COSTS, estimate)
 
 
 def asked(sent: bytes) -> bytes:

@@ -15,7 +15,7 @@ from tollway.dialects.openai_responses.render_request import render_request
 from tollway.dialects.openai_responses.stream import open_stream
 from tollway.dialects.openai_responses.writer import open_writer, render_answer
 from tollway.dialects.passing import PassingStream
-from tollway.dialects.record import JSON, PLAIN_CALL, Closing, CostFields, Lane, ReplyTerms, RequestEdits
+from tollway.dialects.record import JSON, PLAIN_CALL, Closing, CostFields, Lane, ReplyTerms, RequestEdits, Stream
 from tollway.dialects.translation import facts_of, read_folded
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.answer import ChatAnswer, events_of, fold
@@ -72,13 +72,17 @@ def billed(usage: dict[str, Any] | None) -> tuple[int, int] | None:
     return None if not usage or not usage["total_tokens"] else (usage["input_tokens"], usage["output_tokens"])
 
 
+def estimate_for(pipe: Stream) -> Usage | None:
+    return ESTIMATE if pipe.usage is None else None
+
+
 def run(stream: bytes, *, costs: CostFields | None) -> tuple[PassingStream, bytes]:
     pipe = open_stream(PEEK)
     assert isinstance(pipe, PassingStream)
     out = pipe.feed(stream) + pipe.close()
     assert pipe.failure is None
     assert pipe.finished
-    return pipe, out + pipe.end(costs, ESTIMATE)
+    return pipe, out + pipe.end(costs, estimate_for(pipe))
 
 
 def texts(output: list[Any]) -> str:
@@ -193,7 +197,7 @@ def test_one_byte_at_a_time_changes_nothing() -> None:
         for at in range(len(each.answer)):
             out += pipe.feed(each.answer[at : at + 1])
             events += reader.feed(each.answer[at : at + 1])
-        assert out + pipe.close() + pipe.end(COSTS, ESTIMATE) == run(each.answer, costs=COSTS)[1], each
+        assert out + pipe.close() + pipe.end(COSTS, estimate_for(pipe)) == run(each.answer, costs=COSTS)[1], each
         assert fold(events + reader.close()) == read_folded(ResponsesReader(), each.answer), each
 
 

@@ -67,11 +67,14 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
 def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
     """Return the body with the cost fields in its top-level usage object; no byte outside that object changes.
 
-    Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
+    Where the provider reported no usage, or only one side of it, the object is made from `estimate` and says
+    `"estimated": true`.
     """
     body, found = answer.body, answer.usage_found
     usage = answer.usage
-    closing = Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
+    if usage is None or usage.input is None or usage.output is None:
+        usage = estimate or usage or Usage()
+    closing = Closing(usage=usage, estimated=usage != answer.usage, costs=costs)
     if found is None:
         return append_members(body, b'"usage":%b' % written_usage(closing))
     value = shown_usage(found, closing)

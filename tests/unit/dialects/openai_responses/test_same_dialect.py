@@ -83,7 +83,7 @@ def test_a_response_that_failed_is_a_failure_with_its_words() -> None:
     assert failure.value.kind is FailureKind.BROKE
 
 
-@pytest.mark.parametrize("usage", [REPORTED, None, "absent", {"input_tokens": "x"}])
+@pytest.mark.parametrize("usage", [REPORTED, None, "absent", {"input_tokens": "x"}, {"input_tokens": 5}])
 @pytest.mark.parametrize(("indent", "repeated"), [(None, 1), (2, 1), (None, 9_000)])
 def test_costs_stand_in_the_usage_and_nothing_else_changes(usage: Any, indent: int | None, repeated: int) -> None:
     before = response(output=[message('"usage":{}' * repeated)], usage=usage)
