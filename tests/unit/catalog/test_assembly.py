@@ -54,8 +54,13 @@ def where(provider: Provider) -> dict[str, str]:
     ("preset", "key", "dialect", "address"),
     [
         ("openai", 'api_key = "env:KEY"', "openai_chat", "https://api.openai.com:443/v1"),
-        ("anthropic", 'api_key = "env:KEY"', "anthropic_messages", "https://api.anthropic.com:443"),
-        ("gemini", 'api_key = "env:KEY"', "gemini", "https://generativelanguage.googleapis.com:443"),
+        ("anthropic", 'api_key = "env:KEY"', "anthropic_messages", "https://api.anthropic.com:443/v1/messages"),
+        (
+            "gemini",
+            'api_key = "env:KEY"',
+            "gemini",
+            "https://generativelanguage.googleapis.com:443/v1beta/models/{model}:generateContent",
+        ),
         ("deepseek", 'api_key = "env:KEY"', "openai_chat", "https://api.deepseek.com:443"),
         ("deepseek", 'api_key = "env:KEY"', "anthropic_messages", "https://api.deepseek.com:443/anthropic"),
         ("moonshot", 'api_key = "env:KEY"', "openai_chat", "https://api.moonshot.ai:443/v1"),

@@ -1,5 +1,6 @@
 """The presets: each file is complete, and every mistake in one is reported at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from tollway.catalog.presets import (
 )
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.profiles import profile_with
-from tollway.catalog.records import AfterLeave, Profile, StreamUsage
+from tollway.catalog.records import AfterLeave, Profile, StreamUsage, fits
 from tollway.catalog.templates import places
 from tollway.dialects.known import DIALECTS
+from tollway.dialects.openai_chat.render_request import OPTIONS
 from tollway.errors import SetupError
 
 each_preset = pytest.mark.parametrize("name", preset_names())
@@ -43,7 +45,7 @@ def test_every_preset_is_complete(name: str) -> None:
 
 
 def test_the_catalog_knows_the_names_of_the_dialects() -> None:
-    assert DIALECTS.keys() <= {*DIALECT_NAMES}
+    assert {*DIALECT_NAMES} == DIALECTS.keys()
 
 
 @each_preset
@@ -69,6 +71,159 @@ def test_what_is_not_obvious_stands_with_its_evidence(name: str) -> None:
         if line.partition(" =")[0] in telling:
             before = "\n".join(lines[max(0, number - 8) : number])
             assert "#" in before, f"{name}.toml: {line}"
+
+
+WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "openai_chat": OPTIONS,
+    "openai_responses": {"reasoning": ("sealed",)},
+    "anthropic_messages": {"thinking": ("budget", "adaptive")},
+    "gemini": {"thinking": ("budget", "level", "none"), "call_ids": ("kept",), "result_media": ("inside", "beside")},
+    "bedrock_converse": {
+        "thinking": ("thinking", "adaptive", "reasoningConfig", "reasoning_effort"),
+        "top_k": ("top_k", "topK"),
+        "cache_points": ("none",),
+    },
+    "cohere_chat": {"reasoning_history": ("tool_plan", "thinking")},
+}
+"""What dialects document beside their renderers."""
+
+NUMBERS = ("thinking_budget_min", "thinking_budget_max")
+
+
+@each_preset
+def test_options_are_words_that_the_dialect_knows(name: str) -> None:
+    for dialect, table in read_preset(name).dialects.items():
+        for options in (table.options, *(rule.options for rule in table.models)):
+            for option, said in options.items():
+                if option in NUMBERS:
+                    assert said.isdigit()
+                else:
+                    assert {*said.split()} <= {*WORDS[dialect][option]}, (dialect, option)
+
+
+TUNING = {
+    *("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs"),
+    *("top_logprobs", "parallel_tool_calls", "service_tier", "user", "store", "verbosity", "prompt_cache_key"),
+    "safety_identifier",
+}
+"""What may be left out: knobs, never content and never a contract."""
+
+
+@each_preset
+def test_only_knobs_are_left_out(name: str) -> None:
+    for table in read_preset(name).dialects.values():
+        for said in (table, *table.models):
+            assert said.unsupported <= TUNING
+
+
+def profile(preset: str, dialect: str, model: str) -> Profile:
+    """Return what holds for a model of a preset."""
+    table = read_preset(preset).dialects[dialect]
+    below = profile_with(table, Profile(), after_leave=None)
+    rule = next((rule for rule in table.models if any(fits(pattern, model) for pattern in rule.match)), None)
+    return below if rule is None else profile_with(rule, below, after_leave=None)
+
+
+@pytest.mark.parametrize(
+    ("preset", "dialect", "model", "option", "said"),
+    [
+        ("openai", "openai_chat", "o3-mini-2025-01-31", "efforts", "low medium high"),
+        ("openai", "openai_chat", "gpt-5-mini", "efforts", "minimal low medium high"),
+        ("openai", "openai_chat", "gpt-5.1", "efforts", "none low medium high"),
+        ("openai", "openai_chat", "gpt-4o", "reasoning", "none"),
+        ("openai", "openai_responses", "o3-pro", "reasoning", "sealed"),
+        ("anthropic", "anthropic_messages", "claude-3-7-sonnet-20250219", "thinking", "budget"),
+        ("anthropic", "anthropic_messages", "claude-opus-4-20250514", "thinking", "budget"),
+        ("anthropic", "anthropic_messages", "claude-opus-4-6", "thinking", "adaptive"),
+        ("anthropic", "anthropic_messages", "claude-opus-4-7", "thinking", "adaptive"),
+        ("vertex", "anthropic_messages", "claude-sonnet-4@20250514", "thinking", "budget"),
+        ("bedrock", "bedrock_converse", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "thinking", "thinking"),
+        ("bedrock", "bedrock_converse", "anthropic.claude-opus-4-7", "thinking", "adaptive"),
+        ("bedrock", "bedrock_converse", "anthropic.claude-3-haiku-20240307-v1:0", "thinking", None),
+        ("bedrock", "bedrock_converse", "eu.amazon.nova-lite-v1:0", "top_k", "topK"),
+        ("gemini", "gemini", "gemini-2.5-pro", "thinking_budget_min", "128"),
+        ("gemini", "gemini", "gemini-2.5-flash", "thinking_budget_max", "24576"),
+        ("gemini", "gemini", "gemini-2.0-flash", "thinking", "none"),
+        ("gemini", "gemini", "gemini-3.1-pro-preview", "thinking", "level"),
+        ("deepseek", "openai_chat", "deepseek-v4-pro", "reasoning", "thinking_type"),
+        ("moonshot", "openai_chat", "kimi-k3", "efforts", "low high max"),
+        ("moonshot", "openai_chat", "kimi-k2.6", "reasoning", "thinking_type"),
+        ("moonshot", "openai_chat", "moonshot-v1-8k", "reasoning", "none"),
+        ("qwen", "openai_chat", "qwen-plus", "reasoning", "enable_thinking"),
+        ("zai", "openai_chat", "glm-4.6", "reasoning", "thinking_type"),
+        ("groq", "openai_chat", "openai/gpt-oss-20b", "efforts", "low medium high"),
+        ("groq", "openai_chat", "llama-3.3-70b-versatile", "reasoning", "none"),
+        ("xai", "openai_chat", "grok-4-0709", "reasoning", "none"),
+        ("xai", "openai_chat", "grok-4.5", "efforts", "low medium high"),
+        ("xai", "openai_chat", "grok-3-mini", "efforts", "low high"),
+        ("mistral", "openai_chat", "mistral-small-latest", "efforts", "none high"),
+        ("openrouter", "openai_chat", "any/thing", "reasoning", "reasoning_object"),
+    ],
+)
+def test_models_are_told_to_think_as_they_understand_it(
+    preset: str, dialect: str, model: str, option: str, said: str | None
+) -> None:
+    assert profile(preset, dialect, model).options.get(option) == said
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "left_out", "kept"),
+    [
+        ("openai", "o1", "temperature", "seed"),
+        ("openai", "gpt-5", "top_p", "seed"),
+        ("openai", "gpt-4.1", None, "temperature"),
+        ("openai", "gpt-5.1", None, "temperature"),
+        ("groq", "any", "logit_bias", "seed"),
+        ("cerebras", "any", "frequency_penalty", "seed"),
+        ("mistral", "any", "logit_bias", "seed"),
+        ("xai", "grok-4", "presence_penalty", "seed"),
+        ("xai", "grok-4-fast-non-reasoning", None, "presence_penalty"),
+        ("moonshot", "kimi-k2.5", "temperature", "seed"),
+        ("moonshot", "moonshot-v1-8k", None, "temperature"),
+        ("perplexity", "sonar", "seed", "temperature"),
+    ],
+)
+def test_what_a_model_refuses_is_left_out_of_chat(preset: str, model: str, left_out: str | None, kept: str) -> None:
+    unsupported = profile(preset, "openai_chat", model).unsupported
+    assert kept not in unsupported
+    assert left_out is None or left_out in unsupported
+
+
+@pytest.mark.parametrize(
+    ("model", "left_out"), [("claude-opus-4-7", True), ("claude-sonnet-5-5", True), ("claude-haiku-4-5", False)]
+)
+def test_newer_claude_takes_no_sampling(model: str, *, left_out: bool) -> None:
+    assert ("temperature" in profile("anthropic", "anthropic_messages", model).unsupported) is left_out
+
+
+@pytest.mark.parametrize(
+    ("model", "dialects"),
+    [
+        ("gpt-4o", ["openai_chat", "openai_responses"]),
+        ("gpt-5-codex", ["openai_responses"]),
+        ("o3-pro", ["openai_responses"]),
+        ("gpt-5.2-pro", ["openai_responses"]),
+        ("gpt-4o-audio-preview", ["openai_chat"]),
+        ("gpt-3.5-turbo-instruct", ["openai_completions"]),
+    ],
+)
+def test_models_are_asked_where_they_answer(model: str, dialects: list[str]) -> None:
+    tables = read_preset("openai").dialects
+    answering = [
+        name
+        for name in ("openai_chat", "openai_responses", "openai_completions")
+        if not any(fits(pattern, model) for pattern in tables[name].never)
+        and (not tables[name].only or any(fits(pattern, model) for pattern in tables[name].only))
+    ]
+    assert answering == dialects
+
+
+def test_names_that_a_provider_has_for_fields_are_given_to_them() -> None:
+    found = profile("mistral", "openai_chat", "any")
+    assert found.renames == {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
+    assert (found.stream_usage, found.after_leave) == (StreamUsage.ALWAYS, AfterLeave.DRAIN)
+    assert profile("openai", "openai_chat", "gpt-4o").output_limit == "max_completion_tokens"
+    assert profile("openai-compatible", "openai_chat", "any").output_limit == "max_tokens"
 
 
 def test_there_is_no_preset_of_an_unknown_name(tmp_path: Path) -> None:
