@@ -72,7 +72,9 @@ class CompletionForm:
             return glance
         self._last = data
         for place, choice in enumerate(found.choices):
-            glance.text_bytes += len((choice.text or "").encode("utf-8", "surrogatepass"))
+            text = choice.text
+            if text:
+                glance.text_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
             if choice.finish_reason:
                 self._ended.add(place if choice.index is None else choice.index)
         glance.begins = glance.text_bytes > 0
