@@ -42,9 +42,12 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
 def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
     """Return the body with the cost fields in `usageMetadata`; no byte outside that object changes.
 
-    Where the provider reported no usage, the object holds the estimate and says `"estimated": true`.
+    Where the provider reported no usage, or one side of it, the object holds the estimate and says `"estimated": true`.
     """
-    closing = Closing(usage=answer.usage or estimate or Usage(), estimated=answer.usage is None, costs=costs)
+    shown = answer.usage
+    if shown is None or shown.input is None or shown.output is None:
+        shown = estimate or shown or Usage()
+    closing = Closing(usage=shown, estimated=shown != answer.usage, costs=costs)
     return with_usage(answer.body, usage_with_costs(answer.usage_found, closing))
 
 

@@ -171,17 +171,11 @@ def _utf8(text: str) -> int:
 
 
 def begins(chunk: Chunk) -> bool:
-    """Tell whether the model says anything in it, pictures and seals included."""
+    """Tell whether the model says anything in it beside text: a call, a picture, a seal, a program."""
     for candidate in chunk.candidates or ():
         if candidate.content is not None:
             for part in candidate.content.parts or ():
-                if (
-                    part.text
-                    or part.thought_signature
-                    or part.function_call
-                    or part.inline_data
-                    or part.executable_code
-                ):
+                if part.thought_signature or part.function_call or part.inline_data or part.executable_code:
                     return True
     return False
 

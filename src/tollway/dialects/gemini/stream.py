@@ -63,10 +63,10 @@ class GeminiForm:
             return Glance(error=failure)
         self._last = data
         counts = chunk.usage_metadata or _NO_COUNTS
-        whole = self._is_whole(chunk)
+        whole, text_bytes = self._is_whole(chunk), written_bytes(chunk)
         return Glance(
-            text_bytes=written_bytes(chunk),
-            begins=whole or begins(chunk),
+            text_bytes=text_bytes,
+            begins=whole or text_bytes > 0 or begins(chunk),
             withheld=whole,
             finishes=whole,
             usage=usage_of(counts),

@@ -54,6 +54,12 @@ def test_an_estimate_is_marked_as_one() -> None:
     assert spliced["usageMetadata"] == ESTIMATED | COST_VALUES
 
 
+def test_a_side_that_nobody_reported_is_estimated() -> None:
+    read = GEMINI.read_answer(body_of({"text": "hi"}, usageMetadata={"promptTokenCount": 4}), "x")
+    spliced = json.loads(GEMINI.splice_cost(read, COSTS, ESTIMATE))
+    assert spliced["usageMetadata"] == ESTIMATED | COST_VALUES
+
+
 def test_a_blocked_prompt_is_a_finished_answer() -> None:
     body = encoded({"promptFeedback": {"blockReason": "SAFETY"}})
     assert GEMINI.read_answer(body, "x").usage is None

@@ -153,7 +153,9 @@ def test_a_cut_stream_ends_as_at_its_limit() -> None:
 
 def test_a_cut_before_anything_came_ends_the_first_choice() -> None:
     pipe, _ = opened()
-    assert payloads(pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))[0]["candidates"] == [candidate({"text": ""}, finish="MAX_TOKENS")]
+    assert payloads(pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))[0]["candidates"] == [
+        candidate({"text": ""}, finish="MAX_TOKENS")
+    ]
 
 
 def test_a_cut_behind_the_finish_changes_nothing_of_it() -> None:
