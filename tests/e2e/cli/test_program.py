@@ -203,6 +203,19 @@ def test_tiers_and_prices_to_come_have_lines_of_their_own(shell: Shell, tmp_path
     assert shell("prices", "--config", str(path), "--json").document[0]["tiers"][0]["above"] == 200_000
 
 
+def test_providers_list_shows_where_each_dialect_is_spoken_and_needs_no_secret(shell: Shell, config: Path) -> None:
+    more = '[[providers]]\nname = "box"\npreset = "ollama"\ndialects = ["ollama_chat", "openai_chat"]\n'
+    config.write_text(f"{config.read_text()}\n{more}")
+    _, box = shell("providers", "list", "--json").document
+    assert box == {
+        "name": "box",
+        "base_url": "http://127.0.0.1:11434",
+        "prices": None,
+        "dialects": {"ollama_chat": "http://127.0.0.1:11434", "openai_chat": "http://127.0.0.1:11434/v1"},
+    }
+    assert "ollama_chat, openai_chat" in shell("providers", "list").out
+
+
 def test_providers_check_names_each_provider(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_KEY_THAT_NOBODY_SET", "k")
     assert [found["subject"] for found in shell("providers", "check", "--json").document] == ["acme"]
