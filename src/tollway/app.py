@@ -286,7 +286,11 @@ class Worker:
         self._server = Server(
             data_plane, grace_s=settings.server.shutdown_grace_s, asgi=AdminDoor(admin), asgi_below=BELOW
         )
-        self._sweeps = (
+        self._sweeps = self._plan_sweeps(paying=paying)
+
+    def _plan_sweeps(self, *, paying: bool) -> tuple[Sweep, ...]:
+        """Return what is done now and then, beside the requests."""
+        return (
             Sweep("housekeeping", self._housekeep, every_s=HOUSEKEEPING_S),
             Sweep("reclaim", self._reclaim, every_s=RECLAIM_S),
             Sweep("wanted", self._look_wanted, every_s=WANTED_S),

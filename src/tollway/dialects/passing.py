@@ -171,6 +171,8 @@ class PassingStream:
 
     def _closing(self, costs: CostFields | None, estimate: Usage | None) -> Closing:
         usage = self.usage
+        if usage is not None and usage.output is None and estimate is not None:
+            usage = None  # what was written is charged by estimate where only what was read is known, and shown so
         return Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
 
     def _take(self, event: bytes) -> bytes:

@@ -97,6 +97,8 @@ class TranslatedStream:
 
     def _closing(self, costs: CostFields | None, estimate: Usage | None) -> Closing:
         usage = self.usage
+        if usage is not None and usage.output is None and estimate is not None:
+            usage = None  # what was written is charged by estimate where only what was read is known, and shown so
         return Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
 
     def _write(self, events: list[Event]) -> bytes:

@@ -7,14 +7,14 @@ pure modules; the neighbours are reached through `ports.py`.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
 from tollway import clock
-from tollway.access.principal import ShownCosts, Unsupported
-from tollway.catalog.records import AfterLeave, Provider, Target
-from tollway.dialects.record import JSON, CostFields, Dialect, Lane, Operation, Stream
+from tollway.access.principal import ShownCosts
+from tollway.catalog.records import AfterLeave, Target
+from tollway.dialects.record import JSON, CostFields, Dialect, Stream
 from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
@@ -23,11 +23,13 @@ from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import Setback, attempts, explain
 from tollway.relay.meter import Meter
+from tollway.relay.notices import Notices
 from tollway.relay.passage import Passage, Passages
-from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
+from tollway.relay.ports import Answer, Books, Cards, Client, ReplyHeads, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
-from tollway.relay.wire import JSON_LINE, RequestHeads, content_type_of, provider_refusal, struck
+from tollway.relay.signatures import Signers, request_lines
+from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
 
 log = structlog.get_logger()
 
@@ -46,34 +48,6 @@ READ_MARGIN_S = 60.0
 """How long before its hold expires a client must have read a stream. One that takes a few bytes at a time would keep its
 provider waiting, or what it sent, until there is no hold to charge it to. Longer than `pump.KEEPALIVE_S`, which is how often
 that is looked at; and the provider, which has a time limit of its own, is over by then."""
-
-
-class ReplyHeads(Protocol):
-    """The heads of replies."""
-
-    def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
-        """Return the head of a reply whose length is known; `extra` are lines made by the two below."""
-        ...
-
-    def stream(self, content_type: str, *, request_id: str, extra: bytes = b"") -> bytes:
-        """Return the head of a streamed reply."""
-        ...
-
-    def warning(self, text: str) -> bytes:
-        """Return the lines that say what was done otherwise than asked; none for no text."""
-        ...
-
-    def cost(self, costs: CostFields) -> bytes:
-        """Return the line that tells the cost where the body has no place for it."""
-        ...
-
-
-class Signers(Protocol):
-    """Sign requests for providers that want more than a key in a header."""
-
-    async def lines(self, provider: Provider, passage: Passage) -> bytes:
-        """Return the header lines that go with one request; raises UpstreamFailure."""
-        ...
 
 
 class Outward(NamedTuple):
@@ -129,7 +103,7 @@ class Exchange:
         self._attempts = 0
         self._passages = Passages(relay.dialects, arrival, admitted)
         self._lane = ""
-        self._warning = admitted.warning
+        self._notices = Notices(admitted)
         self._first_byte_ms: int | None = None
         self._closed = False
 
@@ -141,7 +115,8 @@ class Exchange:
         if self._admitted.peek.streamed:
             # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
             recorded = self._relay.books.announce(self._arrival.exchange_id)
-            self._outlet = Outlet(client, self._stream_head(), recorded=recorded)
+            self._outlet = Outlet(client, b"", recorded=recorded)
+            self._show_notices()
             self._outlet.keepalive = self._arrival.dialect.keepalive
             self._outlet.open(for_s=self._relay.admission.lives_s(self._admitted.hold) - READ_MARGIN_S)
         try:
@@ -201,13 +176,15 @@ class Exchange:
             await self._relay.cards.record(card)
         try:
             passage = self._passages.through(target)
-            self._tell_dropped(passage.dropped)
+            if self._notices.drop(passage.dropped):
+                self._show_notices()
         except Refusal as refusal:
             return refusal
         self._attempts += 1
         self._lane = passage.lane
         try:
-            request = self._relay.request_heads.request(provider, passage, await self._lines(provider, passage))
+            lines = await request_lines(self._arrival, provider, passage, self._relay.signers)
+            request = self._relay.request_heads.request(provider, passage, lines)
             answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=provider.timeouts)
         except UpstreamFailure as failure:
             return failure
@@ -215,57 +192,21 @@ class Exchange:
             self._first_byte_ms = clock.now_ms()
             if answer.status != 200:
                 return await self._provider_refusal(answer, passage, target)
-            if self._outlet is not None and not self._comes_whole(answer, passage):
-                return await self._relay_stream(answer, passage, target, self._outlet)
+            outlet = self._outlet
+            if outlet is not None and (outlet.started or not comes_whole(answer.headers, passage.speaks)):
+                return await self._relay_stream(answer, passage, target, outlet)
+            if outlet is not None:
+                outlet.close()  # no comment may come before what is answered whole
             return await self._relay_whole(answer, passage, target)
         finally:
             answer.release()
 
-    def _comes_whole(self, answer: Answer, passage: Passage) -> bool:
-        """Tell whether a provider answers a wish for a stream with a whole: some models of sound cannot stream.
-
-        A chat that does so is broken; and where a comment has gone out, so is this.
-        """
-        outlet = self._outlet
-        whole = passage.speaks.operation is not Operation.CHAT and content_type_of(answer.headers).startswith(JSON)
-        if outlet is None or outlet.started or not whole:
-            return False
-        outlet.close()
-        return True
-
-    async def _lines(self, provider: Provider, passage: Passage) -> bytes:
-        """Return the header lines of this request alone."""
-        arrival = self._arrival
-        lines = JSON_LINE
-        if passage.lane is not Lane.TRANSLATED:
-            if arrival.called.content_type != JSON:
-                lines = b"content-type: %b\r\n" % arrival.called.content_type.encode("latin-1")
-            for header in arrival.passed:
-                lines += b"%b: %b\r\n" % header
-        if provider.signing is not None:
-            lines += await self._relay.signers.lines(provider, passage)
-        return lines
-
-    def _tell_dropped(self, dropped: tuple[str, ...]) -> None:
-        """Say what the next attempt leaves out; raises Refusal where the key wants nothing left out."""
-        told = f"dropped: {', '.join(dropped)}" if dropped else ""
-        if dropped and self._admitted.principal.unsupported is Unsupported.REFUSED:
-            raise Refusal(
-                "invalid_request",
-                f"The model {self._admitted.peek.model_asked!r} does not support {', '.join(dropped)}, and this key is "
-                "strict: leave it out, or use a key that is not.",
-                param=dropped[0],
-            )
-        warning = "; ".join([text for text in (self._admitted.warning, told) if text])
-        if warning != self._warning:
-            self._warning = warning
-            if self._outlet is not None and not self._outlet.started:
-                self._outlet.head = self._stream_head()
-
-    def _stream_head(self) -> bytes:
-        heads, arrival = self._relay.reply_heads, self._arrival
-        kind = arrival.dialect.stream_type(self._admitted.peek)
-        return heads.stream(kind, request_id=arrival.request_id, extra=heads.warning(self._warning))
+    def _show_notices(self) -> None:
+        """Make the head of a stream that has not begun, with what is to be said in it."""
+        outlet, heads, arrival = self._outlet, self._relay.reply_heads, self._arrival
+        if outlet is not None and not outlet.started:
+            kind = arrival.dialect.stream_type(self._admitted.peek)
+            outlet.head = heads.stream(kind, request_id=arrival.request_id, extra=heads.warning(self._notices.text))
 
     async def _provider_refusal(self, answer: Answer, passage: Passage, target: Target) -> Setback:
         try:
@@ -301,7 +242,7 @@ class Exchange:
             costs = self._costs(line)
             body = passage.write_answer(read, costs, usage)
         heads = self._relay.reply_heads
-        extra = heads.warning(self._warning)
+        extra = heads.warning(self._notices.text)
         if costs is not None and read.content_type != JSON:
             extra += heads.cost(costs)
         head = heads.whole(200, read.content_type, request_id=self._arrival.request_id, length=len(body), extra=extra)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
+from tollway.dialects.record import CostFields
 from tollway.ledger.answers import AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
 
@@ -192,4 +193,24 @@ class Client(Protocol):
 
     async def respond(self, head: bytes, body: bytes) -> None:
         """Send a whole answer."""
+        ...
+
+
+class ReplyHeads(Protocol):
+    """The heads of replies."""
+
+    def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
+        """Return the head of a reply whose length is known; `extra` are lines made by the two below."""
+        ...
+
+    def stream(self, content_type: str, *, request_id: str, extra: bytes = b"") -> bytes:
+        """Return the head of a streamed reply."""
+        ...
+
+    def warning(self, text: str) -> bytes:
+        """Return the lines that say what was done otherwise than asked; none for no text."""
+        ...
+
+    def cost(self, costs: CostFields) -> bytes:
+        """Return the line that tells the cost where the body has no place for it."""
         ...

@@ -1,12 +1,22 @@
-"""Signs requests for providers that want more than a key in a header: one signer a provider, kept. Knows no algorithm."""
+"""The header lines of one request alone, and the signatures among them: one signer a provider, kept. Knows no algorithm."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 from tollway.catalog.records import Provider
 from tollway.catalog.signing import Signing
+from tollway.dialects.record import JSON, Lane
+from tollway.relay.arrival import Arrival
 from tollway.relay.passage import Passage
-from tollway.relay.wire import host_of
+from tollway.relay.wire import JSON_LINE, host_of
+
+
+class Signers(Protocol):
+    """Sign requests for providers that want more than a key in a header."""
+
+    async def lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Return the header lines that go with one request; raises UpstreamFailure."""
+        ...
 
 
 class Signer(Protocol):
@@ -35,3 +45,19 @@ class Signatures:
         path = f"{spoken.path_prefix}{passage.path}"
         headers = await signer.headers(method="POST", host=host_of(spoken.origin), path=path, body=passage.body)
         return b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
+
+
+async def request_lines(arrival: Arrival, provider: Provider, passage: Passage, signers: Signers) -> bytes:
+    """Return the header lines of one request alone: its content type, what belongs to its dialect, its signature.
+
+    Raises UpstreamFailure.
+    """
+    lines = JSON_LINE
+    if passage.lane is not Lane.TRANSLATED:
+        if arrival.called.content_type != JSON:
+            lines = b"content-type: %b\r\n" % arrival.called.content_type.encode("latin-1")
+        for header in arrival.passed:
+            lines += b"%b: %b\r\n" % header
+    if provider.signing is not None:
+        lines += await signers.lines(provider, passage)
+    return lines

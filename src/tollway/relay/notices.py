@@ -1,0 +1,32 @@
+"""What one exchange does otherwise than its client asked, in the words of the warning header. Decides strict mode; no I/O."""
+
+from tollway.access.principal import Unsupported
+from tollway.errors import Refusal
+from tollway.relay.admit import Admitted
+
+
+class Notices:
+    """Gathers what is to be told."""
+
+    def __init__(self, admitted: Admitted) -> None:
+        """Begin with what admission did."""
+        self._admitted = admitted
+        self.text = admitted.warning
+        """All of it; empty when nothing was done otherwise."""
+
+    def drop(self, names: tuple[str, ...]) -> bool:
+        """Take what the next attempt leaves out, in the place of what the one before did; tell whether the text changed.
+
+        Raises Refusal for a key that wants nothing left out.
+        """
+        admitted = self._admitted
+        if names and admitted.principal.unsupported is Unsupported.REFUSED:
+            raise Refusal(
+                "invalid_request",
+                f"The model {admitted.peek.model_asked!r} does not support {', '.join(names)}, and this key is strict: "
+                "leave it out, or use a key that is not.",
+                param=names[0],
+            )
+        dropped = f"dropped: {', '.join(names)}" if names else ""
+        before, self.text = self.text, "; ".join([text for text in (admitted.warning, dropped) if text])
+        return self.text != before
