@@ -17,6 +17,13 @@ MARK_BASE64 = base64.b64encode(MARK_BYTES).decode("ascii")
 """What a marked seal begins with where a dialect's seals are bytes in base64: the mark is 15 bytes long, which end
 where a group of four letters ends. In a body it says what MARK_BYTES says."""
 
+_MARK_BASE64_BYTES = MARK_BASE64.encode("ascii")
+
+
+def is_marked(body: bytes) -> bool:
+    """Tell whether a request may hold seals that came from another dialect, so that its bytes must not simply pass."""
+    return MARK_BYTES in body or _MARK_BASE64_BYTES in body
+
 
 def marked(sealed: Sealed) -> str:
     """Return a seal as a client of another dialect gets it: `tollway-seal.1.ISSUER.KIND.DATA`."""

@@ -24,7 +24,7 @@ from tollway.errors import Refusal
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.request import ChatRequest
-from tollway.neutral.seals import MARK_BYTES
+from tollway.neutral.seals import is_marked
 from tollway.neutral.usage import Usage
 from tollway.pricing.estimate import OUTPUT_TOKENS_ASSUMED
 from tollway.relay.admit import Admitted
@@ -70,7 +70,7 @@ class Passages:
         self._dialects = dialects
         self._arrival = arrival
         self._admitted = admitted
-        self._sealed = arrival.dialect.chat is not None and MARK_BYTES in arrival.body
+        self._sealed = arrival.dialect.chat is not None and is_marked(arrival.body)
         self._chat: ChatRequest | None = None
         self._embedding: EmbeddingRequest | None = None
 

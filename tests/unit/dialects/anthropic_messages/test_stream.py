@@ -104,12 +104,14 @@ def test_a_stream_that_reports_no_usage_is_estimated() -> None:
 def test_a_usage_that_only_the_beginning_reports_stands_at_the_end() -> None:
     pipe, out = fed(start() + TEXT + text("a") + stop() + end(usage="none") + LAST)
     assert pipe.usage == Usage(input=3, cached_input=5, cache_write_5m=0)
-    found = payloads(out + pipe.end(COSTS, ESTIMATE))[-2]["usage"]
+    charged = Usage(input=3, cached_input=5, cache_write_5m=0, output=1)
+    found = payloads(out + pipe.end(COSTS, charged))[-2]["usage"]
     assert found == {
         "input_tokens": 3,
         "cache_read_input_tokens": 5,
         "cache_creation_input_tokens": 0,
-        "output_tokens": 0,
+        "output_tokens": 1,
+        "estimated": True,
         **COST_VALUES,
     }
 
