@@ -131,3 +131,68 @@ def test_a_key_that_cannot_sign_is_told_at_the_start(
     assert done.returncode == 1
     assert "is not an RSA key in PEM" in done.stderr
     assert "canary" not in done.stdout + done.stderr
+
+
+CLAUDE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-5",
+    "content": [{"type": "text", "text": "Hello"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 1000, "output_tokens": 100},
+}
+GEMINI = {
+    "candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}, "finishReason": "STOP", "index": 0}],
+    "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 100, "totalTokenCount": 1100},
+    "modelVersion": "gemini-3-pro",
+    "responseId": "r1",
+}
+
+
+@pytest.fixture
+def vertex(tmp_path: Path, cloud: CloudProvider) -> Iterator[Deployment]:
+    """A Tollway whose one provider has two makers' models, each in its maker's dialect."""
+    write_account(tmp_path, cloud.port)
+    cloud.seen.clear()
+
+    async def answer(seen: Seen, line: Line) -> None:
+        await line.whole(json.dumps(CLAUDE if "/anthropic/" in seen.path else GEMINI).encode())
+
+    cloud.scripts[""] = answer
+    text = (
+        '[server]\nport = 0\n[[providers]]\nname = "v"\npreset = "vertex"\nparameters = { project = "mine" }\n'
+        f'base_url = "http://127.0.0.1:{cloud.port}/v1/publishers"\ncredentials_file = "account.json"\n'
+        f'[[models]]\nid = "v/*"\ntargets = [{{ provider = "v", model = "*" }}]\nprice = {PRICE}\n'
+        "output_tokens_max = 1000\ncontext_tokens = 10000\n"
+    )
+    deployment = Deployment(tmp_path, text).start()
+    yield deployment
+    deployment.stop()
+    del cloud.scripts[""]
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("claude-sonnet-5", "/v1/publishers/anthropic/models/claude-sonnet-5:rawPredict"),
+        ("gemini-3-pro", "/v1/publishers/google/models/gemini-3-pro:generateContent"),
+    ],
+)
+@pytest.mark.parametrize("route", ["/v1/messages", "/v1/chat/completions"])
+def test_a_model_is_asked_in_its_makers_dialect_whatever_the_client_speaks(
+    vertex: Deployment, cloud: CloudProvider, route: str, model: str, path: str
+) -> None:
+    client = vertex.client(vertex.key(vertex.account()))
+    body = {"model": f"v/{model}", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}], "top_p": 0.5}
+    said = client.post(route, json=body)
+    assert said.status_code == 200, said.text
+    assert "Hello" in said.text
+    _, seen = cloud.seen
+    assert seen.path == path
+    assert "model" not in seen.body
+    if model.startswith("claude"):
+        assert seen.body["anthropic_version"] == "vertex-2023-10-16"
+        assert "top_p" not in seen.body
+        assert "top_p" in said.headers["x-tollway-warning"]
