@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 CONTENT = ("Four", " score", " and", " seven", " years", " ago")
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -118,7 +118,7 @@ class Provider:
         self._arrived = threading.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self) -> "Provider":
+    def start(self) -> Self:
         """Start and wait until it listens."""
         self._thread.start()
         assert self._ready.wait(10)
@@ -149,6 +149,10 @@ class Provider:
         """Return the models asked for so far."""
         return [seen.body["model"] for seen in self.seen]
 
+    def script_for(self, seen: Seen) -> Script:
+        """Return what a request sets off."""
+        return self.scripts.get(seen.body.get("model", ""), well)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         start = asyncio.start_server(self._connection, "127.0.0.1", 0, limit=2**26)
@@ -174,8 +178,7 @@ class Provider:
                     self.seen.append(seen)
                     self._arrived.notify_all()
                 line = Line(writer, self)
-                script = self.scripts.get(seen.body.get("model", ""), well)
-                await script(seen, line)
+                await self.script_for(seen)(seen, line)
                 if writer.is_closing():
                     return
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
