@@ -139,7 +139,7 @@ class Conversation:
         media_type, data = fields.text("mimeType"), fields.text("data")
         if not media_type or data is None:
             raise refused(f"`{path}` must have `mimeType` and `data`", param=path)
-        return _medium(Inline(media_type=media_type, data=data), media_type, fields.text("displayName"))
+        return _medium(Inline(media_type=media_type, data=_standard(data)), media_type, fields.text("displayName"))
 
     def file(self, value: object, path: str) -> Part:
         """Read an address, or the name of an uploaded file."""
@@ -158,6 +158,11 @@ class Conversation:
     def outcome(self, value: object, path: str) -> Part:
         """Read what such a program put out."""
         return Text(text=output_text(Fields(value, path).text("output")))
+
+
+def _standard(data: str) -> str:
+    """Return base64 in the alphabet that every dialect reads: Google's own client writes the one for addresses."""
+    return data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)
 
 
 _READERS: dict[str, Callable[[Conversation, object, str], Part]] = {

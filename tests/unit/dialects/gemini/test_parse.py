@@ -360,3 +360,9 @@ def test_a_schema_without_end_is_refused() -> None:
         deep = {"type": "ARRAY", "items": deep}
     with pytest.raises(Refusal, match="nested too deeply"):
         parsed(encoded({**ASKED, "generationConfig": {"responseSchema": deep}}))
+
+
+@pytest.mark.parametrize(("sent", "standard"), [("-_8=", "+/8="), ("-_8", "+/8="), ("+/8=", "+/8=")])
+def test_bytes_are_read_in_both_alphabets_of_base64(sent: str, standard: str) -> None:
+    (found,) = parts({"inlineData": {"mimeType": "image/png", "data": sent}})
+    assert found.source == Inline(media_type="image/png", data=standard)  # pyright: ignore[reportAttributeAccessIssue]
