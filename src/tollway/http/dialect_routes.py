@@ -28,8 +28,8 @@ PATHS: Mapping[str, tuple[str, ...]] = {
 }
 """Where each dialect of clients is asked. OpenAI's also without `/v1`, which some programs leave out."""
 
-GEMINI_PATHS = ("/v1beta/models/", "/v1/publishers/google/models/")
-"""Below these stands `MODEL:METHOD`."""
+GEMINI_PATHS = ("/v1beta/models/", "/v1/models/", "/v1alpha/models/", "/v1/publishers/google/models/")
+"""Below these stands `MODEL:METHOD`. Google's client asks at `/v1` since its third version, and at `/v1beta` before."""
 
 GEMINI_METHODS: Mapping[str, tuple[str, bool]] = {
     "generateContent": ("gemini", False),
@@ -42,6 +42,7 @@ GEMINI_METHODS: Mapping[str, tuple[str, bool]] = {
 
 ERRORS_BELOW: tuple[tuple[str, str], ...] = (
     ("/v1beta/", "gemini"),
+    ("/v1alpha/", "gemini"),
     ("/v1/publishers/", "gemini"),
     ("/anthropic/", "anthropic_messages"),
     ("/v1/messages", "anthropic_messages"),

@@ -24,6 +24,9 @@ encode = msgspec.json.encode
 OLLAMA_VERSION = "0.13.0"
 """The version of Ollama whose form is spoken: its clients ask, and some refuse to work with an older one."""
 
+ANTHROPIC_HEADER, GOOGLE_HEADER = b"anthropic-version", b"x-goog-api-key"
+"""What their clients send with every request: only these tell them apart from others at the same path."""
+
 SHOW_BODY_BYTES_MAX = 4096
 """Of `POST /api/show`: it names one model."""
 
@@ -61,16 +64,20 @@ class ModelPages:
         self._models = models
 
     async def list_plain(self, call: Call) -> Page:
-        """List them as OpenAI does, or as Anthropic does for a client of its own: both ask at one path."""
+        """List them as OpenAI does, or as Anthropic or Google does for a client of its own: all ask at one path."""
         shown = self._usable(call)
-        if _is_anthropic(call):
+        if _has(call, ANTHROPIC_HEADER):
             return Page(200, encode(anthropic_models(shown)))
+        if _has(call, GOOGLE_HEADER):
+            return Page(200, encode(gemini_models(shown)))
         return Page(200, encode({"object": "list", "data": shown}))
 
     async def show_plain(self, call: Call) -> Page:
-        """Show one in the same two forms. The path is decoded, so an id's slash may have come encoded or not."""
+        """Show one in the same forms. The path is decoded, so an id's slash may have come encoded or not."""
         entry = self._find(call, call.path.split("/models/", 1)[1])
-        return Page(200, encode(anthropic_model(entry) if _is_anthropic(call) else entry))
+        if _has(call, ANTHROPIC_HEADER):
+            return Page(200, encode(anthropic_model(entry)))
+        return Page(200, encode(gemini_model(entry) if _has(call, GOOGLE_HEADER) else entry))
 
     async def list_gemini(self, call: Call) -> Page:
         """List them as Google does."""
@@ -116,8 +123,8 @@ def model_routes(models: ModelList) -> dict[str, Route]:
         routes[path] = _page(pages.list_plain)
         routes[f"{path}/"] = _page(pages.show_plain)
     return routes | {
-        "/v1beta/models": _page(pages.list_gemini),
-        "/v1beta/models/": _page(pages.show_gemini),
+        **dict.fromkeys(("/v1beta/models", "/v1alpha/models"), _page(pages.list_gemini)),
+        **dict.fromkeys(("/v1beta/models/", "/v1alpha/models/"), _page(pages.show_gemini)),
         "/api/tags": _page(pages.list_ollama),
         "/api/version": Route(method=b"GET", gate=Gate.OPEN, page=show_version),
         "/api/show": Route(method=b"POST", gate=Gate.KEY, page=pages.show_ollama, body_bytes_max=SHOW_BODY_BYTES_MAX),
@@ -133,6 +140,5 @@ def _asking(call: Call) -> Principal:
     return call.principal
 
 
-def _is_anthropic(call: Call) -> bool:
-    """Tell whether the client is Anthropic's: only this header tells them apart."""
-    return any(name == b"anthropic-version" for name, _ in call.headers)
+def _has(call: Call, header: bytes) -> bool:
+    return any(name == header for name, _ in call.headers)

@@ -15,6 +15,7 @@ from tollway.relay.passage import Passage
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
 
 STRUCK = "[secret]"
+STRUCK_ADDRESS = "[address]"
 
 TELLING_CHARACTERS_MIN = 6
 """The start of a key that is struck where a text breaks off: fewer tell nothing (`sk-`), and occur in words."""
@@ -87,10 +88,15 @@ def comes_whole(headers: Iterable[tuple[bytes, bytes]], dialect: Dialect) -> boo
 
 
 def strike(text: str, provider: Provider) -> str:
-    """Return what a provider said without its keys: some repeat the key they were given, and no client may learn it.
+    """Return what a provider said without its keys and its address: some repeat the key they were given.
 
     What providers say is cut at some length, so the start of a key at the text's end is struck as well.
     """
+    for spoken in provider.speaks:  # some repeat where they stand, which may be inside the operator's own network
+        host = host_of(spoken.origin)
+        text = text.replace(f"{spoken.origin.scheme}://{host}", STRUCK_ADDRESS)
+        if ":" in host:
+            text = text.replace(host, STRUCK_ADDRESS)
     for secret in provider.secrets:
         text = text.replace(secret, STRUCK)
         for length in range(len(secret) - 1, TELLING_CHARACTERS_MIN - 1, -1):
