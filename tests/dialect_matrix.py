@@ -125,6 +125,18 @@ def read_stream(dialect: str, data: bytes, *, step: int | None = None) -> Read:
     return Read(fold(events), reader.finished, reader.failure is not None)
 
 
+def finished_at(provider: str, stream: bytes) -> int:
+    """Return after how many bytes a provider's stream is finished."""
+    low, high = 0, len(stream)
+    while low < high:
+        middle = (low + high) // 2
+        if read_stream(provider, stream[:middle]).finished:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 def fed(reader: StreamReader, data: bytes, *, step: int | None) -> list[Event]:
     """Return the events of a stream."""
     size = step or max(len(data), 1)

@@ -34,7 +34,7 @@ COARSER: Mapping[str, Mapping[StopReason, StopReason]] = {
         StopReason.PAUSED: StopReason.OTHER,
     },
     "ollama_chat": _PLAIN,
-    "ollama_generate": _PLAIN,
+    "ollama_generate": _PLAIN | {StopReason.TOOL_CALLS: StopReason.STOP},
     "bedrock_converse": _CONVERSE,
     "cohere_chat": {
         **_CONVERSE,
@@ -79,9 +79,17 @@ def usage_through(dialect: str, usage: Usage) -> Usage:
     """Return what an answer used, as a dialect counts it."""
     splits = SPLITS[dialect]
     told = {name: getattr(usage, name) for name in splits}
-    read = sum(getattr(usage, name) or 0 for name in ("cached_input", "cache_write_5m") if name not in splits)
-    thought = 0 if "reasoning" in splits else usage.reasoning or 0
-    return Usage(input=(usage.input or 0) + read, output=(usage.output or 0) + thought, **told)
+    read = sum(getattr(usage, name) or 0 for name in READ if name not in splits)
+    written = sum(getattr(usage, name) or 0 for name in WRITTEN if name not in splits)
+    return Usage(
+        input=usage.input + read if usage.input is not None else read or None,
+        output=usage.output + written if usage.output is not None else written or None,
+        **told,
+    )
+
+
+READ = ("cached_input", "cache_write_5m", "cache_write_1h", "audio_input")
+WRITTEN = ("reasoning", "audio_output")
 
 
 def counted(usage: Usage) -> Mapping[str, int]:

@@ -242,7 +242,7 @@ def said(answer: ChatAnswer | Choice) -> list[Atom]:
             case Reasoning():
                 atoms.append(("reasoning", part.text))
             case ToolCall():
-                atoms.append(("call", part.name, _json(part.arguments or "{}")))
+                atoms.append(("call", part.name, _called_with(part.arguments)))
             case _:
                 atoms.append((type(part).__name__, part))
     joined: list[Atom] = []
@@ -252,6 +252,16 @@ def said(answer: ChatAnswer | Choice) -> list[Atom]:
         elif atom[1:] != ("",):
             joined.append(atom)
     return joined
+
+
+def _called_with(arguments: str) -> Any:
+    """Return the arguments of a call; text that is no object stands in one member where a dialect has objects alone."""
+    found = _json(arguments or "{}")
+    try:
+        inner = json.loads(found)
+    except ValueError:
+        return found
+    return inner["_unparsed"] if isinstance(inner, dict) and inner.keys() == {"_unparsed"} else found
 
 
 def grouped(atoms: Iterable[Atom]) -> Mapping[str, Any]:

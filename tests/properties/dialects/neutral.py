@@ -73,7 +73,9 @@ seals = st.builds(
 @st.composite
 def calls(draw: st.DrawFn) -> ToolCall:
     """Return a call of a tool."""
-    return ToolCall(id=draw(ids), name=draw(names), arguments=json.dumps(draw(arguments), separators=(",", ":")))
+    return ToolCall(
+        id=draw(ids), name=draw(names), arguments=json.dumps(draw(arguments), indent=draw(st.sampled_from((None, 1))))
+    )
 
 
 @st.composite

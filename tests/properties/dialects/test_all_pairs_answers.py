@@ -14,6 +14,7 @@ from tests.dialect_matrix import (
     BROKEN,
     MODEL,
     PAIRS,
+    finished_at,
     read_stream,
     read_whole,
     stream_of,
@@ -140,18 +141,6 @@ def test_a_stream_that_was_cut_is_never_finished(client: str, provider: str) -> 
             assert whole[kind].startswith(begun.get(kind, ""))
 
     holds()
-
-
-def finished_at(provider: str, stream: bytes) -> int:
-    """Return after how many bytes a provider's stream is finished."""
-    low, high = 0, len(stream)
-    while low < high:
-        middle = (low + high) // 2
-        if read_stream(provider, stream[:middle]).finished:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def test_the_words_of_a_cut_are_no_json() -> None:

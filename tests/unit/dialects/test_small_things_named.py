@@ -6,7 +6,9 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from tests.dialect_matrix import MODEL, rendered
+from tests.dialect_matrix import MODEL, read_stream, rendered, stream_of
+from tollway.neutral.answer import ChatAnswer, Choice, events_of
+from tollway.neutral.events import StopReason
 from tollway.neutral.parts import CacheMark, Part, Text, ToolCall, ToolResult
 from tollway.neutral.request import (
     ChatRequest,
@@ -17,6 +19,7 @@ from tollway.neutral.request import (
     Tool,
     in_order_of_calls,
 )
+from tollway.neutral.usage import Usage
 
 HI = Message(role=Role.USER, parts=(Text(text="Hi"),))
 
@@ -70,6 +73,18 @@ def test_the_order_of_calls_leaves_all_else_where_it_is() -> None:
     assert (ordered[:2], ordered[3:]) == (messages[:2], messages[3:])
     assert ordered[2].parts == (result(1), result(2), lost)  # what answers no call comes last
     assert in_order_of_calls((HI, HI)) == (HI, HI)
+
+
+@pytest.mark.parametrize("client", ["openai_chat", "openai_responses", "anthropic_messages", "gemini", "ollama_chat"])
+def test_arguments_that_a_model_wrote_on_several_lines_break_no_event(client: str) -> None:
+    call = ToolCall(id="call_1", name="add", arguments='{\n  "a": [1,\r\n 2]\n}')
+    asked = ChatRequest(model=MODEL, messages=(HI,), streamed=True)
+    answer = ChatAnswer(choices=(Choice(parts=(call,), reason=StopReason.TOOL_CALLS),))
+    read = read_stream(client, stream_of(client, events_of(answer), Usage(input=1, output=1), asked))
+    assert (read.finished, read.failed) == (True, False)
+    (found,) = read.answer.choices[0].parts
+    assert isinstance(found, ToolCall)
+    assert json.loads(found.arguments) == {"a": [1, 2]}
 
 
 @pytest.mark.parametrize("provider", ["ollama_chat", "gemini", "cohere_chat", "openai_chat", "openai_responses"])

@@ -51,10 +51,15 @@ def is_object(arguments: str) -> bool:
 
 
 def as_object(arguments: str) -> Raw:
-    """Return the arguments of a call as an object; text of any other form becomes the one member `_unparsed`."""
+    """Return the arguments of a call as an object on one line: an event ends with its line.
+
+    Text of any other form becomes the one member `_unparsed`.
+    """
     if not arguments.strip():
         return Raw(b"{}")
-    return Raw(arguments.encode()) if is_object(arguments) else Raw(_ENCODE({UNPARSED: arguments}))
+    if not is_object(arguments):
+        return Raw(_ENCODE({UNPARSED: arguments}))
+    return Raw(msgspec.json.format(arguments.encode(), indent=-1))
 
 
 class OpenCall:
