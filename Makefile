@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt requirements/anthropic-0.txt requirements/boto3.txt requirements/langchain.txt requirements/schemathesis.txt requirements/postgres.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench bench-quick crash soak lock clean
+.PHONY: help setup run test check format bench bench-quick bench-chunks crash soak lock clean
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: setup ## Measure Tollway beside nginx: CPU, latency, memory, and ledger r
 
 bench-quick: setup ## The same in about a minute: a smoke test of the bench, not a measurement.
 	@exec $(BIN)/python bench/run.py --quick $(ARGS)
+
+bench-chunks: setup ## Measure the CPU of one streamed chunk: bytes that pass, and every pair of dialects.
+	@exec $(BIN)/python bench/chunks.py $(ARGS)
 
 crash: setup ## Kill -9 a serving gateway at random moments under load, then compare every reply with the books.
 	@exec $(BIN)/python -m tests.crash.run $(ARGS)

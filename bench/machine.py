@@ -75,8 +75,8 @@ def program(name: str) -> str:
     return path
 
 
-def facts(scratch: Path) -> dict[str, str]:
-    """Return what a reader must know of the machine to judge a number; nothing that identifies it."""
+def facts_of_processor() -> dict[str, str]:
+    """Return what decides how fast code runs here; nothing that identifies the machine."""
     cpu_lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in cpu_lines if line.startswith("model name")]
     memory_kb = int(Path("/proc/meminfo").read_text().split()[1])
@@ -87,6 +87,13 @@ def facts(scratch: Path) -> dict[str, str]:
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
         "python": platform.python_version(),
+    }
+
+
+def facts(scratch: Path) -> dict[str, str]:
+    """Return what a reader must know of the machine to judge a number; nothing that identifies it."""
+    return {
+        **facts_of_processor(),
         "nginx": first_line([program("nginx"), "-v"]).removeprefix("nginx version: "),
         "wrk": first_line([program("wrk"), "-v"]).split(" [")[0],
         "disk sync": f"{fsync_us(scratch):.0f} µs (median of {FSYNC_PROBES} writes of 4 KB)",
