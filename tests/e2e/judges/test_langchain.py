@@ -25,8 +25,6 @@ PLAIN = (
     "(test_invoke and not override) or (test_stream and not override and not time) or test_conversation"
     " or test_usage_metadata or test_stop_sequence"
 )
-    "test_invoke or (test_stream and not override and not time) or test_conversation or test_usage_metadata or test_stop_sequence"
-)
 
 
 def judgement(folder: Path, *, upstream: str, chosen: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
