@@ -177,15 +177,18 @@ def _read_networks(value: object) -> tuple[str, ...]:
 
 
 Name = Annotated[
-    str, text_rule(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes, underscores")
+    str,
+    text_rule(
+        r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes, underscores, and not auto"
+    ),
 ]
 """A name that stands before the slash of a model id."""
 
 ModelId = Annotated[
     str,
     text_rule(
-        r"[^\s*\x00-\x1f]{1,256}|[^\s*\x00-\x1f]{1,254}/\*",
-        "1 to 256 characters without spaces, with a star only as a final /*",
+        r"(?!auto$|auto/|eval:)([^\s*\x00-\x1f]{1,256}|[^\s*\x00-\x1f]{1,254}/\*)",
+        "1 to 256 characters without spaces, with a star only as a final /*; auto, auto/… and eval:… are reserved",
     ),
 ]
 """What a client asks for."""

@@ -272,7 +272,10 @@ def test_the_local_models_name_is_its_own(write: Write) -> None:
     assert said.startswith("[local_model]: enabled: ")
 
 
-@pytest.mark.parametrize("asked", ["", "a b", "*", "a*", "*/a", "a/*/b", "a\\u0000", "x" * 257])
+RESERVED = ["auto", "auto/fast", "auto/*", "eval:1"]
+
+
+@pytest.mark.parametrize("asked", ["", "a b", "*", "a*", "*/a", "a/*/b", "a\\u0000", "x" * 257, *RESERVED])
 def test_a_model_id_that_cannot_be_asked_for_is_refused(write: Write, asked: str) -> None:
     model = f'[[models]]\nid = "{asked}"\ntargets = [{{ provider = "a", model = "x" }}]\n'
     (said,) = mistakes(write(PROVIDER + model))
