@@ -47,6 +47,10 @@ STOP_WORDS = {
 """What a client is told: the words that OpenAI's own types know, and no other."""
 
 
+DETAIL_DEFAULT = "auto"
+"""How closely to look at a picture, where nobody says it."""
+
+
 def stop_reason(word: str) -> StopReason:
     """Return what a provider's word means."""
     return STOP_REASONS.get(word.lower(), StopReason.OTHER)

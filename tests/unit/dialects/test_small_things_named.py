@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from tests.dialect_matrix import MODEL, read_stream, rendered, stream_of
+from tests.dialect_matrix import MODEL, parsed, read_stream, rendered, stream_of
 from tollway.neutral.answer import ChatAnswer, Choice, events_of
 from tollway.neutral.events import StopReason
 from tollway.neutral.parts import CacheMark, Part, Text, ToolCall, ToolResult
@@ -98,3 +98,25 @@ def test_the_description_of_a_schema_is_named(provider: str) -> None:
     output = OutputForm(kind=OutputKind.JSON_SCHEMA, schema=Raw(b'{"type":"object"}'), description="What it is")
     asked = ChatRequest(model=MODEL, messages=(HI,), output=output)
     assert rendered(provider, asked).dropped == ("description",)
+
+
+def test_what_only_says_the_default_is_not_named_as_dropped() -> None:
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "auto"}
+    body = {
+        "model": MODEL,
+        "input": [{"role": "user", "content": [picture]}],
+        "tools": [{"type": "function", "name": "add", "parameters": {"type": "object"}, "strict": False}],
+    }
+    asked = parsed("openai_responses", json.dumps(body).encode())
+    assert rendered("gemini", asked).dropped == rendered("ollama_chat", asked).dropped == ()
+    spoken = {
+        "model": MODEL,
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": picture["image_url"], "detail": "auto"}}],
+            }
+        ],
+        "tools": [{"type": "function", "function": {"name": "add", "strict": False}}],
+    }
+    assert rendered("anthropic_messages", parsed("openai_chat", json.dumps(spoken).encode())).dropped == ()

@@ -9,6 +9,7 @@ from tollway.dialects.body import refused
 from tollway.dialects.data_url import source_of
 from tollway.dialects.openai_chat import asked
 from tollway.dialects.openai_chat.spoken import ENCRYPTED, Detail
+from tollway.dialects.openai_words import DETAIL_DEFAULT
 from tollway.neutral.parts import (
     Audio,
     CacheMark,
@@ -223,7 +224,8 @@ def _thinking(part: asked.Part, where: str) -> Part:
 def _image(part: asked.Part, where: str) -> Part:
     address = _address(part.image_url, where, "image_url")
     source = _source(address.url, f"{where}.image_url", media_type="image/png")
-    return Image(source=source, detail=address.detail, cache=cache_mark(part.cache_control))
+    detail = None if address.detail == DETAIL_DEFAULT else address.detail
+    return Image(source=source, detail=detail, cache=cache_mark(part.cache_control))
 
 
 def _video(part: asked.Part, where: str) -> Part:

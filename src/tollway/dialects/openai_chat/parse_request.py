@@ -230,7 +230,7 @@ def _function(function: asked.ToolFunction, cache: asked.Cache | None) -> Tool:
         name=function.name,
         description=function.description,
         parameters=asked.present(function.parameters),
-        strict=function.strict,
+        strict=function.strict or None,  # false is what every dialect means by silence
         cache=cache_mark(cache),
     )
 

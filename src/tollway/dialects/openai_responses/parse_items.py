@@ -23,6 +23,7 @@ from tollway.dialects.openai_responses.wire import (
     present,
 )
 from tollway.dialects.openai_responses.words import ASKED_AGAIN, AUDIO_TYPES, FILE_TYPES, ROLES
+from tollway.dialects.openai_words import DETAIL_DEFAULT
 from tollway.neutral.parts import (
     Audio,
     CacheMark,
@@ -110,7 +111,8 @@ def _image(part: WirePart, place: str) -> Part:
     source = _source(part.image_url, part.file_id, place, "image/png")
     if source is None:
         raise refused(f"`{place}` needs an `image_url` or a `file_id`", param=place)
-    return Image(source=source, detail=part.detail, cache=_mark(part))
+    detail = None if part.detail == DETAIL_DEFAULT else part.detail  # the official types demand it to be said
+    return Image(source=source, detail=detail, cache=_mark(part))
 
 
 def _file(part: WirePart, place: str) -> Part:

@@ -62,7 +62,7 @@ def _tool_of(tool: WireTool, place: str) -> Tool:
         name=tool.name,
         description=tool.description,
         parameters=None if custom else present(tool.parameters),
-        strict=tool.strict,
+        strict=tool.strict or None,  # false is what every other dialect means by silence
         custom=custom,
         grammar=grammar,
     )

@@ -533,7 +533,7 @@ def test_tools_and_forms_are_written() -> None:
 TEXTS = st.text(max_size=5)
 USER_PARTS = st.one_of(
     st.builds(Text, text=TEXTS),
-    st.builds(Image, source=st.just(Url(url="https://x")), detail=st.sampled_from(["low", "auto"])),
+    st.builds(Image, source=st.just(Url(url="https://x")), detail=st.sampled_from(["low", "high"])),
     st.just(Document(source=PDF, title="a.pdf")),
     st.just(Audio(source=Inline(media_type="audio/wav", data="AAAA"))),
 )
