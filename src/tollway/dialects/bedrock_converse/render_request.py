@@ -20,6 +20,7 @@ from tollway.dialects.bedrock_converse.thinking import Asked, Thinking, thinking
 from tollway.dialects.bedrock_converse.words import AUTO_TIER, SERVICE_TIERS
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
+from tollway.dialects.tool_schemas import of_object
 from tollway.neutral.parts import ToolCall, ToolResult
 from tollway.neutral.request import (
     REASONING,
@@ -38,7 +39,6 @@ METADATA_MAX = 16
 METADATA_CHARS_MAX = 256
 _METADATA_SIGNS = frozenset(" :_@$#=/+,-.")
 
-_ANY_OBJECT = Raw(b'{"type":"object","properties":{}}')
 _LABELS = msgspec.json.Decoder(dict[str, str])
 _TOP_K: Mapping[str, Callable[[int], Block]] = {
     "top_k": lambda top_k: {"top_k": top_k},
@@ -145,7 +145,7 @@ def _tool(tool: Tool, writer: ContentWriter) -> list[Block]:
         raise refused(
             f"the tool `{tool.name}` takes text of any form, which this model's provider does not know", "tools"
         )
-    spec: Block = {"name": tool.name, "inputSchema": {"json": tool.parameters or _ANY_OBJECT}}
+    spec: Block = {"name": tool.name, "inputSchema": {"json": of_object(tool.parameters)}}
     if tool.description:
         spec["description"] = tool.description
     if tool.strict:

@@ -62,7 +62,7 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     if request.tools:
         fields["tools"] = [{"functionDeclarations": [_declaration(tool, dropped) for tool in request.tools]}]
     choice = request.tool_choice
-    if choice is not None:
+    if choice is not None and request.tools:  # of no functions it refuses even NONE
         calling: _Members = {"mode": MODE_WORDS[choice.use]}
         if choice.use is ToolUse.NAMED:
             calling["allowedFunctionNames"] = [choice.name]
@@ -87,6 +87,9 @@ def _refuse_contracts(request: ChatRequest) -> None:
         raise refused("Gemini cannot fill a gap: leave `suffix` out", param="suffix")
     if request.audio is not None:
         raise refused("spoken answers cannot be carried to Gemini: leave `audio` out", param="audio")
+    choice = request.tool_choice
+    if not request.tools and choice is not None and choice.use in {ToolUse.REQUIRED, ToolUse.NAMED}:
+        raise refused("`tool_choice` asks for a tool, and `tools` has none", param="tool_choice")
     for tool in request.tools:
         if tool.custom:
             raise refused(f"Gemini has no tools with input of any form, as {tool.name!r} is", param="tools")

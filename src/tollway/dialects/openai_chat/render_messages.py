@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tollway.dialects.body import refused
+from tollway.dialects.call_ids import of_nine, within
 from tollway.dialects.data_url import url_of
 from tollway.dialects.openai_chat.spoken import REASONING_TEXT, detail_of
 from tollway.dialects.record import RequestEdits
@@ -39,6 +40,8 @@ FAILED = "is_error"
 _FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/pcm": "pcm16"}
 _ROLES = {Role.SYSTEM: "system", Role.USER: "user"}
 _PLAIN = "text/plain"
+_ID_CHARS_MAX = 40
+"""OpenAI refuses a longer id of a call; other dialects have them."""
 
 
 class MessageRenderer:
@@ -53,6 +56,7 @@ class MessageRenderer:
         self._marks = options.get("cache_marks") == "parts"
         self._documents = options.get("documents", "inline")
         self._media_inside = options.get("tool_media") == "parts"
+        self._ids = options.get("call_ids")
         self._waiting: list[Fields] = []
         self.dropped: list[str] = []
 
@@ -96,9 +100,9 @@ class MessageRenderer:
         inside = part.parts if self._media_inside else tuple(each for each in part.parts if isinstance(each, Text))
         others = [self._part(each) for each in part.parts if each not in inside]
         if others:
-            self._waiting.append({"type": "text", "text": f"From the result of the call {part.call_id}:"})
+            self._waiting.append({"type": "text", "text": f"From the result of the call {self._id(part.call_id)}:"})
             self._waiting += others
-        return {"role": "tool", "tool_call_id": part.call_id, "content": self._content(inside)}
+        return {"role": "tool", "tool_call_id": self._id(part.call_id), "content": self._content(inside)}
 
     def _assistant(self, message: Message) -> Fields:
         texts: list[str] = []
@@ -141,7 +145,7 @@ class MessageRenderer:
                 self.dropped.append(SEALED_REASONING)
             else:
                 following = parts[place + 1] if place + 1 < len(parts) else None
-                call_id = following.id if isinstance(following, ToolCall) and not part.text else None
+                call_id = self._id(following.id) if isinstance(following, ToolCall) and not part.text else None
                 details.append(detail_of(part.sealed, text=part.text, call_id=call_id))
         if details:
             fields["reasoning_details"] = [*({"type": REASONING_TEXT, "text": text} for text in plain), *details]
@@ -151,9 +155,15 @@ class MessageRenderer:
     def _call(self, call: ToolCall) -> Fields:
         if call.cache is not None:
             self.dropped.append(CACHE_MARKS)
+        call_id = self._id(call.id)
         if call.custom:
-            return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
-        return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            return {"id": call_id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+        # Servers parse the arguments of the history, and stumble over none.
+        function = {"name": call.name, "arguments": call.arguments or "{}"}
+        return {"id": call_id, "type": "function", "function": function}
+
+    def _id(self, call_id: str) -> str:
+        return of_nine(call_id) if self._ids == "nine" else within(call_id, _ID_CHARS_MAX)
 
     def _note(self, part: Text) -> None:
         if part.cache is not None:

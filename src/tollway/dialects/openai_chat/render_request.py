@@ -10,6 +10,7 @@ from tollway.dialects.openai_chat.render_messages import MessageRenderer
 from tollway.dialects.openai_chat.wishes import FORMS, render_wish
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
+from tollway.dialects.tool_schemas import of_object
 from tollway.neutral.request import (
     CACHE_MARKS,
     ChatRequest,
@@ -30,6 +31,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "documents": ("inline", "file_data", "document_url"),
     "cache_marks": ("none", "parts"),
     "tool_media": ("user", "parts"),
+    "call_ids": ("kept", "nine"),
 }
 """What a provider varies, with its words; the first is the default (`efforts`: several, "low medium high" where it is
 left out; `reasoning_history`: none where it is left out).
@@ -42,6 +44,8 @@ left out; `reasoning_history`: none where it is left out).
 - `schema`: `json_object` is a provider that knows no JSON schema: such a contract is refused.
 - `documents`: how the address of a document is given; `inline` takes none.
 - `cache_marks`: `parts` takes Anthropic's `cache_control` on parts and tools.
+- `call_ids`: `nine` is a provider that takes ids of nine letters and digits only: others are written as such a sum of
+  themselves. Everywhere an id of more than 40 characters is, which OpenAI refuses.
 - `tool_media`: where pictures stand that a tool returned: in a message of the user behind the results, or in the result.
 """
 
@@ -128,7 +132,7 @@ def _tool(tool: Tool, marks: object, dropped: list[str]) -> dict[str, object]:
     if tool.description is not None:
         what["description"] = tool.description
     if tool.parameters is not None:
-        what["parameters"] = tool.parameters
+        what["parameters"] = of_object(tool.parameters)
     if tool.strict is not None:
         what["strict"] = tool.strict
     if tool.grammar is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tollway.dialects.body import refused
+from tollway.dialects.call_ids import within
 from tollway.dialects.data_url import url_of
 from tollway.dialects.openai_responses.sealing import unpacked
 from tollway.dialects.openai_responses.wire import annotation_of
@@ -26,6 +27,7 @@ from tollway.neutral.request import CACHE_MARKS, PARTICIPANT_NAME, SEALED_REASON
 
 Fields = dict[str, object]
 
+_ID_CHARS_MAX = 64
 FAILED_RESULT = "is_error"
 """How a warning calls that a tool's result is its failure, which the text says as well, and only the text here."""
 CITED = "citations"
@@ -86,7 +88,9 @@ class Items:
         if part.custom:
             self._custom.add(part.id)
         kind, name = ("custom_tool_call", "input") if part.custom else ("function_call", "arguments")
-        self.fields.append({"type": kind, "call_id": part.id, "name": part.name, name: part.arguments})
+        written = part.arguments if part.custom else part.arguments or "{}"
+        call_id = within(part.id, _ID_CHARS_MAX)
+        self.fields.append({"type": kind, "call_id": call_id, "name": part.name, name: written})
 
     def _result(self, part: ToolResult) -> None:
         if part.failed:
@@ -95,7 +99,7 @@ class Items:
         plain = len(content) == 1 and content[0]["type"] == "input_text"
         kind = "custom_tool_call_output" if part.call_id in self._custom else "function_call_output"
         output = content[0]["text"] if plain else content
-        self.fields.append({"type": kind, "call_id": part.call_id, "output": output or ""})
+        self.fields.append({"type": kind, "call_id": within(part.call_id, _ID_CHARS_MAX), "output": output or ""})
 
     def _think(self, part: Reasoning) -> None:
         self._words = None

@@ -13,6 +13,7 @@ from tollway.dialects.openai_responses.render_items import Items, instructions_o
 from tollway.dialects.openai_responses.words import ENCRYPTED, LOGPROBS
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
+from tollway.dialects.tool_schemas import of_object
 from tollway.neutral.reasoning import effort
 from tollway.neutral.request import (
     CACHE_MARKS,
@@ -38,7 +39,6 @@ _CARRIED = {
 """Fields of the neutral form and their names here; those of TUNING that have no place at all are dropped and named."""
 _ELSEWHERE = frozenset(("logprobs", "verbosity"))
 """Fields whose place is inside another one."""
-_NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 _GRAMMAR = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -105,7 +105,7 @@ def _tool(tool: Tool) -> dict[str, object]:
     if tool.description is not None:
         fields["description"] = tool.description
     if not tool.custom:
-        fields["parameters"] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
+        fields["parameters"] = of_object(tool.parameters)
         fields["strict"] = tool.strict or False  # here, unlike elsewhere, leaving it out means true
     elif tool.grammar is not None:
         fields["format"] = {"type": "grammar", **_GRAMMAR.decode(tool.grammar)}
