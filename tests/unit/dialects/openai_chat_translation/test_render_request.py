@@ -327,7 +327,9 @@ def test_tools_and_their_choice() -> None:
         Tool(name="g", custom=True, grammar=Raw(b'{"syntax":"lark"}')),
     )
     body, _ = rendered(asked(HI, tools=tools, tool_choice=ToolChoice(use=ToolUse.NAMED, name="g")))
-    function = {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}
+    # OpenAI refuses an object without properties.
+    parameters = {"type": "object", "properties": {}}
+    function = {"name": "f", "description": "d", "parameters": parameters, "strict": True}
     assert body["tools"] == [
         {"type": "function", "function": function},
         {"type": "custom", "custom": {"name": "g", "format": {"type": "grammar", "grammar": {"syntax": "lark"}}}},
