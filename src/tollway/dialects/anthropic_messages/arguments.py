@@ -26,7 +26,8 @@ def as_text(found: Raw | UnsetType) -> str:
     """Return the arguments of an object, compact; no value is read on the way, so that none changes."""
     if found is UNSET or bytes(found) == b"null":
         return "{}"
-    return msgspec.json.format(bytes(found), indent=-1).decode()
+    # Nobody has looked into it: a byte that is no UTF-8 stays visible, and breaks nothing.
+    return msgspec.json.format(bytes(found), indent=-1).decode(errors="replace")
 
 
 def call_id(given: str | None, place: int) -> str:

@@ -113,6 +113,8 @@ _CANDIDATES = msgspec.json.Decoder(list[dict[str, Raw]])
 def read_chunk(data: bytes) -> Chunk:
     """Return a chunk; raises UpstreamFailure: BROKE for an error of the provider's, else JUNK."""
     try:
+        if not data.isascii():
+            data.decode()  # msgspec does not check what it skips; the edits of the end would stumble over it
         chunk = _CHUNK.decode(data)
     except msgspec.ValidationError:
         chunk = _read_loosely(data)

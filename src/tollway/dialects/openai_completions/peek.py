@@ -18,7 +18,8 @@ OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
 OUTPUT_TOKENS_DEFAULT = 16
 """What the dialect says for a request without a limit."""
 
-_CHOICES_TOTAL_MAX = 2**20
+_CHOICES_TOTAL_MAX = 4_096
+"""Answers to one request, all prompts together: a stream that is cut ends each of them, in one step of the event loop."""
 
 
 class _StreamOptions(Struct, gc=False):

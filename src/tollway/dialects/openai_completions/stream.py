@@ -22,7 +22,7 @@ from tollway.neutral.usage import Usage
 _DONE_EVENT = b"data: [DONE]\n\n"
 _ENCODE = msgspec.json.Encoder().encode
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
-_CHOICES = msgspec.json.Decoder(list[dict[str, Raw]])
+_CHOICES = msgspec.json.Decoder(list[Raw])
 _NULL = Raw(b"null")
 _LAST_CHOICE = b'[{"text":"","index":0,"logprobs":null,"finish_reason":null}]'
 _CUT_CHOICE = b'[{"text":"","index":%d,"logprobs":null,"finish_reason":"length"}]'
@@ -168,9 +168,14 @@ def _with_usage(data: bytes, usage: bytes) -> bytes:
 def _without_finish(data: bytes) -> bytes:
     """Return the chunk with every finish reason null."""
     fields = _FIELDS.decode(data)
-    choices = [{**choice, "finish_reason": _NULL} for choice in _CHOICES.decode(fields["choices"])]
-    fields["choices"] = Raw(_ENCODE(choices))
+    fields["choices"] = Raw(_ENCODE([_unfinished(choice) for choice in _CHOICES.decode(fields["choices"])]))
     return _ENCODE(fields)
+
+
+def _unfinished(choice: Raw) -> Raw | dict[str, Raw]:
+    if not bytes(choice).startswith(b"{"):
+        return choice  # junk among the choices says nothing, of an end neither
+    return {**_FIELDS.decode(choice), "finish_reason": _NULL}
 
 
 class CompletionStream(PassingStream):

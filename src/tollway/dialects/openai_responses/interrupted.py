@@ -3,14 +3,13 @@
 The items are kept as the provider wrote them; of one that is not done, the text comes from its deltas.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from tollway.dialects.openai_responses.answer import word
 
-_ANY = msgspec.json.Decoder()
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -43,9 +42,7 @@ class Interrupted:
         """Take a new item; return the bytes of the name that the model wrote, if it calls a tool."""
         self._open[index] = item
         self._texts[index] = []
-        found = _ANY.decode(item)
-        name = cast(dict[str, object], found).get("name") if isinstance(found, dict) else None
-        return len(name.encode()) if isinstance(name, str) else 0
+        return len((word(_members(item).get("name", UNSET)) or "").encode())
 
     def write(self, index: int, text: str) -> None:
         """Take more of an item's text."""
