@@ -5,6 +5,7 @@ tried. At the end, everything from the event on in which usage and cost belong, 
 stream has ended. What an event means is its dialect's `Form` to say. Knows no dialect, no socket and no price.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -34,8 +35,9 @@ class Glance(Struct, gc=False):
     """The answer is whole with it: a stream that ends before one such event was cut off."""
     last: bool = False
     """The provider's last word: nothing that follows passes."""
-    usage: Usage | None = None
-    """All that the answer has used so far; the last one counts."""
+    usage: Usage | Callable[[], Usage | None] | None = None
+    """All that the answer has used so far; the last one counts. Where every event says it, what finds it out: that is asked
+    once, at the end, and not 1 µs of every event."""
     model: str | None = None
     error: UpstreamFailure | None = None
     """The provider reports, or did, something wrong: the event does not pass."""
@@ -107,7 +109,7 @@ class PassingStream:
         self._lead_bytes = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._reported: Usage | None = None
+        self._reported: Usage | Callable[[], Usage | None] | None = None
         self.content_started = False
         self.finished = False
         self.ended = False
@@ -122,6 +124,8 @@ class PassingStream:
     def usage(self) -> Usage | None:
         """The usage last reported; no token at all although text was delivered is "not reported" (lesson 12)."""
         reported = self._reported
+        if callable(reported):
+            reported = self._reported = reported()
         if reported is not None and self.delivered_text_bytes and not reported.tokens:
             return None
         return reported

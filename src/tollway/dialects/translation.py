@@ -115,7 +115,7 @@ class TranslatedStream:
                 self.service_tier = event.service_tier or self.service_tier
                 if event.provider_cost_nanos is not None:
                     self.provider_cost_nanos = event.provider_cost_nanos
-        if any(isinstance(event, ReasoningSealed) for event in events):
+        if sealed:
             events = [_issued(event, self._issuer) for event in events]
         if self.content_started:
             return self._writer.write(events)
@@ -126,6 +126,7 @@ class TranslatedStream:
 
     def _release(self) -> bytes:
         self.content_started = True
+        sealed = False  # noted in the one loop: a loop of its own over one event takes 0.3 µs
         if not self._waiting:
             return b""
         waiting, self._waiting = self._waiting, []
@@ -133,6 +134,8 @@ class TranslatedStream:
 
 
 def _issued(event: Event, issuer: str) -> Event:
+            elif isinstance(event, ReasoningSealed):
+                sealed = True
     if not isinstance(event, ReasoningSealed):
         return event
     return msgspec.structs.replace(event, sealed=msgspec.structs.replace(event.sealed, issuer=issuer))

@@ -38,17 +38,21 @@ class SseReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the events that `data` completes, each with its blank line; raises UpstreamFailure JUNK on overrun."""
-        if not self.pending and data.endswith(b"\n\n") and _CR not in data:  # a number is found ten times faster
-            end = data.find(b"\n")
+        # Bytes are looked for by their numbers: in a chunk of 330, `find` takes 0.11 µs instead of 0.17, and `in` 0.02.
+        if self.pending:
+            pass  # what follows is for reads of whole events: nearly all
+        elif data.endswith(b"\n\n") and _CR not in data:
+            end = data.find(_LF)
             if end == len(data) - 2 and end > 0:  # one event of one line
                 return [data]
-            if 0 < end < data.find(b"\n", end + 1) - 1 == len(data) - 3:  # one of two: `event:` and `data:`
+            if 0 < end < data.find(_LF, end + 1) - 1 == len(data) - 3:  # one of two: `event:` and `data:`
                 return [data]
             if end > 0 and b"\n\n\n" not in data:
                 return [event + b"\n\n" for event in data[:-2].split(b"\n\n")]
-        ends_crlf = not self.pending and data.endswith(b"\r\n\r\n") and 0 < data.find(b"\r") == len(data) - 4
-        if ends_crlf and data.count(b"\n") == 2:  # one event of one line with the other line ends
-            return [data]
+        elif data.endswith(b"\r\n\r\n"):  # one event of one line, with the other line ends
+            line = data[:-4]
+            if line and _CR not in line and _LF not in line:
+                return [data]
         self.pending += data
         events = self._cut()
         if len(self.pending) > EVENT_BYTES_MAX:

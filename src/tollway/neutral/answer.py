@@ -234,7 +234,11 @@ def written_bytes(event: Event) -> int:
     Reasoning, refusals, and the names and arguments of tool calls count; pictures and sounds do not, whose bytes say
     nothing of their tokens.
     """
-    if isinstance(event, TextDelta | ReasoningDelta | DeclinedDelta):
+    if isinstance(event, _TEXTS):
+_TEXTS = (TextDelta, ReasoningDelta, DeclinedDelta)
+"""Made once: `A | B | C` in the test itself is a new object each time, 0.2 µs for each event."""
+
+
         text = event.text
     elif isinstance(event, ToolCallDelta):
         text = event.arguments

@@ -4,7 +4,7 @@ Google counts places in bytes of UTF-8, the neutral form in characters.
 """
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
 from tollway.dialects.gemini.chunk import Candidate
 from tollway.neutral.events import TokenLogprob
@@ -71,8 +71,6 @@ _LOGPROBS = msgspec.json.Decoder(_Logprobs | None)
 
 def read_citations(candidate: Candidate, texts: list[str]) -> list[Citation]:
     """Return what the text of a candidate rests on, given all its pieces so far; junk is nothing."""
-    if candidate.grounding_metadata is candidate.citation_metadata is UNSET:
-        return []
     encoded = "".join(texts).encode("utf-8", "surrogatepass")
     found: list[Citation] = []
     if candidate.grounding_metadata is not UNSET:
@@ -130,10 +128,8 @@ def _characters(text: bytes, at: int) -> int:
     return len(text[: max(at, 0)].decode("utf-8", "ignore"))
 
 
-def read_logprobs(raw: Raw | UnsetType) -> tuple[TokenLogprob, ...]:
+def read_logprobs(raw: Raw) -> tuple[TokenLogprob, ...]:
     """Return the likelihoods of a candidate's tokens; junk is nothing."""
-    if raw is UNSET:
-        return ()
     try:
         found = _LOGPROBS.decode(raw) or _Logprobs()
     except msgspec.ValidationError:

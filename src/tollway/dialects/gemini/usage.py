@@ -45,6 +45,17 @@ class Counts(Struct, gc=False, rename="camel"):
     traffic_type: str | None = None
 
     @property
+    def tell(self) -> bool:
+        """They speak of tokens."""
+        return not (
+            self.prompt_token_count
+            is self.candidates_token_count
+            is self.total_token_count
+            is self.thoughts_token_count
+            is None
+        )
+
+    @property
     def tier(self) -> str | None:
         """How the request was served: Gemini's word, else Vertex's."""
         return self.service_tier or self.traffic_type
@@ -63,12 +74,10 @@ def read_counts(found: bytes | Raw) -> Counts | None:
 
 def usage_of(counts: Counts | None) -> Usage | None:
     """Return the counts in disjoint units; None when no token is spoken of, as on the first chunks of a stream."""
-    if counts is None:
+    if counts is None or not counts.tell:
         return None
     prompt, total = counts.prompt_token_count, counts.total_token_count
     candidates, thoughts = counts.candidates_token_count, counts.thoughts_token_count
-    if prompt is candidates is total is thoughts is None:
-        return None
     tools = counts.tool_use_prompt_token_count or 0
     if candidates is None and prompt is not None and total is not None:
         candidates = max(total - prompt - tools - (thoughts or 0), 0)
@@ -107,7 +116,7 @@ def _inputs(counts: Counts, prompt: int | None, tools: int) -> tuple[int | None,
 
 
 def _audio(details: list[Modality] | None) -> int | None:
-    if details is None:
+    if details is None or (len(details) == 1 and details[0].modality != AUDIO):  # nearly always
         return None
     heard = [detail.token_count or 0 for detail in details if detail.modality == AUDIO]
     return sum(heard) if heard else None
