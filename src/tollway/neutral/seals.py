@@ -17,6 +17,9 @@ MARK_BASE64 = base64.b64encode(MARK_BYTES).decode("ascii")
 """What a marked seal begins with where a dialect's seals are bytes in base64: the mark is 15 bytes long, which end
 where a group of four letters ends. In a body it says what MARK_BYTES says."""
 
+_DOT = ":"
+"""What stands for a dot in the name of a provider, which may have dots and no colons."""
+
 _MARK_BASE64_BYTES = MARK_BASE64.encode("ascii")
 
 
@@ -27,7 +30,8 @@ def is_marked(body: bytes) -> bool:
 
 def marked(sealed: Sealed) -> str:
     """Return a seal as a client of another dialect gets it: `tollway-seal.1.ISSUER.KIND.DATA`."""
-    return f"{MARK}{sealed.issuer or ''}.{'whole' if sealed.whole else 'sign'}.{sealed.data}"
+    issuer = (sealed.issuer or "").replace(".", _DOT)
+    return f"{MARK}{issuer}.{'whole' if sealed.whole else 'sign'}.{sealed.data}"
 
 
 def unmarked(text: str, *, whole: bool) -> Sealed:
@@ -36,4 +40,4 @@ def unmarked(text: str, *, whole: bool) -> Sealed:
         return Sealed(data=text, whole=whole)
     issuer, _, rest = text[len(MARK) :].partition(".")
     kind, _, data = rest.partition(".")
-    return Sealed(data=data, issuer=issuer, whole=kind == "whole")
+    return Sealed(data=data, issuer=issuer.replace(_DOT, ".") or None, whole=kind == "whole")
