@@ -1,8 +1,6 @@
 """The matrix client dialect × provider dialect × plain or streamed × feature: each cell goes through the relay's passage.
 
-What goes to the provider and what comes to the client is also kept as golden files in `cells/`, one for each side of a
-feature, whose listing is the matrix: `PROVIDER.asked.FEATURE.json` and `CLIENT.MODE.FEATURE.out`. To accept a change on
-purpose, set TOLLWAY_GOLDEN=write, run, and read the difference.
+What goes to a provider and what comes to a client is kept as golden files in `cells/`, see `test_sides.py`.
 """
 
 import json
