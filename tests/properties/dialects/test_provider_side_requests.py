@@ -183,8 +183,8 @@ def test_any_request_is_written_or_refused(
     found = texts_of(body)
     for message in request.messages:
         for part in message.parts:
-            if isinstance(part, Text | Declined) and part.text:
-                assert part.text in found
+            if isinstance(part, Text | Declined) and part.text.strip():
+                assert {part.text, part.text.rstrip()} & {*found}  # white space ends no answer that a client begins
             elif isinstance(part, ToolCall):
                 assert part.name in found
     limits = [one for one in (limit, request.output_tokens_max) if one is not None]

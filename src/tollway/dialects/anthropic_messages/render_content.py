@@ -35,6 +35,9 @@ CITATIONS = "citations"
 FAILED = "The tool failed and said nothing."
 """What the result of a failed tool says where the client has no words for it: the API refuses an empty one."""
 
+_SPELLED = {"image/jpg": "image/jpeg"}
+"""Names that are no media types, and that clients use."""
+
 _PDF, _TEXT = "application/pdf", "text/"
 
 Block = dict[str, object]
@@ -124,7 +127,9 @@ def _call(part: ToolCall) -> Block:
 
 def _picture(source: Source) -> Block:
     match source:
-        case Inline(media_type=media_type):
+        case Inline():
+            media_type = source.media_type.lower()
+            media_type = _SPELLED.get(media_type, media_type)
             if media_type not in PICTURES:
                 raise refused(
                     f"a picture of type `{media_type[:100]}` cannot be carried: this model's provider reads "

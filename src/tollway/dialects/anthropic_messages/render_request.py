@@ -12,6 +12,7 @@ from tollway.dialects.anthropic_messages.fields import decoded, refused
 from tollway.dialects.anthropic_messages.render_content import Block, Blocks, with_mark
 from tollway.dialects.anthropic_messages.thinking import thinking_fields
 from tollway.dialects.anthropic_messages.words import TIER_WORDS, TOOL_USE_WORDS
+from tollway.dialects.identifiers import shortened
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
 from tollway.errors import Refusal
@@ -35,6 +36,7 @@ TEMPERATURE_MAX: Final = 1.0
 OPENING = "(The conversation begins with the assistant's words.)"
 """What the user is made to say where the client's conversation begins with the assistant, which the API refuses."""
 
+_USER_CHARS_MAX = 256
 _KNOWN = frozenset(("parallel_tool_calls", "temperature", "top_p", "top_k", "end_user", "service_tier"))
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NO_ARGUMENTS: Block = {"type": "object", "properties": {}}
@@ -102,7 +104,14 @@ def _conversation(
         raise refused("`messages` must hold a message that says something", param="messages")
     if turns[0][0] != _ROLES[Role.USER]:
         turns.insert(0, (_ROLES[Role.USER], [{"type": "text", "text": OPENING}]))
+    _end_begun_answer(*turns[-1])
     return _system(system, blocks), [{"role": role, "content": _content(content)} for role, content in turns]
+
+
+def _end_begun_answer(role: str, content: list[Block]) -> None:
+    """Take the white space off the end of an answer that the client begins itself: the API refuses it there."""
+    if role == _ROLES[Role.ASSISTANT] and content[-1]["type"] == "text":
+        content[-1] = {**content[-1], "text": str(content[-1]["text"]).rstrip()}
 
 
 def _content(blocks: list[Block]) -> str | list[Block]:
@@ -200,7 +209,7 @@ def _tuning(request: ChatRequest, dropped: list[str], *, thinks: bool) -> dict[s
     if request.stop:
         fields["stop_sequences"] = request.stop
     if request.end_user is not None:
-        fields["metadata"] = {"user_id": request.end_user}
+        fields["metadata"] = {"user_id": shortened(request.end_user, _USER_CHARS_MAX)}
     tier = request.service_tier
     if tier is not None and tier in TIER_WORDS:
         fields["service_tier"] = TIER_WORDS[tier]

@@ -82,16 +82,14 @@ class ContentWriter:
             role = ASSISTANT if message.role is Role.ASSISTANT else "user"
             if message.name is not None:
                 self.dropped.append(PARTICIPANT_NAME)
-            if not turns or turns[-1].role != role:
-                turns.append(_Turn(role, [], []))
-            turn = turns[-1]
+            said = turns[-1] if turns and turns[-1].role == role else _Turn(role, [], [])
             for part in message.parts:
-                (turn.results if isinstance(part, ToolResult) else turn.others).extend(self._blocks(part))
-        written: list[Block] = [
-            {"role": turn.role, "content": [*turn.results, *turn.others]}
-            for turn in turns
-            if turn.results or turn.others
-        ]
+                (said.results if isinstance(part, ToolResult) else said.others).extend(self._blocks(part))
+            if (said.results or said.others) and said not in turns[-1:]:
+                turns.append(said)
+        if turns and turns[-1].role == ASSISTANT:
+            _end_begun_answer(turns[-1].others)
+        written: list[Block] = [{"role": turn.role, "content": [*turn.results, *turn.others]} for turn in turns]
         if not written:
             raise refused("`messages` must hold a message that says something", "messages")
         if written[0]["role"] == ASSISTANT:
@@ -192,14 +190,20 @@ class ContentWriter:
         return found
 
 
+def _end_begun_answer(blocks: list[Block]) -> None:
+    """Take the white space off the end of an answer that the client begins itself: models refuse it there."""
+    if "text" in blocks[-1]:
+        blocks[-1] = {"text": str(blocks[-1]["text"]).rstrip()}
+
+
 def _is_spoken(messages: tuple[Message, ...]) -> bool:
     """Tell whether anybody but the system says something: Converse wants a message."""
     return any(message.role is not Role.SYSTEM for message in messages)
 
 
 def _text(text: str) -> list[Block]:
-    """Return a block of text; an empty one is refused everywhere and says nothing."""
-    return [{"text": text}] if text else []
+    """Return a block of text; one without a letter is refused everywhere and says nothing."""
+    return [{"text": text}] if text.strip() else []
 
 
 def refused(message: str, param: str) -> Refusal:

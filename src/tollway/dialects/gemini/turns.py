@@ -1,6 +1,7 @@
 """Messages on their way into the contents of a Gemini request. Knows no settings and no tools."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -41,6 +42,9 @@ _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 
 UNSEALED = "skip_thought_signature_validator"
 """What Google documents as the signature of a call that another model made: models with levels refuse one without."""
+
+OPENING = "(The conversation begins with the assistant's words.)"
+"""What the user is made to say where a client cut a conversation so that it begins with a call, which Gemini refuses."""
 
 _Item = dict[str, object]
 
@@ -95,6 +99,10 @@ class Turns:
         if not self.contents and self.system:
             self._put("user", [{"text": "\n\n".join(self.system)}])  # contents must not be empty
             self.system.clear()
+        if not self.contents:
+            raise refused("`messages` must hold a message that says something", param="messages")
+        if any("functionCall" in item for item in self._first_of_model()):
+            self.contents.insert(0, {"role": "user", "parts": [{"text": OPENING}]})
 
     def _take(self, message: Message) -> None:
         if message.name is not None:
@@ -104,11 +112,17 @@ class Turns:
                 if not isinstance(part, Text):
                     raise refused("Gemini takes nothing but text as instructions: leave the rest out", param="messages")
                 self._mark(part)
-                self.system.append(part.text)
+                if part.text.strip():
+                    self.system.append(part.text)
         elif message.role is Role.ASSISTANT:
             self._put("model", self._spoken(message))
         else:
             self._put("user", [item for part in message.parts for item in self._heard(part)])
+
+    def _first_of_model(self) -> list[_Item]:
+        """Return what the model said before anybody else."""
+        first = self.contents[0]
+        return cast("list[_Item]", first["parts"]) if first["role"] == "model" else []
 
     def _put(self, role: str, items: list[_Item]) -> None:
         if not items:

@@ -6,6 +6,7 @@ What providers vary beyond names stands in `RequestEdits.options`; `OPTIONS` has
 from collections.abc import Mapping
 
 from tollway.dialects.body import refused
+from tollway.dialects.identifiers import shortened
 from tollway.dialects.openai_chat.render_messages import MessageRenderer
 from tollway.dialects.openai_chat.wishes import FORMS, render_wish
 from tollway.dialects.patching import finished
@@ -67,6 +68,10 @@ _PASSED = {
 }
 """The neutral form's names to the dialect's, of what passes as it is."""
 
+IDENTIFIERS = frozenset(("end_user", "cache_key"))
+IDENTIFIER_CHARS_MAX = 64
+"""OpenAI refuses longer ones of these."""
+
 _SCHEMA_NAME = "answer"
 """Where the client gave none and the dialect demands one."""
 
@@ -93,7 +98,7 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     for neutral, name in _PASSED.items():
         value = getattr(request, neutral)
         if value is not None:
-            fields[name] = value
+            fields[name] = shortened(value, IDENTIFIER_CHARS_MAX) if neutral in IDENTIFIERS else value
     if request.reasoning is not None:
         stated, unstated = render_wish(request.reasoning, edits.options)
         fields |= stated

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.dialects.body import refused
+from tollway.dialects.identifiers import shortened
 from tollway.dialects.openai_responses.render_items import Items, instructions_of
 from tollway.dialects.openai_responses.words import ENCRYPTED, LOGPROBS
 from tollway.dialects.patching import finished
@@ -39,6 +40,9 @@ _CARRIED = {
 """Fields of the neutral form and their names here; those of TUNING that have no place at all are dropped and named."""
 _ELSEWHERE = frozenset(("logprobs", "verbosity"))
 """Fields whose place is inside another one."""
+_IDENTIFIERS = frozenset(("user", "prompt_cache_key"))
+_IDENTIFIER_CHARS_MAX = 64
+"""OpenAI refuses longer ones of these."""
 _GRAMMAR = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -56,6 +60,7 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
         fields["stream"] = True
     _limit(fields, request, edits)
     fields |= {here: value for name, here in _CARRIED.items() if (value := getattr(request, name)) is not None}
+    fields |= {name: shortened(str(fields[name]), _IDENTIFIER_CHARS_MAX) for name in _IDENTIFIERS.intersection(fields)}
     fields |= _tool_fields(request)
     fields |= _answer_fields(request)
     include = _include(request, edits)

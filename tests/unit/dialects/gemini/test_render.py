@@ -139,8 +139,9 @@ def test_ids_and_pictures_of_results_as_newer_models_take_them() -> None:
     options = {"call_ids": "kept", "result_media": "inside"}
     answer = results(ToolResult(call_id="c1", parts=(Image(source=PNG),)))
     found = contents(model(CALL), answer, options=options)
-    assert found[0]["parts"][0]["functionCall"]["id"] == "c1"
-    assert found[1]["parts"] == [
+    assert found[0] == {"role": "user", "parts": [{"text": OPENING}]}
+    assert found[1]["parts"][0]["functionCall"]["id"] == "c1"
+    assert found[2]["parts"] == [
         {
             "functionResponse": {
                 "name": "f",
