@@ -172,19 +172,21 @@ class Catalog:
             close = difflib.get_close_matches(provider[:ASKED_CHARACTERS_MAX], list(self.providers), n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise Refusal("not_found", f"There is no provider {provider[:ASKED_CHARACTERS_MAX]!r} here.{hint}")
-        name = model_asked if model_asked.startswith(f"{provider}/") else f"{provider}/{model_asked}"
-        model = self.resolve(name)
-        if model is not None:
-            return model
-        configured = self.resolve(model_asked)
-        if configured is None:
-            return None
-        targets = tuple(target for target in configured.targets if target.provider.name == provider)
-        return msgspec.structs.replace(configured, targets=targets) if targets else None
+        named = model_asked.startswith(f"{provider}/")
+        for name in (model_asked, f"{provider}/{model_asked}") if named else (f"{provider}/{model_asked}", model_asked):
+            model = self.resolve(name)
+            if model is None:
+                continue
+            targets = tuple(target for target in model.targets if target.provider.name == provider)
+            if len(targets) == len(model.targets):
+                return model
+            if targets:  # an id of the operator's that begins with the provider's name may lead elsewhere as well
+                return msgspec.structs.replace(model, targets=targets)
+        return None
 
     def resolve_by_dialect(self, dialect: str, model_asked: str) -> Model | None:
         """Return a model by its provider's own name for it: the first provider at home in a dialect that has a price for it."""
-        if "/" in model_asked:
+        if "/" in model_asked or len(model_asked) > ASKED_CHARACTERS_MAX:
             return None
         for provider in self.providers.values():
             # Not what a wildcard would make of it: that takes any name, and a mistyped one is to be told.

@@ -11,12 +11,12 @@ def source_of(url: str, *, media_type: str) -> Inline | Url | None:
 
     `media_type` is that of a data URL which does not name its own.
     """
-    if not url.startswith(SCHEME):
+    if url[: len(SCHEME)].lower() != SCHEME:
         return Url(url=url)
     head, comma, data = url[len(SCHEME) :].partition(",")
-    if not comma or not head.endswith(_BASE64):
+    if not comma or not head.lower().endswith(_BASE64):
         return None
-    named = head.removesuffix(_BASE64).partition(";")[0]
+    named = head[: -len(_BASE64)].partition(";")[0]
     return Inline(media_type=named or media_type, data=data)
 
 

@@ -154,8 +154,8 @@ class PassingStream:
             line_end = b"\r\n" if b"\r\n" in rest else b"\n"
             rest = rest.rstrip(b"\r\n") + line_end * 2
         freed = self._take(rest)
-        if self.failure is not None:  # half an event: the connection closed in the midst of it
-            self.failure = None
+        if self.failure is not None and self.failure.kind is FailureKind.JUNK:
+            self.failure = None  # half an event: the connection closed in the midst of it
         return freed
 
     def end(self, costs: CostFields | None, estimate: Usage | None) -> bytes:

@@ -23,8 +23,9 @@ class Patch:
         self._body = body
         self._found = members(body)
         self._spans: list[Span] = []
-        self._added: list[bytes] = []
+        self._added: dict[str, bytes] = {}
         self._gone: set[str] = set()
+        self._said: set[str] = set()
         self.dropped: list[str] = []
         self.by_name: Mapping[str, Member] = {member.name: member for member in self._found}
 
@@ -35,23 +36,39 @@ class Patch:
 
     def set(self, name: str, value: bytes) -> None:
         """Give a member this value, or add it."""
+        self._said.add(name)
         member = self.by_name.get(name)
         if member is None:
-            self._added.append(b"%b:%b" % (_ENCODE(name), value))
+            self._added[name] = value
         elif self._body[member.start : member.end] != value:
             self._spans.append((member.start, member.end, value))
 
     def rename(self, renames: Mapping[str, str]) -> None:
-        """Give members the names that the provider knows; raises Refusal where that name is taken."""
+        """Give members the names that the provider knows; raises Refusal where that name is taken.
+
+        Of two with one name a null gives way: it says nothing.
+        """
         if not renames:
             return
         for member in self._found:
             new_name = renames.get(member.name)
             if new_name is None or member.name in self._gone:
                 continue
+            if self._speaks(new_name):
+                if self._speaks(member.name):
+                    raise both(member.name, new_name)
+                self._gone.add(member.name)
+                continue
             if new_name in self.by_name:
-                raise both(member.name, new_name)
+                self._gone.add(new_name)
             self._spans.append((member.name_start, member.name_end, _ENCODE(new_name)))
+            self._said.add(new_name)
+
+    def _speaks(self, name: str) -> bool:
+        """Tell whether the body will say something under a name."""
+        if name in self._said:
+            return True
+        return name not in self._gone and self.value(name) not in {None, b"null"}
 
     def remove(self, names: Iterable[str]) -> None:
         """Leave members out, in silence."""
@@ -65,18 +82,19 @@ class Patch:
 
     def add_missing(self, added: Mapping[str, object]) -> None:
         """Put in what the provider demands, where the body has none of that name."""
-        self._added += [
-            b"%b:%b" % (_ENCODE(name), _ENCODE(value)) for name, value in added.items() if name not in self.by_name
-        ]
+        for name, value in added.items():
+            if name not in self.by_name and name not in self._said:
+                self._added.setdefault(name, _ENCODE(value))
 
     def made(self) -> PatchedRequest:
         """Return the patched body: the very bytes when nothing changed."""
         spans = [span for span in self._spans if not self._is_gone(span)]
         spans += self._removals()
         if self._added:
+            added = b",".join([b"%b:%b" % (_ENCODE(name), value) for name, value in self._added.items()])
             if len(self._gone) == len(self._found):
-                return PatchedRequest(b"{%b}" % b",".join(self._added), Lane.PATCHED, tuple(self.dropped))
-            spans.append(appended(self._body, b",".join(self._added)))
+                return PatchedRequest(b"{%b}" % added, Lane.PATCHED, tuple(self.dropped))
+            spans.append(appended(self._body, added))
         if not spans:
             return PatchedRequest(self._body, Lane.VERBATIM, tuple(self.dropped))
         spans.sort()
@@ -139,14 +157,15 @@ def finished(fields: dict[str, object], edits: RequestEdits, dropped: list[str])
 
     `fields` are its top-level members by the dialect's names.
     """
-    for name in edits.unsupported & fields.keys():
-        del fields[name]
-        dropped.append(name)
-    for name in edits.removed & fields.keys():
-        del fields[name]
-    for name, new_name in edits.renames.items():
-        if name in fields:
-            fields[new_name] = fields.pop(name)
+    dropped = dropped + [name for name in fields if name in edits.unsupported]
+    made: dict[str, object] = {}
+    for name, value in fields.items():
+        if name in edits.unsupported or name in edits.removed:
+            continue
+        new_name = edits.renames.get(name, name)
+        if new_name in made:
+            raise both(name, new_name)
+        made[new_name] = value
     for name, value in edits.added.items():
-        fields.setdefault(name, value)
-    return _ENCODE(fields), tuple(dict.fromkeys(dropped))
+        made.setdefault(name, value)
+    return _ENCODE(made), tuple(dict.fromkeys(dropped))

@@ -43,7 +43,8 @@ def read_provider_cost(found: bytes | None) -> int | None:
         if dollars is None or not 0 <= dollars <= COST_UNITS_MAX:
             return None
         return int(dollars.scaleb(9).to_integral_value(ROUND_CEILING))
-    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError):  # the last: an exponent beyond all numbers
+    # The last: an exponent beyond all numbers.
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError):
         return None
 
 

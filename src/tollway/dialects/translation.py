@@ -11,11 +11,35 @@ import msgspec
 from tollway.dialects.record import Closing, CostFields, ReadAnswer, StreamReader, StreamWriter
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.answer import ChatAnswer, events_of, fold, written_bytes
-from tollway.neutral.events import BEGINNING, Event, Finished, ReasoningSealed, Started, StopReason, Told, UsageReported
+from tollway.neutral.events import (
+    BEGINNING,
+    Event,
+    Finished,
+    ReasoningSealed,
+    Started,
+    StopReason,
+    Told,
+    ToolCallStarted,
+    UsageReported,
+)
+from tollway.neutral.parts import Part, Reasoning
 from tollway.neutral.usage import Usage
+
+LEAD_BYTES_MAX = 65_536
+"""What a provider may send before the model's first word; when more comes the stream counts as begun."""
 
 WHOLE_BYTES_MAX = 64 * 1024 * 1024
 """Of a whole answer that a streaming client waits for: as much as an answer may have elsewhere."""
+
+
+def closing_of(usage: Usage | None, costs: CostFields | None, estimate: Usage | None) -> Closing:
+    """Return the end of a chat's answer: what was reported, else the estimate by which it is charged, and shown so.
+
+    Where only what was read is reported, what was written is charged by estimate.
+    """
+    if usage is not None and usage.output is None and estimate is not None:
+        usage = None
+    return Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
 
 
 class TranslatedStream:
@@ -23,6 +47,7 @@ class TranslatedStream:
 
     __slots__ = (
         "_issuer",
+        "_lead_bytes",
         "_reader",
         "_reported",
         "_waiting",
@@ -41,6 +66,7 @@ class TranslatedStream:
         self._writer = writer
         self._issuer = issuer
         self._waiting: list[Event] = []
+        self._lead_bytes = 0
         self._reported: Usage | None = None
         self.content_started = False
         self.model_answered: str | None = None
@@ -75,6 +101,8 @@ class TranslatedStream:
     def feed(self, data: bytes) -> bytes:
         """Return what may go to the client now."""
         events = self._reader.feed(data)
+        if not self.content_started:
+            self._lead_bytes += len(data)
         return self._write(events) if events else b""
 
     def close(self) -> bytes:
@@ -88,20 +116,17 @@ class TranslatedStream:
 
     def break_off(self, error: bytes, costs: CostFields | None, usage: Usage | None) -> bytes:
         """Return the end of a stream that broke."""
-        waiting = self._release() if self.content_started else b""
-        return waiting + self._writer.break_off(error, None if costs is None else self._closing(costs, usage))
+        return self._writer.break_off(error, None if costs is None else self._closing(costs, usage))
 
     def cut(self, error: bytes, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the end of a stream whose money has run out."""
         return self._release() + self._writer.cut(error, self._closing(costs, estimate))
 
     def _closing(self, costs: CostFields | None, estimate: Usage | None) -> Closing:
-        usage = self.usage
-        if usage is not None and usage.output is None and estimate is not None:
-            usage = None  # what was written is charged by estimate where only what was read is known, and shown so
-        return Closing(usage=usage or estimate or Usage(), estimated=usage is None, costs=costs)
+        return closing_of(self.usage, costs, estimate)
 
     def _write(self, events: list[Event]) -> bytes:
+        sealed = False  # noted in the one loop: a loop of its own over one event takes 0.3 µs
         for event in events:
             count = written_bytes(event)
             if count:
@@ -109,6 +134,8 @@ class TranslatedStream:
                 self.delivered_text_bytes += count
             elif isinstance(event, UsageReported):
                 self._reported = event.usage
+            elif isinstance(event, ReasoningSealed):
+                sealed = True
             elif isinstance(event, Started):
                 self.model_answered = self.model_answered or event.model
             elif isinstance(event, Told):
@@ -120,13 +147,12 @@ class TranslatedStream:
         if self.content_started:
             return self._writer.write(events)
         self._waiting += events
-        if any(isinstance(event, BEGINNING) for event in events):
+        if self._lead_bytes > LEAD_BYTES_MAX or any(isinstance(event, BEGINNING) for event in events):
             return self._release()
         return b""
 
     def _release(self) -> bytes:
         self.content_started = True
-        sealed = False  # noted in the one loop: a loop of its own over one event takes 0.3 µs
         if not self._waiting:
             return b""
         waiting, self._waiting = self._waiting, []
@@ -134,8 +160,6 @@ class TranslatedStream:
 
 
 def _issued(event: Event, issuer: str) -> Event:
-            elif isinstance(event, ReasoningSealed):
-                sealed = True
     if not isinstance(event, ReasoningSealed):
         return event
     return msgspec.structs.replace(event, sealed=msgspec.structs.replace(event.sealed, issuer=issuer))
@@ -181,7 +205,11 @@ def with_ends(events: list[Event]) -> list[Event]:
     """Return the events of a whole answer with an end for each choice: what is whole has ended."""
     ended = {event.choice for event in events if isinstance(event, Finished)}
     begun = {event.choice for event in events if isinstance(event, BEGINNING)} | {0}
-    return events + [Finished(reason=StopReason.STOP, choice=choice) for choice in sorted(begun - ended)]
+    called = {event.choice for event in events if isinstance(event, ToolCallStarted)}
+    return events + [
+        Finished(reason=StopReason.TOOL_CALLS if choice in called else StopReason.STOP, choice=choice)
+        for choice in sorted(begun - ended)
+    ]
 
 
 def read_folded(reader: StreamReader, body: bytes) -> ChatAnswer:
@@ -215,10 +243,17 @@ def facts_of(answer: ChatAnswer) -> ReadAnswer:
 
 def issued(answer: ChatAnswer, issuer: str) -> ChatAnswer:
     """Return the answer with the provider's name on its seals."""
-    events = events_of(answer)
-    if not any(isinstance(event, ReasoningSealed) for event in events):
-        return answer
-    return fold(_issued(event, issuer) for event in events)
+    choices = tuple(
+        msgspec.structs.replace(choice, parts=tuple(_signed(part, issuer) for part in choice.parts))
+        for choice in answer.choices
+    )
+    return msgspec.structs.replace(answer, choices=choices)
+
+
+def _signed(part: Part, issuer: str) -> Part:
+    if not isinstance(part, Reasoning) or part.sealed is None:
+        return part
+    return msgspec.structs.replace(part, sealed=msgspec.structs.replace(part.sealed, issuer=issuer))
 
 
 def _text_bytes(events: Iterable[Event]) -> int:

@@ -19,7 +19,7 @@ from tollway.dialects.record import (
     RequestEdits,
     Stream,
 )
-from tollway.dialects.translation import TranslatedStream, WholeReader, facts_of, issued, read_folded
+from tollway.dialects.translation import TranslatedStream, WholeReader, closing_of, facts_of, issued, read_folded
 from tollway.errors import Refusal
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
@@ -277,8 +277,7 @@ class Translated:
         assert client is not None, "see open_stream"
         assert client.render_answer is not None, "see open_stream"
         assert self._answer is not None, "an answer is read before it is written"
-        closing = Closing(usage=read.usage or estimate or Usage(), estimated=read.usage is None, costs=costs)
-        return client.render_answer(self._answer, self._terms, closing)
+        return client.render_answer(self._answer, self._terms, closing_of(read.usage, costs, estimate))
 
 
 class Embedded:

@@ -62,7 +62,7 @@ def read_counts(found: bytes | Raw) -> Counts | None:
     """Return the counts of a JSON value; None when it reports none: null, junk types, negative, a fraction, absurd."""
     try:
         return _COUNTS.decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

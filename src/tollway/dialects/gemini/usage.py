@@ -68,7 +68,7 @@ def read_counts(found: bytes | Raw) -> Counts | None:
     """Return the counts of a JSON value; None for null and junk."""
     try:
         return _COUNTS.decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

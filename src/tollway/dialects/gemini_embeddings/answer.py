@@ -74,7 +74,7 @@ def usage_of(found: bytes | None) -> Usage | None:
         return None
     try:
         counts = _COUNTS.decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if not counts.prompt:
         return None

@@ -74,7 +74,7 @@ def usage_of(found: bytes | None) -> Usage | None:
 def _total_only(found: bytes) -> Usage | None:
     try:
         total = _TOTAL.decode(found).total_tokens
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return read_usage_of(total if 0 <= total <= _TOTAL_MAX else None)
 

@@ -51,7 +51,7 @@ def read_media_usage(found: bytes | Raw) -> Usage | None:
     """Return the usage of a JSON value; None when it reports none: null, junk, or nothing but zero."""
     try:
         counts = _COUNTS.decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     prompt = counts.prompt_tokens if counts.input_tokens is None else counts.input_tokens
     output = counts.completion_tokens if counts.output_tokens is None else counts.output_tokens

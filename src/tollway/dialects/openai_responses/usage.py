@@ -26,7 +26,7 @@ def read_usage(found: bytes | Raw) -> Usage | None:
     """Return the usage of a JSON value; None when it reports none: null, junk types, negative, a fraction, absurd."""
     try:
         counts = _COUNTS.decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return usage_of(
         Counts(
