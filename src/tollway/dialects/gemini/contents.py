@@ -1,5 +1,6 @@
 """The contents of a client's Gemini request on their way into messages. Knows no settings and no tools."""
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import cast
 
@@ -37,17 +38,48 @@ RESULT_WORDS = ("output", "result")
 ERROR_WORD = "error"
 
 
+class _Waiting:
+    """The calls without a result, in order; found without a search, for there may be many."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[str, str] | None] = []
+        self._by_id: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._by_name: defaultdict[str, deque[int]] = defaultdict(deque)
+
+    def add(self, call_id: str, name: str) -> None:
+        self._by_id[call_id].append(len(self._calls))
+        self._by_name[name].append(len(self._calls))
+        self._calls.append((call_id, name))
+
+    def take(self, call_id: str | None, name: str) -> tuple[str, str] | None:
+        """Return id and name of the first call of this id, else of this name, which waits no longer."""
+        return self._first(self._by_id.get(call_id or "")) or self._first(self._by_name.get(name))
+
+    def _first(self, places: deque[int] | None) -> tuple[str, str] | None:
+        while places:
+            place = places.popleft()
+            call, self._calls[place] = self._calls[place], None
+            if call is not None:
+                return call
+        return None
+
+
 class Conversation:
     """Reads contents in order and remembers which calls wait for their result."""
 
     def __init__(self) -> None:
         """Start at the beginning."""
-        self.messages: list[Message] = []
         self.knobs: dict[str, object] = {}
-        self._waiting: list[tuple[str, str]] = []
+        self._turns: list[tuple[Role, list[Part]]] = []
+        self._waiting = _Waiting()
         self._calls = 0
         self._joins = False
         """The next part belongs to the content of the last one."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """What has been said."""
+        return [Message(role=role, parts=tuple(parts)) for role, parts in self._turns]
 
     def take(self, content: Fields) -> None:
         """Read one content: results of functions become messages of their own."""
@@ -62,11 +94,10 @@ class Conversation:
 
     def _add(self, role: Role, part: Part) -> None:
         """Put a part behind the others of its message, or begin one."""
-        if self.messages and self.messages[-1].role is role and self._joins:
-            last = self.messages[-1]
-            self.messages[-1] = Message(role=role, parts=(*last.parts, part))
+        if self._joins and self._turns[-1][0] is role:
+            self._turns[-1][1].append(part)
         else:
-            self.messages.append(Message(role=role, parts=(part,)))
+            self._turns.append((role, [part]))
         self._joins = True
 
     def _part(self, part: Fields) -> list[Part]:
@@ -109,18 +140,16 @@ class Conversation:
         arguments = _ENCODE(_members(fields.take("args"), f"{path}.args")).decode()
         call_id = fields.text("id") or made_id("", self._calls, (name, arguments))
         self._calls += 1
-        self._waiting.append((call_id, name))
+        self._waiting.add(call_id, name)
         return ToolCall(id=call_id, name=name, arguments=arguments)
 
     def result(self, value: object, path: str) -> Part:
         """Read the result of a call: by its id, else of the first of that name that has none yet."""
         fields = Fields(value, path)
         name, given = fields.text("name") or "", fields.text("id")
-        found = next((each for each in self._waiting if each[0] == given), None) if given else None
-        found = found or next((each for each in self._waiting if each[1] == name), None)
+        found = self._waiting.take(given, name)
         if found is None:
             raise refused(f"`{path}` answers no function call that stands before it", param=path)
-        self._waiting.remove(found)
         failed, parts = _response(_members(fields.take("response"), f"{path}.response"))
         parts += [self._media(each) for each in fields.objects("parts")]
         return ToolResult(call_id=found[0], name=found[1], parts=tuple(parts), failed=failed)

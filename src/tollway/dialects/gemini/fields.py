@@ -3,10 +3,17 @@
 Every mistake is a Refusal that names the place. What was not asked for in the end is what nobody understood.
 """
 
+from functools import cache
 from typing import cast
 
 from tollway.dialects.body import refused
 from tollway.errors import Refusal
+
+
+@cache
+def _snake(name: str) -> str:
+    """Return a name in snake case. Kept, because each part of a long conversation is asked for all of its members."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 class Fields:
@@ -27,7 +34,7 @@ class Fields:
 
     def take(self, name: str) -> object:
         """Return a member's value; None where there is none."""
-        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+        snake = _snake(name)
         if snake != name and snake in self._left:
             if name in self._left:
                 raise refused(f"give `{self.at(name)}` or `{self.at(snake)}`, not both", param=self.at(name))

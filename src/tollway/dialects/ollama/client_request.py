@@ -148,10 +148,11 @@ def _neutral(facts: _Asked, body: bytes, peek: Peek, messages: tuple[Message, ..
 def _knobs(body: bytes, known: type[_Asked]) -> dict[str, Raw]:
     """Return what else was tuned; what stands in `options` is called `options.NAME`."""
     members = _MEMBERS.decode(body)
+    told, told_inside = _names(known), _names(_Options)  # once: there may be a hundred thousand of them
     given = members.get("options", Raw(_NULL))
     options = {} if bytes(given) == _NULL else _MEMBERS.decode(given)
-    found = {name: value for name, value in members.items() if name not in _names(known)}
-    found |= {f"options.{name}": value for name, value in options.items() if name not in _names(_Options)}
+    found = {name: value for name, value in members.items() if name not in told}
+    found |= {f"options.{name}": value for name, value in options.items() if name not in told_inside}
     return {name: value for name, value in found.items() if bytes(value) != _NULL}
 
 
