@@ -71,6 +71,9 @@ This page is written from the code by `python -m tests.dialect_document`, and a 
 - **System messages.** Dialects with one place for them (`anthropic_messages`, `gemini`, `bedrock_converse`,
   `openai_responses` at its start) get them there in their order, joined by blank lines, the later ones too. Elsewhere
   they stay where they are.
+  Instructions without any message are the user's message there.
+- **What the assistant said** has one place for text, one for refusals and one for calls in `openai_chat`, `ollama_chat`
+  and `cohere_chat`: in histories and in whole answers the text stands before the calls. Streams keep every order.
 - **Merging.** Neighbouring messages of one role become one where a dialect wants the roles to take turns. The results of
   tools then come first in the user's message, and what the user says follows.
 - **Ids of calls** pass as they are. Where a provider has none, the reader makes them, the same for the same bytes. Where
@@ -80,6 +83,7 @@ This page is written from the code by `python -m tests.dialect_document`, and a 
 - **Pictures that a tool returned** stand behind the results, in a message of the user that says which call they are from,
   where a result can hold text alone. A prompt (`ollama_generate`) has its pictures first.
 - **A plain text document** becomes text, its title before it, where a dialect takes PDFs alone (`openai_chat`).
+- **What the client says of a document** (`context`) becomes text before it where it has no place of its own.
 - **Seals.** Signatures of reasoning and encrypted reasoning mean something to their issuer alone. A client of another
   dialect gets them with a mark (`tollway-seal.1.PROVIDER.…`) in its own dialect's place for such things and sends them
   back as they are; the provider that issued them gets its own bytes again, and no other gets any: there they are left out

@@ -120,3 +120,8 @@ def test_what_only_says_the_default_is_not_named_as_dropped() -> None:
         "tools": [{"type": "function", "function": {"name": "add", "strict": False}}],
     }
     assert rendered("anthropic_messages", parsed("openai_chat", json.dumps(spoken).encode())).dropped == ()
+
+
+def test_a_message_that_says_nothing_stays_a_message() -> None:
+    asked = ChatRequest(model=MODEL, messages=(Message(role=Role.USER, parts=()),))
+    assert json.loads(rendered("ollama_chat", asked).body)["messages"] == [{"role": "user", "content": ""}]

@@ -104,6 +104,8 @@ def _turns(message: Message, dropped: list[str]) -> Iterable[dict[str, object]]:
         yield turn
     if images:
         yield {"role": role, "content": "", "images": images}
+    if not message.parts:
+        yield {"role": role, "content": ""}  # without any message the server would load the model and say nothing
 
 
 def _assistant(parts: Iterable[Part], dropped: list[str]) -> dict[str, object]:
