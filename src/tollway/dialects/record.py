@@ -363,3 +363,5 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What may be sent at any time between events to show that the stream lives; empty where the form allows nothing."""
     chat: ChatTranslator | None = None
     embedding: EmbeddingTranslator | None = None
+    render_count: Callable[[int], bytes] | None = None
+    """The answer of a dialect of TOKEN_COUNT, for a count of our own where no provider counts."""

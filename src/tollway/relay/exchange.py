@@ -19,6 +19,7 @@ from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, Upstrea
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.estimate import settled_usage
+from tollway.relay import counting
 from tollway.relay.admit import Admission, Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import Setback, attempts, explain
@@ -168,6 +169,11 @@ class Exchange:
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
+        if self._arrival.dialect.render_count is not None:
+            count = counting.estimated_count(self._arrival, self._admitted.peek, target)
+            if count is not None:
+                await self._answer_estimate(count)
+                return None
         provider = target.provider
         self._target = target
         card = target.card
@@ -250,6 +256,17 @@ class Exchange:
         await durable
         await self._client.respond(head, body)
         return None
+
+    async def _answer_estimate(self, body: bytes) -> None:
+        """Answer without a provider: such an answer is free."""
+        self._notices.add(counting.NOTICE)
+        self._target = None  # one that was tried before did not answer this
+        _, durable = await self._close(self._ending(Outcome.COMPLETED, 200, basis=Basis.COUNTED))
+        heads, warned = self._relay.reply_heads, self._relay.reply_heads.warning(self._notices.text)
+        head = heads.whole(200, JSON, request_id=self._arrival.request_id, length=len(body), extra=warned)
+        self._keep(head, body)
+        await durable
+        await self._client.respond(head, body)
 
     async def _relay_stream(self, answer: Answer, passage: Passage, target: Target, outlet: Outlet) -> Setback | None:
         pipe = self._pipe = passage.open_stream()

@@ -14,6 +14,10 @@ class Notices:
         self.text = admitted.warning
         """All of it; empty when nothing was done otherwise."""
 
+    def add(self, notice: str) -> None:
+        """Tell one thing more."""
+        self.text = f"{self.text}; {notice}" if self.text else notice
+
     def drop(self, names: tuple[str, ...]) -> bool:
         """Take what the next attempt leaves out, in the place of what the one before did; tell whether the text changed.
 

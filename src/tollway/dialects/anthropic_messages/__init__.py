@@ -1,7 +1,7 @@
 """Anthropic Messages and its counting of tokens, as bytes and facts; no I/O."""
 
 from tollway.dialects.anthropic_messages.answer import read_answer, splice_cost
-from tollway.dialects.anthropic_messages.counting import read_counted, splice_nothing
+from tollway.dialects.anthropic_messages.counting import read_counted, render_count, splice_nothing
 from tollway.dialects.anthropic_messages.errors import render_error
 from tollway.dialects.anthropic_messages.events import PING
 from tollway.dialects.anthropic_messages.parse_answer import parse_answer
@@ -57,4 +57,5 @@ ANTHROPIC_COUNT_TOKENS = Dialect(
     open_stream=open_stream,
     parse_error=parse_error,
     render_error=render_error,
+    render_count=render_count,
 )

@@ -23,6 +23,11 @@ def read_counted(body: bytes, _content_type: str = JSON) -> ReadAnswer:
     return ReadAnswer(body=body, usage=Usage(), usage_found=None, model_answered=None, text_bytes=0)
 
 
+def render_count(tokens: int) -> bytes:
+    """Return an answer that counts so many tokens."""
+    return b'{"input_tokens":%d}' % tokens
+
+
 def splice_nothing(answer: ReadAnswer, _costs: CostFields, _estimate: Usage | None) -> bytes:
     """Return the body as it came: it has no place for costs, and there are none."""
     return answer.body

@@ -1,6 +1,6 @@
 """Gemini's `generateContent`, which Vertex speaks as well, as bytes and facts; no I/O."""
 
-from tollway.dialects.gemini.answer import keep_count, read_answer, read_count, splice_cost
+from tollway.dialects.gemini.answer import keep_count, read_answer, read_count, render_count, splice_cost
 from tollway.dialects.gemini.errors import parse_error, render_error
 from tollway.dialects.gemini.frames import stream_type
 from tollway.dialects.gemini.parse import parse_request
@@ -50,5 +50,6 @@ GEMINI_COUNT_TOKENS = Dialect(
     open_stream=open_stream,
     parse_error=parse_error,
     render_error=render_error,
+    render_count=render_count,
     keepalive=b"",
 )

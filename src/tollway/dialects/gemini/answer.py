@@ -58,6 +58,11 @@ def read_count(body: bytes, content_type: str = JSON) -> ReadAnswer:
     )
 
 
+def render_count(tokens: int) -> bytes:
+    """Return an answer that counts so many tokens."""
+    return b'{"totalTokens":%d}' % tokens
+
+
 def keep_count(answer: ReadAnswer, _costs: CostFields, _estimate: Usage | None) -> bytes:
     """Return the answer as it came: counting costs nothing, and says nothing of costs."""
     return answer.body
