@@ -69,7 +69,7 @@ def test_bytes_pass_unchanged_for_a_key_without_costs(
     hidden, shown = (str(books.key(account, costs=costs)["key"]) for costs in ("hidden", "shown"))
     provider = next(name for name, dialect in DIALECTS.items() if dialect == kind)
     model = f"{provider}/m-parallel" if kind in {"openai_chat", "anthropic_messages"} else f"{provider}/m-text"
-    told = (
+    told: dict[str, Any] = (
         {"stream_options": {"include_usage": True}} if stream and kind in {"openai_chat", "openai_completions"} else {}
     )
     plain = ask(tollway.client(hidden), kind, model, stream=stream, **told)

@@ -60,7 +60,7 @@ def test_a_strict_key_gets_a_400_that_names_the_parameter_and_buys_nothing(
 
 
 def test_unknown_parameters_pass_within_a_dialect(tollway: Deployment, provider: ManyTongued, key: str) -> None:
-    more = {"a_new_knob": {"deep": [1, 2.5]}}
+    more: dict[str, Any] = {"a_new_knob": {"deep": [1, 2.5]}}
     reply = ask(tollway.client(key), "openai_chat", "chat/m-text", prompt="passing-knob", **more)
     assert reply.status_code == 200
     (asked,) = provider.asked("passing-knob")
