@@ -20,6 +20,13 @@ where a group of four letters ends. In a body it says what MARK_BYTES says."""
 _DOT = ":"
 """What stands for a dot in the name of a provider, which may have dots and no colons."""
 
+UNSEALED = f"{MARK}.sign."
+"""What stands where a dialect wants a seal and nobody made one: a mark without issuer and data.
+
+Providers that seal answer 400 to history without their seal: this mark says that such history came from elsewhere, and
+must not simply pass to them.
+"""
+
 _MARK_BASE64_BYTES = MARK_BASE64.encode("ascii")
 
 

@@ -13,6 +13,7 @@ from tollway.dialects.provider_cost import read_provider_cost
 from tollway.neutral.answer import ChatAnswer, Choice
 from tollway.neutral.events import StopReason
 from tollway.neutral.parts import Citation, Declined, Part, Reasoning, Sealed, Text, ToolCall
+from tollway.neutral.seals import UNSEALED
 
 
 class _Answer(Struct, gc=False):
@@ -67,7 +68,8 @@ def _part(block: Block, *, calls: int) -> Part | None:
         case "tool_use":
             return ToolCall(id=call_id(block.id, calls), name=block.name or "", arguments=as_text(block.input))
         case "thinking":
-            sealed = Sealed(data=block.signature) if block.signature else None
+            signature = None if block.signature == UNSEALED else block.signature
+            sealed = Sealed(data=signature) if signature else None
             return Reasoning(text=block.thinking or "", sealed=sealed) if block.thinking or sealed else None
         case "redacted_thinking":
             return Reasoning(sealed=Sealed(data=block.data or "", whole=True))

@@ -24,7 +24,7 @@ from tollway.neutral.parts import (
     ToolResult,
     Url,
 )
-from tollway.neutral.seals import unmarked
+from tollway.neutral.seals import UNSEALED, unmarked
 
 PLAIN_TEXT, PDF = "text/plain", "application/pdf"
 
@@ -218,7 +218,8 @@ def _tool_result(block: Raw, place: str) -> Part:
 
 def _thinking(block: Raw, place: str) -> Part:
     said = decoded(block, _THINKING, place)
-    return Reasoning(text=said.thinking, sealed=unmarked(said.signature, whole=False) if said.signature else None)
+    signature = None if said.signature == UNSEALED else said.signature
+    return Reasoning(text=said.thinking, sealed=unmarked(signature, whole=False) if signature else None)
 
 
 def _redacted(block: Raw, place: str) -> Part:

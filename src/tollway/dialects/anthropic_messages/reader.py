@@ -29,6 +29,7 @@ from tollway.neutral.events import (
     UsageReported,
 )
 from tollway.neutral.parts import Sealed
+from tollway.neutral.seals import UNSEALED
 
 
 class _Open(Struct, gc=False):
@@ -171,7 +172,7 @@ class MessagesReader:
         opened = self._open.pop(index, None)
         if opened is None:
             return
-        if opened.signature:
+        if opened.signature and opened.signature != UNSEALED:
             events.append(ReasoningSealed(sealed=Sealed(data=opened.signature)))
         elif opened.call < 0:
             events.append(PartEnded())

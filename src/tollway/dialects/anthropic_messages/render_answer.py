@@ -13,7 +13,7 @@ from tollway.dialects.record import Closing, ReplyTerms
 from tollway.neutral.answer import ChatAnswer, Choice
 from tollway.neutral.events import StopReason
 from tollway.neutral.parts import Audio, Declined, Image, Inline, Part, Reasoning, Sealed, Text, ToolCall
-from tollway.neutral.seals import marked
+from tollway.neutral.seals import UNSEALED, marked
 
 MESSAGE_ID = "msg_"
 
@@ -73,7 +73,7 @@ def _block(part: Part) -> dict[str, object] | None:
         case ToolCall():
             return {"type": "tool_use", "id": part.id, "name": part.name, "input": as_object(part.arguments)}
         case Reasoning(sealed=None):
-            return {"type": "thinking", "thinking": part.text, "signature": ""}
+            return {"type": "thinking", "thinking": part.text, "signature": UNSEALED}
         case Reasoning(sealed=Sealed(whole=True) as sealed):
             return {"type": "redacted_thinking", "data": marked(sealed)}
         case Reasoning(sealed=Sealed() as sealed):

@@ -29,7 +29,7 @@ from tollway.neutral.events import (
     ToolCallStarted,
 )
 from tollway.neutral.parts import Declined, Part, Reasoning, Sealed, Text, ToolCall
-from tollway.neutral.seals import marked
+from tollway.neutral.seals import UNSEALED, marked
 
 _NOTHING_YET = {"input_tokens": 0, "output_tokens": 0}
 """What the beginning says of the usage, which is known at the end: that of the end supersedes it."""
@@ -58,6 +58,8 @@ class MessagesWriter:
         self._index = -1
         """Of the open block, or of the last one."""
         self._open: type[Part] | None = None
+        self._unsealed = False
+        """The open block is a thought that nobody has sealed."""
         self._call = -1
         """Which call the open block is."""
         self._waiting: list[_Waiting] = []
@@ -206,10 +208,13 @@ class MessagesWriter:
         self._out.append(write_event("content_block_start", payload))
 
     def _write_delta(self, delta: dict[str, object]) -> None:
+        self._unsealed = delta["type"] == "thinking_delta"
         payload = {"type": "content_block_delta", "index": self._index, "delta": delta}
         self._out.append(write_event("content_block_delta", payload))
 
     def _close(self) -> None:
+        if self._unsealed:
+            self._write_delta({"type": "signature_delta", "signature": UNSEALED})
         if self._open is not None:
             self._out.append(block_end(self._index))
             self._open = None

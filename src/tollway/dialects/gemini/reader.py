@@ -5,6 +5,7 @@ from msgspec import UNSET
 from tollway.dialects.gemini.calls import OpenCall, made_id
 from tollway.dialects.gemini.chunk import Call, Candidate, Chunk, Part, read_chunk
 from tollway.dialects.gemini.grounding import read_citations, read_logprobs
+from tollway.dialects.gemini.sealing import UNSEALED
 from tollway.dialects.gemini.stream import data_of
 from tollway.dialects.gemini.usage import usage_of
 from tollway.dialects.gemini.words import REASONS
@@ -156,7 +157,7 @@ class Teller:
 
     def _seal(self, part: Part, index: int, events: list[Event]) -> None:
         """Tell the seal of something else than a thought: it must not be taken for the seal of thoughts before it."""
-        if part.thought_signature:
+        if part.thought_signature and part.thought_signature != UNSEALED:
             choice = self._choices[index]
             if choice.thinking:
                 choice.thinking = False

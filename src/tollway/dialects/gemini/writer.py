@@ -56,10 +56,12 @@ class _Call:
 class _Choice:
     """What of a choice waits, and what its end must say."""
 
-    __slots__ = ("calls", "citations", "finished", "logprobs", "seal", "texts", "thinking")
+    __slots__ = ("called", "calls", "citations", "finished", "logprobs", "seal", "texts", "thinking")
 
     def __init__(self) -> None:
         self.calls: dict[int, _Call] = {}
+        self.called = False
+        """A call was written: models that seal calls seal the first."""
         self.seal: str | None = None
         """A seal of what comes next."""
         self.thinking = False
@@ -94,8 +96,9 @@ class _Choice:
         elif isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, ToolCallStarted):
-            self.calls[event.index] = _Call(event, self.seal)
-            self.seal, self.thinking = None, False
+            seal = self.seal if self.called or self.seal is not None else sealing.UNSEALED
+            self.calls[event.index] = _Call(event, seal)
+            self.seal, self.thinking, self.called = None, False, True
         elif not isinstance(event, ToolCallDelta):
             self.thinking = False
         elif event.index in self.calls:

@@ -35,6 +35,7 @@ from tollway.neutral.events import (
     ToolCallStarted,
 )
 from tollway.neutral.parts import Inline, Sealed
+from tollway.neutral.seals import UNSEALED
 
 _PART_DONE = "response.content_part.done"
 _ANNOTATED = "response.output_text.annotation.added"
@@ -182,7 +183,7 @@ class Items:
         if reasoning.text and not kept.written:
             told.append(ReasoningDelta(text=reasoning.text))
             kept.written = True
-        if reasoning.encrypted_content:
+        if reasoning.encrypted_content and reasoning.encrypted_content != UNSEALED:
             data = packed(reasoning.id, reasoning.encrypted_content)
             told.append(ReasoningSealed(sealed=Sealed(data=data, whole=not kept.written)))
         else:

@@ -40,6 +40,7 @@ from tollway.neutral.parts import (
     ToolResult,
 )
 from tollway.neutral.request import Message, Role
+from tollway.neutral.seals import UNSEALED
 
 
 def messages_of(items: str | list[Raw], instructions: str | None) -> tuple[Message, ...]:
@@ -176,7 +177,7 @@ def _thoughts(item: Raw, _place: str) -> Message:
     reasoning = REASONING.decode(item)
     text = reasoning.text
     sealed = None
-    if reasoning.encrypted_content:
+    if reasoning.encrypted_content and reasoning.encrypted_content != UNSEALED:
         sealed = seal_of(reasoning.id, reasoning.encrypted_content, whole=not text)
     return Message(role=Role.ASSISTANT, parts=(Reasoning(text=text, sealed=sealed),))
 

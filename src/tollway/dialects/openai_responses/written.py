@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tollway.dialects.openai_responses.wire import annotation_of, logprob_fields
 from tollway.neutral.events import TokenLogprob
 from tollway.neutral.parts import Citation, Sealed
-from tollway.neutral.seals import marked
+from tollway.neutral.seals import UNSEALED, marked
 
 Fields = dict[str, object]
 Emit = Callable[[str, Fields], None]
@@ -144,8 +144,8 @@ class WrittenReasoning(Written):
             self._emit("response.reasoning_summary_text.done", self._place | {"text": text})
             self._emit("response.reasoning_summary_part.done", self._place | {"part": part})
             self.fields = self.fields | {"summary": [part]}
-        if self._sealed is not None:
-            self.fields = self.fields | {"encrypted_content": marked(self._sealed)}
+        sealed = UNSEALED if self._sealed is None else marked(self._sealed)
+        self.fields = self.fields | {"encrypted_content": sealed}
         super().close(status)
 
 

@@ -46,6 +46,7 @@ from tollway.neutral.parts import (
     Url,
     Video,
 )
+from tollway.neutral.seals import UNSEALED
 from tollway.neutral.usage import Usage
 
 SHOWN = {"input_tokens": 3, "output_tokens": 7, **COST_VALUES}
@@ -148,9 +149,9 @@ def test_lesson_27_thoughts_come_in_blocks_of_their_own_with_marked_seals() -> N
         {"type": "thinking", "thinking": "hm", "signature": "tollway-seal.1.p.sign.abc"},
         {"type": "thinking", "thinking": "", "signature": "tollway-seal.1.p.sign.abc"},
         {"type": "redacted_thinking", "data": "tollway-seal.1.p.whole.w"},
-        {"type": "thinking", "thinking": "bare", "signature": ""},
+        {"type": "thinking", "thinking": "bare", "signature": UNSEALED},
         {"type": "text", "text": "a"},
-        {"type": "thinking", "thinking": "again", "signature": ""},
+        {"type": "thinking", "thinking": "again", "signature": UNSEALED},
     ]
 
 

@@ -14,6 +14,7 @@ from tests.unit.dialects.gemini.gemini_chunks import (
     payloads,
     terms,
 )
+from tollway.dialects.gemini.sealing import UNSEALED
 from tollway.dialects.gemini.writer import open_writer, render_answer
 from tollway.neutral.answer import ChatAnswer, Choice
 from tollway.neutral.events import (
@@ -90,7 +91,7 @@ def test_calls_wait_until_they_are_whole() -> None:
     assert begun == b""
     shown = payloads(one.write([TextDelta(text="so"), ToolCallDelta(index=0, arguments="late")]))
     assert [each["candidates"][0]["content"]["parts"][0] for each in shown] == [
-        {"functionCall": {"id": "c0", "name": "f", "args": {"a": 1}}},
+        {"functionCall": {"id": "c0", "name": "f", "args": {"a": 1}}, "thoughtSignature": UNSEALED},
         {"functionCall": {"id": "c1", "name": "g", "args": {"_unparsed": "oops"}}},
         {"text": "so"},
     ]
@@ -169,7 +170,9 @@ def test_a_broken_stream_keeps_whole_calls_and_no_halves() -> None:
         ]
     )
     shown = payloads(one.break_off(ERROR, closing(usage=ESTIMATE)))
-    assert shown[0]["candidates"][0]["content"]["parts"] == [{"functionCall": {"id": "c0", "name": "f", "args": {}}}]
+    assert shown[0]["candidates"][0]["content"]["parts"] == [
+        {"functionCall": {"id": "c0", "name": "f", "args": {}}, "thoughtSignature": UNSEALED}
+    ]
     assert shown[1]["error"]["message"] == "It broke."
     assert shown[1]["usageMetadata"]["total_cost_usd"] == 0.00021175
     assert "finishReason" not in json.dumps(shown)
@@ -215,7 +218,7 @@ def test_a_whole_answer() -> None:
     assert found["candidates"][0]["content"]["parts"] == [
         {"text": "hm", "thought": True, "thoughtSignature": MARKED},
         {"text": "a", "thoughtSignature": MARKED},
-        {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}},
+        {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}, "thoughtSignature": UNSEALED},
     ]
     assert found["candidates"][0]["groundingMetadata"]["groundingChunks"] == [{"web": {"uri": "https://a"}}]
     assert found["candidates"][1]["finishReason"] == "STOP"
