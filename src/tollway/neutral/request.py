@@ -192,6 +192,32 @@ def names_of_calls(messages: tuple[Message, ...]) -> dict[str, str]:
     return {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
 
 
+def results_behind_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return the messages with every result of a tool right behind the message that called it.
+
+    Agents put the words of others between a call and its result, or calls of the same turn between them; most dialects
+    refuse that. An id that comes again means the last call before the result; what answers no call stays where it is.
+    """
+    turns: list[tuple[Message, list[Part]]] = []
+    places: dict[str, int] = {}
+    for message in messages:
+        if message.role is not Role.TOOL:
+            places |= {part.id: len(turns) for part in message.parts if isinstance(part, ToolCall)}
+            turns.append((message, []))
+            continue
+        lost: list[Part] = []
+        for part in message.parts:
+            place = places.get(part.call_id) if isinstance(part, ToolResult) else None
+            (lost if place is None else turns[place][1]).append(part)
+        if lost:
+            turns.append((Message(role=Role.TOOL, parts=tuple(lost)), []))
+    return tuple(
+        each
+        for message, results in turns
+        for each in (message, *([Message(role=Role.TOOL, parts=tuple(results))] if results else []))
+    )
+
+
 def in_order_of_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Return the messages with the results of tools in the order of their calls, each with its tool's name if known.
 
@@ -202,7 +228,7 @@ def in_order_of_calls(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     called = 0
     ordered = list[Message]()
     results = list[ToolResult]()
-    for message in messages:
+    for message in results_behind_calls(messages):
         if message.role is Role.TOOL:
             results += [_named(part, calls) for part in message.parts if isinstance(part, ToolResult)]
             continue

@@ -27,6 +27,7 @@ from tollway.neutral.request import (
     Tool,
     ToolUse,
     names_of_calls,
+    results_behind_calls,
     tuned,
 )
 
@@ -88,7 +89,7 @@ def _conversation(
 ) -> tuple[str | list[Block], list[Block]]:
     """Return what the system says, gathered, and turns that alternate, in which the results of tools come first."""
     system = [message for message in found if message.role is Role.SYSTEM]
-    others = [message for message in found if message.role is not Role.SYSTEM]
+    others = [message for message in results_behind_calls(found) if message.role is not Role.SYSTEM]
     if not others:  # the API wants somebody to say something
         others, system = [Message(role=Role.USER, parts=message.parts) for message in system], []
     if any(message.name is not None for message in found):

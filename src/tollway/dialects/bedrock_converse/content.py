@@ -24,7 +24,15 @@ from tollway.neutral.parts import (
     Url,
     Video,
 )
-from tollway.neutral.request import CACHE_MARKS, IMAGE_DETAIL, PARTICIPANT_NAME, SEALED_REASONING, Message, Role
+from tollway.neutral.request import (
+    CACHE_MARKS,
+    IMAGE_DETAIL,
+    PARTICIPANT_NAME,
+    SEALED_REASONING,
+    Message,
+    Role,
+    results_behind_calls,
+)
 
 Block = dict[str, object]
 
@@ -76,7 +84,7 @@ class ContentWriter:
         """Return the conversation in alternating turns; results of tools stand first in theirs."""
         turns: list[_Turn] = []
         spoken = _is_spoken(messages)
-        for message in messages:
+        for message in results_behind_calls(messages):
             if spoken and message.role is Role.SYSTEM:
                 continue
             role = ASSISTANT if message.role is Role.ASSISTANT else "user"

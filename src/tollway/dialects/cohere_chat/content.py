@@ -17,7 +17,7 @@ from tollway.neutral.parts import (
     ToolCall,
     ToolResult,
 )
-from tollway.neutral.request import CACHE_MARKS, PARTICIPANT_NAME, SEALED_REASONING, Message, Role
+from tollway.neutral.request import CACHE_MARKS, PARTICIPANT_NAME, SEALED_REASONING, Message, Role, results_behind_calls
 
 Fields = dict[str, object]
 
@@ -48,7 +48,7 @@ class ContentWriter:
     def messages(self, messages: tuple[Message, ...]) -> list[Fields]:
         """Return the conversation."""
         written: list[Fields] = []
-        for message in messages:
+        for message in results_behind_calls(messages):
             if message.name is not None:
                 self.dropped.append(PARTICIPANT_NAME)
             if message.role is Role.TOOL:

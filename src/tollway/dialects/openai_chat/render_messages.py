@@ -29,7 +29,7 @@ from tollway.neutral.parts import (
     Url,
     Video,
 )
-from tollway.neutral.request import CACHE_MARKS, SEALED_REASONING, Message, Role
+from tollway.neutral.request import CACHE_MARKS, SEALED_REASONING, Message, Role, results_behind_calls
 
 Fields = dict[str, object]
 
@@ -63,7 +63,7 @@ class MessageRenderer:
     def render(self, messages: tuple[Message, ...]) -> list[Fields]:
         """Return the messages; raises Refusal for what has no place."""
         rendered: list[Fields] = []
-        for message in messages:
+        for message in results_behind_calls(messages):
             if message.role is Role.TOOL:
                 rendered += [self._result(part) for part in message.parts]
                 continue

@@ -42,7 +42,17 @@ from tollway.neutral.parts import (
     ToolResult,
     Url,
 )
-from tollway.neutral.request import ChatRequest, Effort, Message, ReasoningWish, Role, Tool, ToolChoice, ToolUse
+from tollway.neutral.request import (
+    ChatRequest,
+    Effort,
+    Message,
+    ReasoningWish,
+    Role,
+    Tool,
+    ToolChoice,
+    ToolUse,
+    results_behind_calls,
+)
 from tollway.neutral.seals import unmarked
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
@@ -230,9 +240,9 @@ def test_a_request_keeps_its_meaning(request: ChatRequest) -> None:
 
 
 def results_first(request: ChatRequest) -> ChatRequest:
-    """The request with the results of tools before what else the user says in that turn, as the dialect wants them."""
+    """The request with the results of tools before what else the user says, right behind their calls."""
     messages: list[Message] = []
-    for message in request.messages:
+    for message in results_behind_calls(request.messages):
         if message.role is Role.TOOL and messages and messages[-1].role is Role.USER:
             messages.insert(len(messages) - 1, message)
         else:
