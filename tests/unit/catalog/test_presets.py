@@ -75,7 +75,7 @@ def test_what_is_not_obvious_stands_with_its_evidence(name: str) -> None:
 
 WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "openai_chat": OPTIONS,
-    "openai_responses": {"reasoning": ("sealed",)},
+    "openai_responses": {"reasoning": ("sealed",), "efforts": OPTIONS["efforts"]},
     "anthropic_messages": {"thinking": ("budget", "adaptive")},
     "gemini": {"thinking": ("budget", "level", "none"), "call_ids": ("kept",), "result_media": ("inside", "beside")},
     "bedrock_converse": {

@@ -2,7 +2,8 @@
 
 Nothing is stored there: `store` is false, and encrypted reasoning comes back so that a conversation can go on. It is
 asked for where the client wishes reasoning; `options["reasoning"] = "sealed"` asks always, for models that reason by
-themselves. A model that does not reason refuses the question.
+themselves. A model that does not reason refuses the question. `options["efforts"]` has the words of effort that a model
+knows, "none low medium high" where it is left out; the nearest goes.
 """
 
 import msgspec
@@ -15,7 +16,7 @@ from tollway.dialects.openai_responses.words import ENCRYPTED, LOGPROBS
 from tollway.dialects.patching import finished
 from tollway.dialects.record import RenderedRequest, RequestEdits
 from tollway.dialects.tool_schemas import of_object
-from tollway.neutral.reasoning import effort
+from tollway.neutral.reasoning import effort, nearest
 from tollway.neutral.request import (
     CACHE_MARKS,
     ChatRequest,
@@ -43,6 +44,7 @@ _ELSEWHERE = frozenset(("logprobs", "verbosity"))
 _IDENTIFIERS = frozenset(("user", "prompt_cache_key"))
 _IDENTIFIER_CHARS_MAX = 64
 """OpenAI refuses longer ones of these."""
+_EFFORTS = (Effort.NONE, Effort.LOW, Effort.MEDIUM, Effort.HIGH)
 _GRAMMAR = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -62,7 +64,7 @@ def render_request(request: ChatRequest, edits: RequestEdits) -> RenderedRequest
     fields |= {here: value for name, here in _CARRIED.items() if (value := getattr(request, name)) is not None}
     fields |= {name: shortened(str(fields[name]), _IDENTIFIER_CHARS_MAX) for name in _IDENTIFIERS.intersection(fields)}
     fields |= _tool_fields(request)
-    fields |= _answer_fields(request)
+    fields |= _answer_fields(request, edits)
     include = _include(request, edits)
     if include:
         fields["include"] = include
@@ -124,7 +126,7 @@ def _choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> object:
     return {"type": "custom" if custom else "function", "name": choice.name}
 
 
-def _answer_fields(request: ChatRequest) -> dict[str, object]:
+def _answer_fields(request: ChatRequest, edits: RequestEdits) -> dict[str, object]:
     """Return what the answer is to be, and how much is to be thought for it."""
     fields: dict[str, object] = {}
     text: dict[str, object] = {}
@@ -136,12 +138,18 @@ def _answer_fields(request: ChatRequest) -> dict[str, object]:
         fields["text"] = text
     if request.reasoning is not None:
         word = effort(request.reasoning)
-        wish: dict[str, object] = {} if word is None else {"effort": word.value}
+        wish: dict[str, object] = {} if word is None else {"effort": nearest(word, _efforts(edits)).value}
         if request.reasoning.shown:
             wish["summary"] = "auto"
         if wish:
             fields["reasoning"] = wish
     return fields
+
+
+def _efforts(edits: RequestEdits) -> tuple[Effort, ...]:
+    """Return the words that the model knows; that it shall not think is said where nobody says what it knows."""
+    words = edits.options.get("efforts")
+    return tuple(Effort(word) for word in words.split()) if words else _EFFORTS
 
 
 def _format(form: OutputForm) -> dict[str, object]:
