@@ -1,0 +1,93 @@
+"""The header lines of one request alone: its content type, what belongs to its dialect, its signature."""
+
+import msgspec
+import pytest
+
+from tests.unit.relay.test_passage import CHAT, MESSAGES, passages, target
+from tollway.catalog.records import Origin, Provider, Reach, Scheme
+from tollway.catalog.signing import AwsKeys, Signing
+from tollway.dialects.record import Called
+from tollway.relay.arrival import Arrival
+from tollway.relay.passage import Passage
+from tollway.relay.signatures import Signatures, request_lines
+from tollway.relay.wire import JSON_LINE
+
+KEYS = AwsKeys(access_key_id="id", secret_access_key="hidden", session_token=None, region="r", service="s")
+SIGNED = ("authorization", "signed by ä")
+
+
+class Signer:
+    """Signs with what it was asked to sign."""
+
+    def __init__(self, signing: Signing) -> None:
+        self.signing = signing
+        self.asked: list[dict[str, object]] = []
+
+    async def headers(self, *, method: str, host: str, path: str, body: bytes) -> list[tuple[str, str]]:
+        """Return one line, and remember what it is for."""
+        self.asked.append({"method": method, "host": host, "path": path, "body": body})
+        return [SIGNED, ("x-date", "now")]
+
+
+def signing(name: str = "there") -> tuple[Provider, Passage]:
+    """Return a provider that wants its requests signed, and a way to it."""
+    to = target("openai_chat")
+    origin = Origin(scheme=Scheme.HTTPS, host="h", port=8443, reach=Reach.PUBLIC)
+    speaks = (msgspec.structs.replace(to.provider.home, origin=origin),)
+    provider = msgspec.structs.replace(to.provider, name=name, signing=KEYS, speaks=speaks)
+    return provider, passages("openai_chat", CHAT).through(msgspec.structs.replace(to, provider=provider))
+
+
+def arrived(called: Called | None = None, passed: tuple[tuple[bytes, bytes], ...] = ()) -> Arrival:
+    """Return a request with headers of its dialect."""
+    arrival = passages("openai_chat", CHAT)._arrival
+    return msgspec.structs.replace(arrival, called=called or Called(), passed=passed)
+
+
+async def test_what_is_signed_is_what_is_sent() -> None:
+    made: list[Signer] = []
+
+    def make(keys: Signing) -> Signer:
+        made.append(Signer(keys))
+        return made[-1]
+
+    signatures = Signatures(make)
+    provider, passage = signing()
+    lines = await signatures.lines(provider, passage)
+    assert lines == "authorization: signed by ä\r\nx-date: now\r\n".encode("latin-1")
+    assert made[0].signing is KEYS
+    assert made[0].asked == [{"method": "POST", "host": "h:8443", "path": "/v1/chat/completions", "body": passage.body}]
+    await signatures.lines(provider, passage)
+    assert len(made) == 1
+    await signatures.lines(*signing("elsewhere"))
+    assert len(made) == 2
+
+
+async def test_a_provider_that_wants_no_signature_is_sent_none() -> None:
+    with pytest.raises(AssertionError):
+        await Signatures(Signer).lines(target("openai_chat").provider, signing()[1])
+    to = target("openai_chat")
+    way = passages("openai_chat", CHAT).through(to)
+    assert await request_lines(arrived(), to.provider, way, Signatures(Signer)) == JSON_LINE
+
+
+async def test_a_request_has_its_type_and_its_dialects_headers_and_its_signature() -> None:
+    provider, passage = signing()
+    form = "multipart/form-data; boundary=ä"
+    arrival = arrived(Called(content_type=form), ((b"anthropic-beta", b"x"), (b"anthropic-version", b"y")))
+    lines = await request_lines(arrival, provider, passage, Signatures(Signer))
+    assert lines.decode("latin-1").split("\r\n") == [
+        f"content-type: {form}",
+        "anthropic-beta: x",
+        "anthropic-version: y",
+        "authorization: signed by ä",
+        "x-date: now",
+        "",
+    ]
+
+
+async def test_headers_of_one_dialect_do_not_go_into_another() -> None:
+    to = target("openai_chat")
+    way = passages("anthropic_messages", MESSAGES).through(to)
+    arrival = arrived(Called(content_type="text/x"), ((b"anthropic-beta", b"x"),))
+    assert await request_lines(arrival, to.provider, way, Signatures(Signer)) == JSON_LINE
