@@ -88,7 +88,10 @@ def _check_utf8(body: bytes) -> None:
 
 
 def _check_names(body: bytes) -> None:
-    """Refuse a top-level key that stands twice: a provider might read the value that was not priced."""
+    """Refuse a top-level key that stands twice: a provider might read the value that was not priced.
+
+    Servers written in Go, and some others, take `Model` for `model`, and the last of both.
+    """
     if len(body) <= SMALL_BYTES_MAX:
         names = member_names(body)
     else:
@@ -96,10 +99,11 @@ def _check_names(body: bytes) -> None:
             names = member_names_bounded(body, KEYS_MAX)
         except MembersError:
             raise refused(f"the body has more than {KEYS_MAX} top-level keys") from None
-    if len(names) == len(set(names)):
+    if len(names) == len({name.casefold() for name in names}):
         return
-    twice = next(name for name, times in Counter(names).items() if times > 1)[:PARAM_CHARS_MAX]
-    raise refused(f"`{twice}` stands twice in the body: give it once", param=twice)
+    times = Counter(name.casefold() for name in names)
+    twice = next(name for name in names if times[name.casefold()] > 1)[:PARAM_CHARS_MAX]
+    raise refused(f"`{twice}` stands twice in the body, in one spelling or another: give it once", param=twice)
 
 
 def _misfit(reason: str, expected: Expected) -> Refusal:

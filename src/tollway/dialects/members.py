@@ -14,6 +14,8 @@ SPACE = b" \t\r\n"
 SMALL_BYTES_MAX = 16_384
 """Up to this size searching a body for a name is cheaper than finding the places of all its members."""
 
+SPACE_STEP_BYTES = 4_096
+
 Span = tuple[int, int, bytes]
 """Where an edit starts and ends in a body, and what stands there afterwards."""
 
@@ -133,9 +135,14 @@ def append_members(body: bytes, added: bytes) -> bytes:
 
 
 def _skip_space(body: bytes, at: int) -> int:
-    while body[at : at + 1] in _SPACES:
-        at += 1
-    return at
+    if body[at : at + 1] not in _SPACES:
+        return at
+    while True:  # in steps, for a client may send megabytes of it
+        step = body[at : at + SPACE_STEP_BYTES]
+        rest = len(step.lstrip(SPACE))
+        at += len(step) - rest
+        if rest or not step:
+            return at
 
 
 def _string_end(body: bytes, start: int) -> int:

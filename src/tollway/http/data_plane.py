@@ -132,8 +132,7 @@ class DataPlane:
         if caller.idempotency_key is None:
             await self._relay.serve(arrival, inbound)
         else:
-            target = b"%b %b" % (inbound.method, inbound.url)
-            await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=target)
+            await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=_target(arrival, inbound))
 
     async def _own_fault(self, inbound: Inbound) -> None:
         if inbound.started:
@@ -187,9 +186,12 @@ def _nothing_at(path: str) -> Refusal:
 
 
 def _called(inbound: Inbound) -> Called:
-    """Return what the request says beside its body; the content type matters where it is not the usual one."""
+    """Return what the request says beside its body; the content type matters where it is not the usual one.
+
+    A form begins with its boundary, and no JSON does: JSON that calls itself a form would be looked at as neither.
+    """
     called = inbound.called
-    if inbound.body.startswith(b"{"):
+    if not inbound.body.startswith(b"--"):
         return called
     for name, value in inbound.headers:
         if name == b"content-type" and value[:10].lower() == b"multipart/":
@@ -199,6 +201,14 @@ def _called(inbound: Inbound) -> Called:
 
 def _passed(headers: list[tuple[bytes, bytes]], dialect: Dialect) -> tuple[tuple[bytes, bytes], ...]:
     return tuple([header for header in headers if header[0] in dialect.passed_headers])
+
+
+def _target(arrival: Arrival, inbound: Inbound) -> bytes:
+    """Return what is asked for beside the body: with another provider or another beta, the same body is another request."""
+    target = b"%b %b" % (inbound.method, inbound.url)
+    if arrival.provider is not None or arrival.translate is not None or arrival.passed:
+        target += f" {arrival.provider!r} {arrival.translate} {arrival.passed!r}".encode()
+    return target
 
 
 def query_of(url: bytes) -> str:

@@ -56,6 +56,8 @@ class _Facts(Struct, gc=False):
     generation_config: _Given = UNSET
     cachedContent: str | None = None  # noqa: N815
     cached_content: str | None = None
+    tools: list[Raw] | None = None
+    model: str | None = None
 
 
 class _CountFacts(Struct, gc=False):
@@ -73,6 +75,9 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _COUNT_FACTS = msgspec.json.Decoder(_CountFacts)
 _CONFIG = msgspec.json.Decoder(_Config | None)
 
+_DECLARATIONS = {"functionDeclarations", "function_declarations"}
+"""Tools that the client runs."""
+
 _CONTENTS = "`contents` must be a non-empty array of objects, each with an array `parts` of objects"
 _CONFIG_WRONG = "`generationConfig` must be an object, and each of its members must stand in it once"
 _WHOLE = "`generationConfig.%s` must be a whole number from 1 to %d"
@@ -81,6 +86,8 @@ _EXPECTED = Expected(
     summary="a JSON object with `contents`",
     fields={
         "contents": _CONTENTS,
+        "tools": "`tools` must be an array of objects",
+        "model": "`model` must be a string, the model that the path names, or left out",
         "cachedContent": "`cachedContent` must be the name of a cached content",
         "cached_content": "`cached_content` must be the name of a cached content",
     },
@@ -98,6 +105,10 @@ def peek(body: bytes, called: Called) -> Peek:
     media = sum(part.media for content in facts.contents for part in content.parts or ())
     if facts.cachedContent or facts.cached_content:
         media += 1  # its tokens are paid for, and do not follow from this body
+    for tool in facts.tools or ():  # what the provider runs by itself reads what nobody has seen
+        media += len(set(member_names(bytes(tool))) - _DECLARATIONS) if bytes(tool).startswith(b"{") else 0
+    if facts.model not in {None, called.model} and not (facts.model or "").endswith(f"/{called.model}"):
+        raise refused("`model` must be the model that the path names: leave it out", param="model")
     return Peek(
         model_asked=_model(called),
         streamed=called.streamed is True,

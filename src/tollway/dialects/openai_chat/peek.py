@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tollway.dialects.body import Expected, read_facts
+from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
 from tollway.neutral.peek import Peek
 
@@ -17,6 +18,10 @@ OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
 
 TEXT_PARTS = frozenset(("text", "refusal", "thinking", "reasoning", "input_text", "output_text"))
 """Content parts whose tokens are bounded by their bytes; every other type counts as media."""
+
+
+OWN_TOOLS = frozenset(("function", "custom"))
+"""Tools that the client runs."""
 
 
 class _Part(Struct, gc=False):
@@ -33,6 +38,10 @@ class _StreamOptions(Struct, gc=False):
     include_usage: bool | None = None
 
 
+class _Tool(Struct, gc=False):
+    type: str = "function"
+
+
 _Limit = Annotated[int, Meta(ge=1, le=OUTPUT_TOKENS_LIMIT_MAX)]
 
 
@@ -44,6 +53,11 @@ class _Facts(Struct, gc=False):
     n: Annotated[int, Meta(ge=1, le=CHOICES_MAX)] | None = None
     max_tokens: _Limit | None = None
     max_completion_tokens: _Limit | None = None
+    n_predict: Foreign | None = None
+    tools: list[_Tool] | None = None
+    web_search_options: Raw | UnsetType = UNSET
+    search_parameters: Raw | UnsetType = UNSET
+    plugins: Raw | UnsetType = UNSET
 
 
 _FACTS = msgspec.json.Decoder(_Facts)
@@ -59,6 +73,8 @@ _EXPECTED = Expected(
         "n": f"`n` must be a whole number from 1 to {CHOICES_MAX}",
         "max_tokens": f"`max_tokens` must be a whole number from 1 to {OUTPUT_TOKENS_LIMIT_MAX}",
         "max_completion_tokens": f"`max_completion_tokens` must be a whole number from 1 to {OUTPUT_TOKENS_LIMIT_MAX}",
+        FOREIGN: MUST_BE,
+        "tools": "`tools` must be an array of objects, each with a `type`",
     },
 )
 
@@ -76,11 +92,18 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         model_asked=facts.model,
         streamed=streamed,
         usage_asked=streamed and options is not None and options.include_usage is True,
-        output_tokens_max=limit,
+        output_tokens_max=with_foreign(limit, facts.n_predict),
         choices=facts.n or 1,
         body_bytes=len(body),
-        media_parts=_count_media(facts.messages),
+        media_parts=_count_media(facts.messages) + _count_searches(facts),
     )
+
+
+def _count_searches(facts: _Facts) -> int:
+    """Count what a provider runs by itself: it reads results that are not in the body."""
+    given = (facts.web_search_options, facts.search_parameters, facts.plugins)
+    count = sum(each is not UNSET and bytes(each) != b"null" for each in given)
+    return count + sum(tool.type not in OWN_TOOLS for tool in facts.tools or ())
 
 
 def _count_media(messages: list[_Message]) -> int:

@@ -12,6 +12,7 @@ from tollway.dialects.members import (
     has_unicode_escape,
     known_value_start,
 )
+from tollway.dialects.openai_limit import limit_foreign
 from tollway.dialects.patching import Patch, both, common
 from tollway.dialects.record import Lane, PatchedRequest, RequestEdits
 from tollway.neutral.peek import Peek
@@ -63,6 +64,7 @@ def _limit_output(patch: Patch, limit: int, edits: RequestEdits) -> None:
     for name, value in numbers.items():
         if value > limit:
             patch.set(name, b"%d" % limit)
+    limit_foreign(patch, limit)
 
 
 def _patch_small(body: bytes, model_asked: str, model_routed: str, *, usage_added: bool) -> bytes | None:

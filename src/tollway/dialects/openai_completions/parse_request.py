@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.dialects.body import refused
+from tollway.dialects.openai_completions.peek import OUTPUT_TOKENS_DEFAULT
 from tollway.neutral.parts import Text
 from tollway.neutral.peek import Peek
 from tollway.neutral.request import ChatRequest, Message, Role
@@ -58,7 +59,7 @@ def parse_request(body: bytes, peek: Peek) -> ChatRequest:
         model=peek.model_asked,
         messages=(Message(role=Role.USER, parts=(Text(text=prompt),)),),
         streamed=peek.streamed,
-        output_tokens_max=peek.output_tokens_max,
+        output_tokens_max=peek.output_tokens_max or OUTPUT_TOKENS_DEFAULT,
         completes=True,
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=True if "top_logprobs" in read else None,

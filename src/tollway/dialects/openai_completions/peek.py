@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tollway.dialects.body import Expected, read_facts, refused
+from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
 from tollway.neutral.peek import Peek
 
@@ -16,7 +17,7 @@ OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
 """Providers keep token limits in 32 bits; with this bound no worst case leaves 64 bits of nano-units."""
 
 OUTPUT_TOKENS_DEFAULT = 16
-"""What the dialect says for a request without a limit."""
+"""What the dialect says for a request without a limit; some of its servers write to the end of the context instead."""
 
 _CHOICES_TOTAL_MAX = 4_096
 """Answers to one request, all prompts together: a stream that is cut ends each of them, in one step of the event loop."""
@@ -37,6 +38,7 @@ class _Facts(Struct, gc=False):
     n: _Many | None = None
     best_of: _Many | None = None
     max_tokens: Annotated[int, Meta(ge=0, le=OUTPUT_TOKENS_LIMIT_MAX)] | None = None
+    n_predict: Foreign | None = None
 
 
 _FACTS = msgspec.json.Decoder(_Facts)
@@ -51,6 +53,7 @@ _EXPECTED = Expected(
         "n": f"`n` must be a whole number from 1 to {CHOICES_MAX}",
         "best_of": f"`best_of` must be a whole number from 1 to {CHOICES_MAX}",
         "max_tokens": f"`max_tokens` must be a whole number from 0 to {OUTPUT_TOKENS_LIMIT_MAX}",
+        FOREIGN: MUST_BE,
     },
 )
 
@@ -68,11 +71,16 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         model_asked=facts.model,
         streamed=streamed,
         usage_asked=streamed and options is not None and options.include_usage is True,
-        output_tokens_max=OUTPUT_TOKENS_DEFAULT if facts.max_tokens is None else max(facts.max_tokens, 1),
+        output_tokens_max=_limit(facts),
         choices=choices,
         body_bytes=len(body),
         media_parts=0,
     )
+
+
+def _limit(facts: _Facts) -> int | None:
+    """Return the client's limit. Where it gave none the dialect's own is not relied on: not every server keeps it."""
+    return with_foreign(None if facts.max_tokens is None else max(facts.max_tokens, 1), facts.n_predict)
 
 
 def _prompts(prompt: str | list[str | int | list[int]]) -> int:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from tollway.dialects.openai_completions.peek import OUTPUT_TOKENS_DEFAULT
+from tollway.dialects.openai_limit import limit_foreign
 from tollway.dialects.patching import Patch, common
 from tollway.dialects.record import Lane, PatchedRequest, RequestEdits
 from tollway.neutral.peek import Peek
@@ -43,5 +44,6 @@ def patch_request(body: bytes, peek: Peek, edits: RequestEdits) -> PatchedReques
         # Without a limit the dialect's own holds: a higher one would ask for more than the client did.
         limit = min(edits.output_tokens_max, OUTPUT_TOKENS_DEFAULT if given is None else given)
         patch.set("max_tokens", b"%d" % limit)
+        limit_foreign(patch, limit)
     common(patch, edits, model="model")
     return patch.made()

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tollway.dialects.body import Expected, read_facts, refused
+from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
 from tollway.neutral.peek import Peek
 
@@ -47,6 +48,7 @@ class _Facts(Struct, gc=False):
     stream: bool | None = None
     background: bool | None = None
     max_output_tokens: _Limit | None = None
+    n_predict: Foreign | None = None
     previous_response_id: Raw | UnsetType = UNSET
     conversation: Raw | UnsetType = UNSET
     prompt: Raw | UnsetType = UNSET
@@ -63,6 +65,7 @@ EXPECTED = Expected(
         "tools": "`tools` must be an array of objects, each with a `type`",
         "stream": "`stream` must be true or false",
         "background": "`background` must be true or false",
+        FOREIGN: MUST_BE,
         "max_output_tokens": f"`max_output_tokens` must be a whole number from 1 to {OUTPUT_TOKENS_LIMIT_MAX}",
     },
 )
@@ -82,7 +85,7 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         model_asked=facts.model,
         streamed=streamed,
         usage_asked=streamed,
-        output_tokens_max=facts.max_output_tokens,
+        output_tokens_max=with_foreign(facts.max_output_tokens, facts.n_predict),
         choices=1,
         body_bytes=len(body),
         media_parts=_count_unbounded(facts),

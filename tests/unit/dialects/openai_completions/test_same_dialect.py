@@ -65,7 +65,7 @@ def test_the_facts_of_a_request() -> None:
         body_bytes=len(raw),
         media_parts=0,
     )
-    assert peek(body()).output_tokens_max == 16
+    assert peek(body()).output_tokens_max is None  # 16, says the dialect, and not every server keeps to it
     assert peek(body(max_tokens=0)).output_tokens_max == 1
 
 
