@@ -30,6 +30,7 @@ from tollway.relay.ports import Answer, Books, Cards, Client, ReplyHeads, Upstre
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
 from tollway.relay.signatures import Signers, request_lines
+from tollway.relay.ways import Ways
 from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ class Relay:
         self.reply_heads = heads
         self.cards = cards
         self.request_heads = RequestHeads()
+        self.ways = Ways()
         self.drains = 0
         """How many providers are read on for clients that have left."""
 
@@ -102,7 +104,7 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None
         self._target: Target | None = None
         self._attempts = 0
-        self._passages = Passages(relay.dialects, arrival, admitted)
+        self._passages = Passages(relay.dialects, arrival, admitted, ways=relay.ways)
         self._lane = ""
         self._notices = Notices(admitted)
         self._first_byte_ms: int | None = None
@@ -169,11 +171,9 @@ class Exchange:
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
-        if self._arrival.dialect.render_count is not None:
-            count = counting.estimated_count(self._arrival, self._admitted.peek, target)
-            if count is not None:
-                await self._answer_estimate(count)
-                return None
+        count = counting.estimated_count(self._arrival, self._admitted.peek, target)
+        if count is not None:
+            return await self._answer_estimate(count)
         provider = target.provider
         self._target = target
         card = target.card

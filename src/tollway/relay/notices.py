@@ -11,6 +11,7 @@ class Notices:
     def __init__(self, admitted: Admitted) -> None:
         """Begin with what admission did."""
         self._admitted = admitted
+        self._dropped: tuple[str, ...] = ()
         self.text = admitted.warning
         """All of it; empty when nothing was done otherwise."""
 
@@ -23,6 +24,9 @@ class Notices:
 
         Raises Refusal for a key that wants nothing left out.
         """
+        if not names and not self._dropped:  # nearly always
+            return False
+        self._dropped = names
         admitted = self._admitted
         if names and admitted.principal.unsupported is Unsupported.REFUSED:
             raise Refusal(

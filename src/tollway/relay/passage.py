@@ -5,9 +5,10 @@ Decides the lane, and knows no connection: bytes in, bytes out.
 
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import quote
 
-from tollway.catalog.records import Profile, Spoken, Streaming, StreamUsage, Target
+import msgspec
+
+from tollway.catalog.records import Profile, Spoken, Streaming, Target
 from tollway.dialects.record import (
     Closing,
     CostFields,
@@ -26,9 +27,9 @@ from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.request import ChatRequest
 from tollway.neutral.seals import is_marked
 from tollway.neutral.usage import Usage
-from tollway.pricing.estimate import OUTPUT_TOKENS_ASSUMED
 from tollway.relay.admit import Admitted
 from tollway.relay.arrival import Arrival
+from tollway.relay.ways import Way, Ways, edits_for, path_of
 
 
 class Passage(Protocol):
@@ -65,9 +66,12 @@ class Passage(Protocol):
 class Passages:
     """Finds the way for each attempt of one exchange; the client's request is parsed once, if at all."""
 
-    def __init__(self, dialects: Mapping[str, Dialect], arrival: Arrival, admitted: Admitted) -> None:
-        """Take every dialect by its name, and the request."""
+    def __init__(
+        self, dialects: Mapping[str, Dialect], arrival: Arrival, admitted: Admitted, *, ways: Ways | None = None
+    ) -> None:
+        """Take every dialect by its name, the request, and what is remembered of earlier ones."""
         self._dialects = dialects
+        self._ways = Ways() if ways is None else ways
         self._arrival = arrival
         self._admitted = admitted
         self._sealed = arrival.dialect.chat is not None and is_marked(arrival.body)
@@ -76,15 +80,16 @@ class Passages:
 
     def through(self, target: Target) -> Passage:
         """Return the way to a target; raises Refusal where there is none, or where it would lose something."""
-        dialect = self._arrival.dialect
-        spoken = target.provider.speaking(dialect.name, target.model_routed)
-        if spoken is not None:
-            profile = spoken.profile_of(target.model_routed)
-            if not self._sealed and _serves(profile, streamed=self._admitted.peek.streamed):
-                return Straight(dialect, self._arrival, self._admitted, (target, spoken, profile))
+        arrival, admitted = self._arrival, self._admitted
+        dialect = arrival.dialect
+        if not self._sealed:
+            tokens_max = admitted.need.limits.output_tokens_max
+            way = self._ways.straight(target, dialect, streamed=admitted.peek.streamed, tokens_max=tokens_max)
+            if way is not None:
+                return Straight(way, arrival, admitted)
         if dialect.embedding is not None:
             return self._embedded(target)
-        return self._translated(target, spoken)
+        return self._translated(target, target.provider.speaking(dialect.name, target.model_routed))
 
     def _translated(self, target: Target, spoken: Spoken | None) -> Passage:
         dialect = self._arrival.dialect
@@ -131,35 +136,15 @@ def _no_way(target: Target, dialect: Dialect) -> Refusal:
     )
 
 
-def _serves(profile: Profile, *, streamed: bool) -> bool:
-    unwilling = Streaming.NEVER if streamed else Streaming.ALWAYS
-    return profile.streaming is not unwilling
+def _limited(edits: RequestEdits, admitted: Admitted) -> RequestEdits:
+    """Return the edits with the output limit that was lowered, if any was."""
+    lowered = admitted.lowered
+    return edits if lowered is None else msgspec.structs.replace(edits, output_tokens_max=lowered.tokens)
 
 
 def _edits(admitted: Admitted, target: Target, profile: Profile, *, streamed: bool) -> RequestEdits:
-    lowered = admitted.lowered
-    return RequestEdits(
-        model_routed=target.model_routed,
-        usage_wanted=profile.stream_usage is StreamUsage.ASKED,
-        renames=profile.renames,
-        unsupported=profile.unsupported,
-        added=profile.added,
-        removed=profile.removed,
-        output_tokens_max=None if lowered is None else lowered.tokens,
-        output_tokens_name=profile.output_limit,
-        output_tokens_default=admitted.need.limits.output_tokens_max or OUTPUT_TOKENS_ASSUMED,
-        streamed=streamed,
-        options=profile.options,
-        issuer=target.provider.name,
-    )
-
-
-def _path(spoken: Spoken, dialect: Dialect, model: str, *, streamed: bool) -> str:
-    """Return where the request goes below the prefix; a model in it is quoted, its slashes too where it has any."""
-    path = spoken.path or dialect.path
-    if streamed:
-        path = spoken.streamed_path or spoken.path or dialect.streamed_path or dialect.path
-    return path.replace("{model}", quote(model, safe="")) if "{" in path else path
+    tokens_max = admitted.need.limits.output_tokens_max
+    return _limited(edits_for(target, profile, streamed=streamed, tokens_max=tokens_max), admitted)
 
 
 class Straight:
@@ -167,17 +152,13 @@ class Straight:
 
     __slots__ = ("_peek", "body", "dropped", "lane", "path", "speaks", "spoken")
 
-    def __init__(
-        self, dialect: Dialect, arrival: Arrival, admitted: Admitted, way: tuple[Target, Spoken, Profile]
-    ) -> None:
-        """Take the dialect, the request, and where it goes; raises Refusal where an edit would lose something."""
-        target, spoken, profile = way
-        peek = admitted.peek
-        self._peek = peek
-        self.speaks = dialect
-        self.spoken = spoken
-        self.path = _path(spoken, dialect, target.model_routed, streamed=peek.streamed)
-        patched = dialect.patch_request(arrival.body, peek, _edits(admitted, target, profile, streamed=peek.streamed))
+    def __init__(self, way: Way, arrival: Arrival, admitted: Admitted) -> None:
+        """Take where it goes, and the request; raises Refusal where an edit would lose something."""
+        self._peek = peek = admitted.peek
+        self.speaks = dialect = arrival.dialect
+        self.spoken = way.spoken
+        self.path = way.path
+        patched = dialect.patch_request(arrival.body, peek, _limited(way.edits, admitted))
         self.lane = patched.lane
         self.body = patched.body
         self.dropped = patched.dropped
@@ -239,7 +220,7 @@ class Translated:
         self.speaks = speaks
         self.spoken = spoken
         self.lane = Lane.TRANSLATED
-        self.path = _path(spoken, speaks, target.model_routed, streamed=self._streams)
+        self.path = path_of(spoken, speaks, target.model_routed, streamed=self._streams)
         assert speaks.chat is not None, "a way is only made between dialects of chat"
         assert speaks.chat.render_request is not None, "and to one that stands on the provider's side"
         rendered = speaks.chat.render_request(request, _edits(admitted, target, profile, streamed=self._streams))
@@ -297,7 +278,7 @@ class Embedded:
         self.speaks = speaks
         self.spoken = spoken
         self.lane = Lane.TRANSLATED
-        self.path = _path(spoken, speaks, target.model_routed, streamed=False)
+        self.path = path_of(spoken, speaks, target.model_routed, streamed=False)
         assert speaks.embedding is not None, "a way is only made between dialects of embeddings"
         assert speaks.embedding.render_request is not None, "and to one that stands on the provider's side"
         rendered = speaks.embedding.render_request(request, _edits(admitted, target, profile, streamed=False))

@@ -74,6 +74,8 @@ def content_type_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return what an answer says that it is; JSON where it says nothing."""
     for name, value in headers:
         if name == b"content-type":
+            if value == b"application/json":  # nearly always: 0.1 µs without a text being made of it
+                return JSON
             text = value.decode("latin-1")
             return text if text.isascii() and text.isprintable() else JSON
     return JSON
