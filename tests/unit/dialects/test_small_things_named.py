@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from tests.dialect_matrix import MODEL, parsed, read_stream, rendered, stream_of
+from tests.dialect_matrix import MODEL, parsed, read_stream, read_whole, rendered, stream_of, whole_of
 from tollway.neutral.answer import ChatAnswer, Choice, events_of
 from tollway.neutral.events import StopReason
-from tollway.neutral.parts import CacheMark, Part, Text, ToolCall, ToolResult
+from tollway.neutral.parts import CacheMark, Citation, Part, Reasoning, Text, ToolCall, ToolResult
 from tollway.neutral.request import (
     ChatRequest,
     Message,
@@ -125,3 +125,27 @@ def test_what_only_says_the_default_is_not_named_as_dropped() -> None:
 def test_a_message_that_says_nothing_stays_a_message() -> None:
     asked = ChatRequest(model=MODEL, messages=(Message(role=Role.USER, parts=()),))
     assert json.loads(rendered("ollama_chat", asked).body)["messages"] == [{"role": "user", "content": ""}]
+
+
+CITED = (
+    Text(text="Hello "),
+    Text(text="sky is blue", citations=(Citation(url="https://example.com/a", answer_start=0, answer_end=3),)),
+    Reasoning(text="Hm."),
+    Text(text=" bye", citations=(Citation(url="https://example.com/b", answer_start=1, answer_end=4),)),
+)
+
+
+@pytest.mark.parametrize("client", ["openai_chat", "gemini"])
+def test_places_of_citations_are_in_the_one_text_that_several_become(client: str) -> None:
+    answer = ChatAnswer(choices=(Choice(parts=CITED, reason=StopReason.STOP),), usage=Usage(input=1, output=1))
+    asked = ChatRequest(model=MODEL, messages=(HI,))
+    whole = read_whole(client, whole_of(client, answer, asked))
+    streamed = read_stream(client, stream_of(client, events_of(answer), Usage(input=1, output=1), asked)).answer
+    for found in (whole, streamed):
+        (choice,) = found.choices
+        text = "".join(part.text for part in choice.parts if isinstance(part, Text))
+        cited = [citation for part in choice.parts if isinstance(part, Text) for citation in part.citations]
+        assert {(each.url, text[each.answer_start : each.answer_end]) for each in cited} == {
+            ("https://example.com/a", "sky"),
+            ("https://example.com/b", "bye"),
+        }

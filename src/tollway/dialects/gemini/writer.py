@@ -56,7 +56,7 @@ class _Call:
 class _Choice:
     """What of a choice waits, and what its end must say."""
 
-    __slots__ = ("called", "calls", "citations", "finished", "logprobs", "seal", "texts", "thinking")
+    __slots__ = ("begin", "called", "calls", "citations", "finished", "logprobs", "seal", "texts", "thinking")
 
     def __init__(self) -> None:
         self.calls: dict[int, _Call] = {}
@@ -66,6 +66,8 @@ class _Choice:
         """A seal of what comes next."""
         self.thinking = False
         self.texts: list[str] = []
+        self.begin = 0
+        """Which of the texts is the first of the current part: places of citations count from there."""
         self.citations: list[Citation] = []
         self.logprobs: tuple[TokenLogprob, ...] = ()
         self.finished: Finished | None = None
@@ -76,12 +78,15 @@ class _Choice:
             case TextDelta() | DeclinedDelta():
                 return self._text(event)
             case ReasoningDelta():
+                self.begin = len(self.texts)
                 freed = self.last() if event.text else []
                 self.thinking = True
                 return [*freed, {"text": event.text, "thought": True}] if event.text else freed
             case ReasoningSealed():
+                self.begin = len(self.texts)
                 return self._sealed(event)
             case MediaAdded():
+                self.begin = len(self.texts)
                 blob = {"mimeType": event.media.media_type, "data": event.media.data}
                 spoken: list[_Part] = [{"text": event.transcript}] if event.transcript else []
                 return [*self.waiting(), *spoken, self._with_seal({"inlineData": blob})]
@@ -92,8 +97,11 @@ class _Choice:
     def _note(self, event: Event) -> None:
         """Keep what is said later; a call that another part has ended takes no more."""
         if isinstance(event, CitationAdded):
-            self.citations.append(event.citation)
-        elif isinstance(event, Finished):
+            self.citations.append(self._placed(event.citation))
+            return
+        if not isinstance(event, ToolCallDelta):
+            self.begin = len(self.texts)
+        if isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, ToolCallStarted):
             seal = self.seal if self.called or self.seal is not None else sealing.UNSEALED
@@ -103,6 +111,14 @@ class _Choice:
             self.thinking = False
         elif event.index in self.calls:
             self.calls[event.index].pieces.append(event.arguments)
+
+    def _placed(self, citation: Citation) -> Citation:
+        """Return a citation with its place in all the text of the answer, which is how Gemini counts."""
+        before = sum(map(len, self.texts[: self.begin]))
+        if not before or citation.answer_end is None:
+            return citation
+        start = before + (citation.answer_start or 0)
+        return msgspec.structs.replace(citation, answer_start=start, answer_end=before + citation.answer_end)
 
     def _text(self, event: TextDelta | DeclinedDelta) -> list[_Part]:
         if isinstance(event, TextDelta) and event.logprobs:

@@ -71,9 +71,7 @@ def _message(parts: tuple[Part, ...], terms: ReplyTerms) -> dict[str, object]:
     details = _details(parts)
     if details:
         message["reasoning_details"] = details
-    annotations = [
-        annotation for part in texts for citation in part.citations if (annotation := annotation_of(citation))
-    ]
+    annotations = _annotations(texts)
     if annotations:
         message["annotations"] = annotations
     pictures = [picture_of(part.source) for part in _of(parts, Image) if isinstance(part.source, Inline)]
@@ -89,6 +87,17 @@ def _message(parts: tuple[Part, ...], terms: ReplyTerms) -> dict[str, object]:
 
 def _of(parts: Iterable[Part], kind: type[Kind]) -> list[Kind]:
     return [part for part in parts if isinstance(part, kind)]
+
+
+def _annotations(texts: Iterable[Text]) -> list[dict[str, object]]:
+    """Return the citations of all texts, whose places are in the one content that they become."""
+    annotations: list[dict[str, object]] = []
+    begin = 0
+    for part in texts:
+        found = (annotation_of(citation, (begin, begin + len(part.text))) for citation in part.citations)
+        annotations += [annotation for annotation in found if annotation]
+        begin += len(part.text)
+    return annotations
 
 
 def _details(parts: tuple[Part, ...]) -> list[dict[str, object]]:
@@ -115,15 +124,19 @@ def _call(call: ToolCall) -> dict[str, object]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def annotation_of(citation: Citation) -> dict[str, object] | None:
-    """Return a citation in OpenAI's form, which is of addresses; None for what has none."""
+def annotation_of(citation: Citation, span: tuple[int, int]) -> dict[str, object] | None:
+    """Return a citation in OpenAI's form, which is of addresses; None for what has none.
+
+    `span` is where its text stands in the whole content, as far as it is known: all of it rests on what has no place.
+    """
     if citation.url is None:
         return None
+    begin, end = span
     cited: dict[str, object] = {
         "url": citation.url,
         "title": citation.title or "",
-        "start_index": citation.answer_start or 0,
-        "end_index": citation.answer_end or 0,
+        "start_index": begin + (citation.answer_start or 0),
+        "end_index": end if citation.answer_end is None else begin + citation.answer_end,
     }
     if citation.quoted is not None:
         cited["content"] = citation.quoted

@@ -51,7 +51,7 @@ _NO_COUNT = b',"usage":null'
 class _ChoiceState:
     """What the writer must know of a choice."""
 
-    __slots__ = ("custom", "details", "finished", "seals", "thoughts")
+    __slots__ = ("begin", "chars", "custom", "details", "finished", "seals", "thoughts")
 
     def __init__(self) -> None:
         self.thoughts: list[str] = []
@@ -62,6 +62,10 @@ class _ChoiceState:
         self.custom: set[int] | None = None
         """Which calls are of custom tools; None before the first call."""
         self.finished: Finished | None = None
+        self.begin = 0
+        """Where the current text begins in the whole content, in characters."""
+        self.chars = 0
+        """How much of the content has been said."""
 
 
 class ChatWriter:
@@ -76,7 +80,7 @@ class ChatWriter:
         self._model: str | None = None
         self._tier: str | None = None
         self._head: bytes = b""
-        self._text_heads: dict[int, bytes] = {}
+        self._text_heads: dict[int, tuple[bytes, _ChoiceState]] = {}
         no_count = _NO_COUNT if terms.peek.usage_asked else b""
         self._closes = b'},"finish_reason":null}]%b}\n\n' % no_count
 
@@ -85,8 +89,10 @@ class ChatWriter:
         out: list[bytes] = []
         for event in events:
             if type(event) is TextDelta and not event.logprobs:
-                head = self._text_heads.get(event.choice)
-                if head is not None:
+                found = self._text_heads.get(event.choice)
+                if found is not None:
+                    head, state = found
+                    state.chars += len(event.text)
                     out += (head, _ENCODE(event.text), self._closes)
                     continue
             self._write(event, out)
@@ -123,7 +129,7 @@ class ChatWriter:
         index = event.choice
         state = self._choice(index, out)
         if isinstance(event, ReasoningSealed):
-            self._text_heads.pop(index, None)
+            self._end_text(index, state)
             if not state.thoughts or event.sealed.whole:
                 state.thoughts.clear()
                 state.seals.append(event.sealed)
@@ -133,7 +139,7 @@ class ChatWriter:
         if state.seals:
             self._release_seals(index, state, out, call_id=event.id if isinstance(event, ToolCallStarted) else None)
         if isinstance(event, ReasoningDelta):
-            self._text_heads.pop(index, None)
+            self._end_text(index, state)
             state.thoughts.append(event.text)
             out.append(self._chunk(index, b'"reasoning_content":%b' % _ENCODE(event.text)))
             return
@@ -142,11 +148,17 @@ class ChatWriter:
         if isinstance(event, Finished):
             state.finished = event
         elif isinstance(event, TextDelta):
-            self._text(event, out)
+            self._text(event, state, out)
         else:
+            if not isinstance(event, CitationAdded | ToolCallDelta):
+                state.begin = state.chars
             delta = _DELTAS[type(event)](event, state, self._terms)
             if delta:
                 out.append(self._chunk(index, delta))
+
+    def _end_text(self, index: int, state: _ChoiceState) -> None:
+        self._text_heads.pop(index, None)
+        state.begin = state.chars
 
     def _note(self, event: Started | Told | UsageReported) -> None:
         if isinstance(event, Started):
@@ -154,7 +166,8 @@ class ChatWriter:
         elif isinstance(event, Told):
             self._tier = event.service_tier or self._tier
 
-    def _text(self, event: TextDelta, out: list[bytes]) -> None:
+    def _text(self, event: TextDelta, state: _ChoiceState, out: list[bytes]) -> None:
+        state.chars += len(event.text)
         if event.logprobs:
             fields = {"content": tokens_of(event.logprobs), "refusal": None}
             delta = b'"content":%b},"logprobs":%b' % (_ENCODE(event.text), _ENCODE(fields))
@@ -162,7 +175,7 @@ class ChatWriter:
             out.append(b"%b%d%b%b%b" % (self._head, event.choice, b',"delta":{', delta, close))
             return
         head = b'%b%d,"delta":{"content":' % (self._head, event.choice)
-        self._text_heads[event.choice] = head
+        self._text_heads[event.choice] = (head, state)
         out += (head, _ENCODE(event.text), self._closes)
 
     def _choice(self, index: int, out: list[bytes]) -> _ChoiceState:
@@ -262,8 +275,8 @@ def _declined(event: DeclinedDelta, _state: _ChoiceState, _terms: ReplyTerms) ->
     return b'"refusal":%b' % _ENCODE(event.text)
 
 
-def _cited(event: CitationAdded, _state: _ChoiceState, _terms: ReplyTerms) -> bytes:
-    annotation = annotation_of(event.citation)
+def _cited(event: CitationAdded, state: _ChoiceState, _terms: ReplyTerms) -> bytes:
+    annotation = annotation_of(event.citation, (state.begin, state.chars))
     return b"" if annotation is None else b'"annotations":%b' % _ENCODE([annotation])
 
 

@@ -218,7 +218,7 @@ def test_citations_pictures_and_sounds() -> None:
             "type": "url_citation",
             "url_citation": {"url": "u", "title": "t", "start_index": 1, "end_index": 2, "content": "q"},
         },
-        {"type": "url_citation", "url_citation": {"url": "v", "title": "", "start_index": 0, "end_index": 0}},
+        {"type": "url_citation", "url_citation": {"url": "v", "title": "", "start_index": 0, "end_index": 1}},
     ]
     assert found["images"] == [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
     assert found["audio"] == {"id": "audio_r-1", "data": "BB", "expires_at": 7, "transcript": "hi"}
