@@ -62,7 +62,7 @@ def _blocks(reply: Reply) -> Iterator[dict[str, Any]]:
     if reply.thought:
         yield {"type": "thinking", "thinking": reply.thought, "signature": SIGNATURE}
     if reply.text:
-        yield {"type": "text", "text": reply.text, "citations": None}
+        yield {"type": "text", "text": reply.text}
     for at, (name, arguments) in enumerate(reply.calls):
         yield {"type": "tool_use", "id": f"toolu_{at}{name}", "name": name, "input": arguments}
 

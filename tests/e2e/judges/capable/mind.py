@@ -10,7 +10,7 @@ from typing import Any
 AUTO, NONE, REQUIRED = "auto", "none", "required"
 THOUGHT = "Let me see what is asked."
 CACHED_FROM = 64
-"""Tokens of a shared beginning from which on it counts as cached."""
+"""Tokens of a shared beginning from which on it counts as cached, at most half of the prompt."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Mind:
         prompt = [*(tool.name for tool in asked.tools), *prompt]
         shared = max((_shared(prompt, seen) for seen in self._prompts), default=0)
         self._prompts = [*self._prompts[-49:], prompt]
-        return len(prompt), shared if shared >= CACHED_FROM else 0
+        return len(prompt), min(shared, len(prompt) // 2) if shared >= CACHED_FROM else 0
 
 
 def _shared(one: list[str], other: list[str]) -> int:
