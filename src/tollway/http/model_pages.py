@@ -95,7 +95,7 @@ class ModelPages:
         """Show one as Ollama does."""
         try:
             asked = _SHOW.decode(call.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Refusal("invalid_request", "the body must be a JSON object with `model`", param="model") from None
         return Page(200, encode(ollama_model(self._find(call, asked.model or asked.name))))
 

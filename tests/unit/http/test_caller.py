@@ -48,3 +48,41 @@ def test_the_same_word_twice_is_one_and_the_longest_one_is_taken() -> None:
     assert READ([(KEY, longest), (KEY, longest)], sub_account_id=None).idempotency_key == longest.decode()
     assert idempotency_key([(KEY, longest), (KEY, longest)]) == longest.decode()
     assert idempotency_key([(b"host", b"x")]) is None
+
+
+@pytest.mark.parametrize("prefix", [b"x-tollway", b"x-ingate", b"x-ours"])
+def test_the_provider_and_whether_to_translate_are_read_under_every_brand(prefix: bytes) -> None:
+    read = CallerHeaders("x-ours").read
+    caller = read([(prefix + b"-provider", b" acme "), (prefix + b"-translate", b"TRUE")], sub_account_id=None)
+    assert (caller.provider, caller.translate, caller.idempotency_key) == ("acme", True, None)
+    assert caller.attribution == Attribution()
+    assert read([(prefix + b"-translate", b"false")], sub_account_id=5).translate is False
+
+
+def test_what_no_header_says_is_left_to_us() -> None:
+    caller = READ([(b"x-tollway-tag", b"a")], sub_account_id=None)
+    assert (caller.provider, caller.translate) == (None, None)
+    assert (ANONYMOUS.provider, ANONYMOUS.translate) == (None, None)
+
+
+@pytest.mark.parametrize("word", [b"yes", b"1", b"truee", b"on", b"x" * 200])
+def test_any_other_word_for_translation_is_refused(word: bytes) -> None:
+    with pytest.raises(Refusal, match="true or false") as refused:
+        READ([(b"x-tollway-translate", word)], sub_account_id=None)
+    assert refused.value.code == "invalid_request"
+    assert len(refused.value.message) < 200
+
+
+def test_two_brands_that_name_two_providers_are_refused_and_one_twice_is_one() -> None:
+    same = [(b"x-tollway-provider", b"a"), (b"x-ingate-provider", b"a")]
+    assert READ(same, sub_account_id=None).provider == "a"
+    with pytest.raises(Refusal) as refused:
+        READ([same[0], (b"x-ingate-provider", b"b")], sub_account_id=None)
+    assert refused.value.param == "x-ingate-provider"
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff", b"x" * (WORD_BYTES_MAX + 1)])
+def test_a_provider_that_is_no_word_is_refused(value: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        READ([(b"x-tollway-provider", value)], sub_account_id=None)
+    assert refused.value.param == "x-tollway-provider"
