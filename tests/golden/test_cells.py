@@ -44,7 +44,7 @@ from tests.properties.dialects.conserved import facts_of, grouped, lost, said
 from tests.tidy.tree import ROOT
 from tollway.access.principal import Principal
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Model, Origin, Profile, Provider, Reach, Scheme, Spoken, Target
+from tollway.catalog.records import Model, Origin, Profile, Provider, Reach, Scheme, Spoken, Streaming, Target
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.record import CostFields, Lane
 from tollway.errors import Refusal
@@ -78,17 +78,19 @@ POSSIBLE = [cell for cell in cells() if reason_against(cell) is None]
 REFUSED = [cell for cell in cells() if reason_against(cell) is not None]
 
 
-def target(provider: str) -> Target:
+def target(provider: str, streaming: Streaming = Streaming.BOTH) -> Target:
     """Return a model at a provider that speaks one dialect."""
     origin = Origin(scheme=Scheme.HTTPS, host="example.com", port=443, reach=Reach.PUBLIC)
-    profile = Profile(options=OPTIONS.get(provider, {}))
+    profile = Profile(options=OPTIONS.get(provider, {}), streaming=streaming)
     spoken = Spoken(dialect=provider, origin=origin, path_prefix="/v1", profile=profile)
     return Target(provider=Provider(name=ISSUER, speaks=(spoken,)), model_routed=MODEL, card=None)
 
 
-def passage(client: str, provider: str, body: bytes, *, streamed: bool) -> Passage:
+def passage(
+    client: str, provider: str, body: bytes, *, streamed: bool, streaming: Streaming = Streaming.BOTH
+) -> Passage:
     """Return the way of a client's body to a provider, as the relay finds it."""
-    peek, there = peeked(client, body, streamed=streamed), target(provider)
+    peek, there = peeked(client, body, streamed=streamed), target(provider, streaming)
     funding = Funding(payer_id=1, currency="USD", fee_ppm=0, price_ppm=1_000_000, rates=RateTable("USD", {}))
     principal = Principal(key_id=1, account_id=1)
     arrival = Arrival(
@@ -235,6 +237,32 @@ def error_comes_back(cell: Cell, way: Passage) -> None:
     assert not any(mark in out for mark in END_MARKS[cell.client])
     read = read_stream(cell.client, out)
     assert (read.finished, read.failed) == (False, True)
+
+
+SPEAKING = [cell for cell in POSSIBLE if cell.feature == "text"]
+
+
+@pytest.mark.parametrize("cell", SPEAKING, ids=lambda cell: cell.title)
+def test_a_client_may_stream_where_its_provider_does_not_and_the_other_way_round(cell: Cell) -> None:
+    request, answer = request_of(cell), answer_of(cell)
+    body = stated(cell.client, request).body
+    assert answer.usage is not None
+    if cell.mode == "stream":
+        way = passage(cell.client, cell.provider, body, streamed=True, streaming=Streaming.NEVER)
+        whole = whole_of(cell.provider, answer, provider_request(cell))
+        pipe = way.open_stream()
+        out = pipe.feed(whole) + pipe.close()
+        assert (pipe.finished, pipe.failure) == (True, None)
+        out += pipe.end(COSTS, None)
+    else:
+        way = passage(cell.client, cell.provider, body, streamed=False, streaming=Streaming.ALWAYS)
+        stream = stream_of(cell.provider, events_of(answer), answer.usage, provider_request(cell))
+        out = way.write_answer(way.read_answer(stream, "text/event-stream"), COSTS, None)
+    assert way.lane is Lane.TRANSLATED
+    found = read_back(cell, out)
+    assert grouped(said(found)) == grouped(said(answer))
+    assert found.usage is not None
+    assert counted(found.usage) == counted(usage_through(cell.client, usage_through(cell.provider, answer.usage)))
 
 
 @pytest.mark.parametrize("cell", REFUSED, ids=lambda cell: cell.title)
