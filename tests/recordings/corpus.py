@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -166,6 +167,11 @@ def _framed(payloads: bytes) -> list[bytes]:
 def _lines(corpus: str) -> Iterator[dict[str, object]]:
     with gzip.open(FOLDER / f"{corpus}.jsonl.gz", "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
+
+
+def exchanges_of(corpus: str) -> list[dict[str, Any]]:
+    """Return every line of a corpus as it stands there; `chats` skips the test when there is none."""
+    return list(_lines(corpus))
 
 
 def _exchanges(corpus: str) -> Iterator[Recording]:
