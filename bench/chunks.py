@@ -27,6 +27,8 @@ from tollway.neutral.peek import Peek
 from tollway.neutral.request import ChatRequest, Message, Role
 
 ROUNDS = 60
+WHOLE_CALLS = {("gemini", "tools"), ("ollama_chat", "tools")}
+"""Provider and kind: such a chunk is a whole call of a tool, which is two chunks or more elsewhere. Its bar is twice as high."""
 UNTOUCHED_BAR_US = 3.0
 TRANSLATED_BAR_US = 8.0
 
@@ -136,8 +138,10 @@ def _cell(found: Mapping[str, float] | None, *, untouched: bool) -> str:
 def missed(figures: Mapping[tuple[str, str], Mapping[str, float]]) -> Iterable[str]:
     """Yield a line for each figure above its bar."""
     for (client, provider), found in figures.items():
-        bar = UNTOUCHED_BAR_US if client == provider else TRANSLATED_BAR_US
         for kind, figure in found.items():
+            bar = UNTOUCHED_BAR_US if client == provider else TRANSLATED_BAR_US
+            if (provider, kind) in WHOLE_CALLS:
+                bar *= 2
             if figure > bar:
                 yield f"MISSED: {provider} to {client}, {kind}: {figure:.2f} µs, at most {bar:.0f}"
 
@@ -147,7 +151,8 @@ def report(figures: Mapping[tuple[str, str], Mapping[str, float]], rounds: int) 
     over = list(missed(figures))
     legend = (
         f"µs of CPU a chunk: {' / '.join(KINDS)}; best of {rounds} rounds of {CHUNKS} chunks. **Bold**: bytes pass "
-        f"(bar {UNTOUCHED_BAR_US:.0f} µs); the others are translated (bar {TRANSLATED_BAR_US:.0f} µs)."
+        f"(bar {UNTOUCHED_BAR_US:.0f} µs); the others are translated (bar {TRANSLATED_BAR_US:.0f} µs). The tools of Gemini "
+        "and of Ollama's chat are whole calls, one a chunk, which are two chunks or more elsewhere (twice the bar)."
     )
     return "\n".join(
         [

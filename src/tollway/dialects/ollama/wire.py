@@ -157,6 +157,9 @@ def _utf8(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+_UNPARSED_NAME = b'"%b"' % UNPARSED.encode()
+
+
 def arguments_text(arguments: Raw) -> str:
     """Return the arguments of a call as the text that a model is taken to have written."""
     given = bytes(arguments)
@@ -165,7 +168,7 @@ def arguments_text(arguments: Raw) -> str:
     if given == b"null":
         return "{}"
     text = msgspec.json.format(given, indent=-1)
-    if b'"%b"' % UNPARSED.encode() in text:
+    if _UNPARSED_NAME in text:
         found = _ANY.decode(text)
         if found.keys() == {UNPARSED} and isinstance(found[UNPARSED], str):
             return found[UNPARSED]
