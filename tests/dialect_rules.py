@@ -143,6 +143,7 @@ Counts that a dialect tells apart; the others are added to its input or its outp
 Of what a client of each dialect can ask, without what a provider's profile adds. Knobs that Tollway does not know are
 dropped by their own names in every pair of different dialects. `sealed reasoning` is that of another provider, and to
 `ollama_chat` and `cohere_chat`, which issue none, any.
+The warning calls each as the client does: `user` or `metadata.user_id`, where this page has `end_user`.
 
 @PAIRS@
 

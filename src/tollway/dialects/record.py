@@ -361,6 +361,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The content type of a stream."""
     keepalive: bytes = b": keep-alive\n\n"
     """What may be sent at any time between events to show that the stream lives; empty where the form allows nothing."""
+    words: Mapping[str, str] = {}
+    """What its clients call what the neutral form calls otherwise: a warning names a parameter as they know it."""
     chat: ChatTranslator | None = None
     embedding: EmbeddingTranslator | None = None
     render_count: Callable[[int], bytes] | None = None

@@ -142,6 +142,11 @@ def _limited(edits: RequestEdits, admitted: Admitted) -> RequestEdits:
     return edits if lowered is None else msgspec.structs.replace(edits, output_tokens_max=lowered.tokens)
 
 
+def _in_words_of(dialect: Dialect, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of what was left out as the client's dialect has them."""
+    return tuple(dialect.words.get(name, name) for name in names)
+
+
 def _edits(admitted: Admitted, target: Target, profile: Profile, *, streamed: bool) -> RequestEdits:
     tokens_max = admitted.need.limits.output_tokens_max
     return _limited(edits_for(target, profile, streamed=streamed, tokens_max=tokens_max), admitted)
@@ -225,7 +230,7 @@ class Translated:
         assert speaks.chat.render_request is not None, "and to one that stands on the provider's side"
         rendered = speaks.chat.render_request(request, _edits(admitted, target, profile, streamed=self._streams))
         self.body = rendered.body
-        self.dropped = rendered.dropped
+        self.dropped = _in_words_of(arrival.dialect, rendered.dropped)
 
     def parse_error(self, status: int, body: bytes) -> ProviderError:
         """Return what the provider's error answer says."""
@@ -283,7 +288,7 @@ class Embedded:
         assert speaks.embedding.render_request is not None, "and to one that stands on the provider's side"
         rendered = speaks.embedding.render_request(request, _edits(admitted, target, profile, streamed=False))
         self.body = rendered.body
-        self.dropped = rendered.dropped
+        self.dropped = _in_words_of(arrival.dialect, rendered.dropped)
 
     def parse_error(self, status: int, body: bytes) -> ProviderError:
         """Return what the provider's error answer says."""

@@ -18,13 +18,13 @@ DROPPED = {
     "mistral": {"logit_bias", "user"},
     "responses": {"seed", "logit_bias"},
     "messages": {"seed", "logit_bias"},
-    "gemini": {"logit_bias", "end_user"},
-    "ollama": {"logit_bias", "end_user"},
-    "generate": {"logit_bias", "end_user"},
-    "converse": {"seed", "logit_bias", "end_user"},
-    "cohere": {"logit_bias", "end_user"},
+    "gemini": {"logit_bias", "user"},
+    "ollama": {"logit_bias", "user"},
+    "generate": {"logit_bias", "user"},
+    "converse": {"seed", "logit_bias", "user"},
+    "cohere": {"logit_bias", "user"},
 }
-"""What of TUNED each provider has no word for; across dialects by the neutral form's names."""
+"""What of TUNED each provider has no word for; named as the client calls it."""
 
 
 @pytest.mark.parametrize("place", DROPPED)
@@ -107,3 +107,20 @@ def test_usage_is_asked_for_in_streams_whatever_the_client_said(
     (asked,) = provider.asked(mark)
     wanted = asked.body.get("stream_options", {}).get("include_usage")
     assert wanted is (True if place == "chat" else None), json.dumps(asked.body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "place", "name"),
+    [
+        ("anthropic_messages", {"metadata": {"user_id": "me"}}, "gemini", "metadata.user_id"),
+        ("gemini", {"generationConfig": {"topK": 3}}, "responses", "topK"),
+        ("openai_responses", {"prompt_cache_key": "k"}, "messages", "prompt_cache_key"),
+        ("openai_chat", {"prompt_cache_key": "k"}, "messages", "prompt_cache_key"),
+    ],
+)
+def test_what_is_dropped_is_named_as_the_client_calls_it(
+    tollway: Deployment, key: str, kind: str, more: dict[str, Any], place: str, name: str
+) -> None:
+    reply = ask(tollway.client(key), kind, f"{place}/m-text", **more)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-tollway-warning"] == f"dropped: {name}"

@@ -23,6 +23,7 @@ _PASSED = frozenset((b"anthropic-version", b"anthropic-beta"))
 
 ANTHROPIC_MESSAGES = Dialect(
     name="anthropic_messages",
+    words={"end_user": "metadata.user_id", "reasoning": "thinking"},
     path="/v1/messages",
     request_headers=_VERSION,
     passed_headers=_PASSED,

@@ -16,6 +16,15 @@ __all__ = ["GEMINI", "GEMINI_COUNT_TOKENS"]
 
 GEMINI = Dialect(
     name="gemini",
+    words={
+        "top_p": "topP",
+        "top_k": "topK",
+        "frequency_penalty": "frequencyPenalty",
+        "presence_penalty": "presencePenalty",
+        "logprobs": "responseLogprobs",
+        "top_logprobs": "logprobs",
+        "reasoning": "thinkingConfig",
+    },
     path="/v1beta/models/{model}:generateContent",
     streamed_path="/v1beta/models/{model}:streamGenerateContent?alt=sse",
     peek=peek,

@@ -35,6 +35,7 @@ def _lines(_peek: Peek) -> str:
 
 OLLAMA_CHAT = Dialect(
     name="ollama_chat",
+    words={"reasoning": "think"},
     path="/api/chat",
     peek=peek_chat,
     patch_request=patch_request,
@@ -57,6 +58,7 @@ OLLAMA_CHAT = Dialect(
 
 OLLAMA_GENERATE = Dialect(
     name="ollama_generate",
+    words={"reasoning": "think"},
     path="/api/generate",
     peek=peek_generate,
     patch_request=patch_request,

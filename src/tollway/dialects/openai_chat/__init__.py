@@ -16,6 +16,7 @@ __all__ = ["OPENAI_CHAT"]
 
 OPENAI_CHAT = Dialect(
     name="openai_chat",
+    words={"end_user": "user", "cache_key": "prompt_cache_key", "reasoning": "reasoning_effort"},
     path="/chat/completions",
     peek=peek,
     patch_request=patch_request,

@@ -15,6 +15,7 @@ __all__ = ["OPENAI_COMPLETIONS"]
 
 OPENAI_COMPLETIONS = Dialect(
     name="openai_completions",
+    words={"end_user": "user"},
     path="/completions",
     peek=peek,
     patch_request=patch_request,

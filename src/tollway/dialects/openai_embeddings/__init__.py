@@ -10,6 +10,7 @@ __all__ = ["OPENAI_EMBEDDINGS"]
 
 OPENAI_EMBEDDINGS = Dialect(
     name="openai_embeddings",
+    words={"end_user": "user"},
     operation=Operation.EMBEDDING,
     path="/embeddings",
     peek=peek,

@@ -15,6 +15,7 @@ __all__ = ["OPENAI_RESPONSES"]
 
 OPENAI_RESPONSES = Dialect(
     name="openai_responses",
+    words={"end_user": "user", "cache_key": "prompt_cache_key"},
     path="/responses",
     peek=peek,
     patch_request=patch_request,
