@@ -27,8 +27,18 @@ class CapableProvider(Provider):
             "/v1/images/generations": _draw,
             "/v1/images/edits": _draw,
             "/v1/audio/speech": _speak,
+            "/v1/moderations": _moderate,
         }
-        return pages.get(seen.path, self._chat)
+        page = pages.get(seen.path, self._chat)
+
+        async def answered(seen: Seen, line: Line) -> None:
+            try:
+                await page(seen, line)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                refusal = {"error": {"message": "This cannot be understood.", "type": "invalid_request_error"}}
+                await line.whole(json.dumps(refusal).encode(), "400 Bad Request")
+
+        return answered
 
     async def _chat(self, seen: Seen, line: Line) -> None:
         wire = CHATS[seen.path]
@@ -49,7 +59,7 @@ async def _embed(seen: Seen, line: Line) -> None:
     texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
     vector = [0.5] * (body.get("dimensions") or 8)
     data = [{"object": "embedding", "index": at, "embedding": vector} for at in range(len(texts))]
-    count = sum(len(tokens(text)) for text in texts)
+    count = sum(len(tokens(text)) if isinstance(text, str) else 1 for text in texts)
     usage = {"prompt_tokens": count, "total_tokens": count}
     await _said(line, {"object": "list", "data": data, "model": body["model"], "usage": usage})
 
@@ -59,7 +69,18 @@ async def _draw(_: Seen, line: Line) -> None:
     await _said(line, {"created": 1_750_000_000, "data": [{"b64_json": PIXEL}], "usage": usage})
 
 
-async def _speak(_: Seen, line: Line) -> None:
+async def _moderate(seen: Seen, line: Line) -> None:
+    await _said(line, {"id": "modr-1", "model": seen.body["model"], "results": [{"flagged": False, "categories": {}}]})
+
+
+async def _speak(seen: Seen, line: Line) -> None:
+    if seen.body.get("stream_format") == "sse":
+        await line.start_stream()
+        await line.piece(b'data: {"type":"speech.audio.delta","audio":"SUQzBA=="}\n\n')
+        usage = b'{"input_tokens":1,"output_tokens":1,"total_tokens":2}'
+        await line.piece(b'data: {"type":"speech.audio.done","usage":%b}\n\n' % usage)
+        await line.end_stream()
+        return
     await line.head(content_type="audio/mpeg", content_length="4")
     await line.send(b"ID3\x04")
 
