@@ -120,7 +120,15 @@ def test_every_recorded_request_is_understood_and_passes_untouched() -> None:
         if each.request:
             peek = peeked(each)
             assert peek.streamed == each.streamed
-            assert peek.media_parts == each.request.count(b"_data") + each.request.count(b'"cachedContent"'), each
+            unseen = (
+                b"_data",
+                b'"cachedContent"',
+                b'"google_search"',
+                b'"googleSearch"',
+                b'"codeExecution"',
+                b'"code_execution"',
+            )
+            assert peek.media_parts == sum(each.request.count(word) for word in unseen), each
             same = GEMINI.patch_request(each.request, peek, RequestEdits(model_routed="routed"))
             assert same.body is each.request, each
             assert same.lane is Lane.VERBATIM

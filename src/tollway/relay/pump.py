@@ -5,11 +5,15 @@ Decides nothing about money: the stream's own reader knows what passed, and the 
 
 import asyncio
 
+import structlog
+
 from tollway.dialects.record import Stream
-from tollway.errors import FailureKind, UpstreamFailure
+from tollway.errors import FailureKind, TollwayError, UpstreamFailure
 from tollway.pricing.estimate import BYTES_PER_TOKEN
 from tollway.relay.meter import Meter
 from tollway.relay.ports import Answer, Client
+
+log = structlog.get_logger()
 
 KEEPALIVE_S = 15.0
 """How long a client hears nothing before a comment is sent: proxies give up on silent connections after 30 to 60 s."""
@@ -105,7 +109,22 @@ class Outlet:
 async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
     """Move the answer through the pipe to the client until its end.
 
-    Raises UpstreamFailure when it breaks, and Refusal when its money has ended. The pipe lets nothing go before the
+    Raises UpstreamFailure when it breaks, and Refusal when its money has ended; so does an event that a reader of ours
+    stumbles over: what was delivered until then is paid, and told like every other end.
+    """
+    try:
+        await _move(answer, pipe, outlet, meter)
+    except TollwayError:
+        raise
+    except Exception as defect:
+        log.exception("a provider's stream could not be read")
+        raise UpstreamFailure(FailureKind.JUNK, "the provider sent what cannot be read") from defect
+
+
+async def _move(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
+    """Do so.
+
+    The pipe lets nothing go before the
     first content event, so a failure until then leaves every choice open. Behind it a piece goes from the provider's
     socket to the client's in one call: a turn of the event loop and three coroutines for each cost as much as all the
     rest.

@@ -3,14 +3,17 @@
 import asyncio
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.dialects.chunks import DONE, STOP, chunk
-from tests.unit.relay.test_cancelled_at_each_await import Answering, Reader
+from tests.unit.dialects.chunks import DONE, HI, ROLE, STOP, chunk
+from tests.unit.relay.test_cancelled_at_each_await import Answering, Case, Reader, Run
+from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.openai_chat.stream import ChatStream
-from tollway.errors import Refusal
+from tollway.errors import FailureKind, Refusal, UpstreamFailure
+from tollway.ledger.lines import Outcome
 from tollway.relay.meter import Limit, Meter
 from tollway.relay.pump import SMALL_BYTES, Outlet, pump
 
@@ -78,3 +81,36 @@ async def test_an_answer_that_is_finished_is_never_cut_for_what_comes_behind_it(
     await pumped([stream[at : at + size] for at in range(0, len(stream), size)], pipe)
     assert pipe.ended
     assert pipe.delivered_text_bytes == 2000
+
+
+class Stumbling(ChatStream):
+    """A pipe with a defect that shows behind the first text."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Pass what comes, until the answer ends."""
+        if b"stop" in data:
+            raise KeyError("a defect")
+        return super().feed(data)
+
+
+async def test_a_defect_in_a_reader_ends_the_stream_like_a_provider_that_breaks() -> None:
+    with pytest.raises(UpstreamFailure) as caught:
+        await pumped([chunk({"content": "x" * 40}), STOP, DONE], Stumbling(usage_asked=False))
+    assert caught.value.kind is FailureKind.JUNK
+    assert "defect" not in caught.value.message
+
+
+async def test_what_was_delivered_before_a_defect_is_charged_and_told() -> None:
+    run = Run(Case([ROLE, HI, HI, STOP]))
+    stumbling = msgspec.structs.replace(OPENAI_CHAT, open_stream=lambda _: Stumbling(usage_asked=False))
+    arrival = msgspec.structs.replace(run._arrival, dialect=stumbling)
+
+    await run._relay.serve(arrival, run.client)
+
+    (line,) = run.purse.lines
+    assert line.outcome is Outcome.UPSTREAM_BROKE
+    assert line.base_nanos > 0
+    assert line.usage.output is not None
+    assert line.usage.output >= 2
+    assert b"[DONE]" not in run.client.read
+    assert b'"error"' in run.client.read
