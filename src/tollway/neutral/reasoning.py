@@ -47,7 +47,11 @@ def effort(wish: ReasoningWish) -> Effort | None:
 
 
 def nearest(word: Effort, known: tuple[Effort, ...]) -> Effort:
-    """Return the word of a target's vocabulary that comes nearest, the smaller of two; `known` is not empty."""
+    """Return the word of a target's vocabulary that comes nearest, the smaller of two; `known` is not empty.
+
+    To think a little is never turned into not to think, as long as there is another word.
+    """
     order = list(Effort)
     at = order.index(word)
-    return min(known, key=lambda other: (abs(order.index(other) - at), order.index(other)))
+    thinking = known if word is Effort.NONE else tuple(other for other in known if other is not Effort.NONE)
+    return min(thinking or known, key=lambda other: (abs(order.index(other) - at), order.index(other)))

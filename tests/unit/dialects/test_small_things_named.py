@@ -1,6 +1,7 @@
 """What dialects forgot in silence, found by the properties over all pairs: each by its smallest example."""
 
 import json
+from unittest.mock import ANY
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ from tests.dialect_matrix import MODEL, parsed, read_stream, read_whole, rendere
 from tollway.neutral.answer import ChatAnswer, Choice, events_of
 from tollway.neutral.events import StopReason
 from tollway.neutral.parts import CacheMark, Citation, Part, Reasoning, Text, ToolCall, ToolResult
+from tollway.neutral.reasoning import nearest
 from tollway.neutral.request import (
     ChatRequest,
+    Effort,
     Message,
     OutputForm,
     OutputKind,
@@ -149,3 +152,18 @@ def test_places_of_citations_are_in_the_one_text_that_several_become(client: str
             ("https://example.com/a", "sky"),
             ("https://example.com/b", "bye"),
         }
+
+
+def test_a_result_that_is_an_empty_object_is_said() -> None:
+    empty = ToolResult(call_id="call_1", name="add", parts=(Text(text="{}"),))
+    asked = ChatRequest(model=MODEL, messages=called(Message(role=Role.TOOL, parts=(empty, result(2)))))
+    assert parsed("gemini", rendered("gemini", asked).body).messages[-1].parts[0] == msgspec.structs.replace(
+        empty, call_id=ANY
+    )
+
+
+def test_to_think_a_little_is_not_turned_into_not_to_think() -> None:
+    assert nearest(Effort.MINIMAL, (Effort.NONE, Effort.LOW)) is Effort.LOW
+    assert nearest(Effort.NONE, (Effort.NONE, Effort.LOW)) is Effort.NONE
+    assert nearest(Effort.LOW, (Effort.NONE,)) is Effort.NONE
+    assert nearest(Effort.XHIGH, (Effort.HIGH, Effort.MAX)) is Effort.HIGH

@@ -248,6 +248,6 @@ def _response(text: str, part: ToolResult) -> object:
     if not is_object(text):
         return {RESULT_WORDS[0]: text}
     said = _MEMBERS.decode(text)
-    if len(said) == 1 and next(iter(said)) in (*RESULT_WORDS, ERROR_WORD):
+    if not said or (len(said) == 1 and next(iter(said)) in (*RESULT_WORDS, ERROR_WORD)):
         return {RESULT_WORDS[0]: text}
     return Raw(text.encode())
