@@ -220,5 +220,8 @@ class Catalog:
         provider = self.providers.get(asked.partition("/")[0])
         if provider is not None and provider.prices_id is not None:
             names += [f"{provider.name}/{name}" for name in self._pricing.library.names(provider.prices_id)]
-        found += difflib.get_close_matches(asked, names, n=SUGGESTIONS)
-        return tuple(dict.fromkeys(found))[:SUGGESTIONS]
+        close = difflib.get_close_matches(asked, names, n=SUGGESTIONS)
+        # A wildcard takes any name, a mistyped one too: what only such a one knows is the last thing to say.
+        by_star = tuple(sketch.id[:-1] for sketch in self._wildcards)
+        known = [name for name in found if not name.startswith(by_star)]
+        return tuple(dict.fromkeys([*known, *close, *found]))[:SUGGESTIONS]
