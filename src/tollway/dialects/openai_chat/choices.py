@@ -45,6 +45,7 @@ from tollway.neutral.parts import Citation, Inline, Sealed
 
 _ENCODE = msgspec.json.Encoder().encode
 _NO_FUNCTION = Function()
+NO_ARGUMENTS = "{}"
 _LEGACY = -1
 """Where the one call of the legacy `function_call` stands among calls."""
 
@@ -57,13 +58,15 @@ _IMAGE = "image/png"
 class _OpenCall:
     """A call on its way; it starts when its name is known."""
 
-    __slots__ = ("custom", "given_id", "index", "pieces")
+    __slots__ = ("custom", "given_id", "index", "pieces", "written")
 
     def __init__(self, given_id: str | None) -> None:
         self.given_id = given_id
         self.custom = False
         self.index: int | None = None
         self.pieces: list[str] = []
+        self.written = False
+        """It has arguments."""
 
 
 class _ChoiceState:
@@ -152,7 +155,7 @@ class ChatChoices:
         out.append(Finished(reason=reason, choice=index, sequence=sequence))
 
     def _flush(self, index: int, state: _ChoiceState, out: list[Event]) -> None:
-        """Tell what waits: sources, a sound, and calls that never got a name."""
+        """Tell what waits: sources, a sound, calls that never got a name, and that a function got no arguments."""
         out += [CitationAdded(citation=citation, choice=index) for citation in self._citations]
         self._citations = []
         if state.sounds or state.transcript:
@@ -160,6 +163,11 @@ class ChatChoices:
         for call in state.calls.values():
             if call.index is None:
                 self._start(index, state, call, Function(name=""), out)
+        out += [
+            ToolCallDelta(index=call.index or 0, arguments=NO_ARGUMENTS, choice=index)
+            for call in state.calls.values()
+            if not (call.written or call.custom)
+        ]
 
     def _speak(
         self, index: int, state: _ChoiceState, spoken: Spoken, logprobs: Logprobs | None, out: list[Event]
@@ -198,6 +206,7 @@ class ChatChoices:
         call.given_id = call.given_id or piece.id or None
         written = function.arguments if function.arguments is not None else function.input
         text = written if isinstance(written, str) else "" if written is None else _ENCODE(written).decode()
+        call.written = call.written or bool(text)
         if call.index is not None:
             if text:
                 out.append(ToolCallDelta(index=call.index, arguments=text, choice=index))

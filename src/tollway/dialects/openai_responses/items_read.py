@@ -41,7 +41,9 @@ _PART_DONE = "response.content_part.done"
 _ANNOTATED = "response.output_text.annotation.added"
 _TEXT = "response.output_text.delta"
 _REFUSAL = "response.refusal.delta"
-_CALLS = frozenset(("function_call", "custom_tool_call"))
+_CUSTOM = "custom_tool_call"
+_CALLS = frozenset(("function_call", _CUSTOM))
+_NO_ARGUMENTS = "{}"
 _ARGUMENTS = frozenset(("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"))
 _THOUGHTS = frozenset(("response.reasoning_text.delta", "response.reasoning_summary_text.delta"))
 
@@ -131,7 +133,7 @@ class Items:
         kept.call = self.calls
         self.calls += 1
         call_id = call.call_id or call.id or f"call_{kept.call}"
-        custom = KIND.decode(item).type == "custom_tool_call"
+        custom = KIND.decode(item).type == _CUSTOM
         told.append(ToolCallStarted(index=kept.call, id=call_id, name=call.name, custom=custom))
         return (call.input if custom else call.arguments) or ""
 
@@ -174,6 +176,8 @@ class Items:
         else:
             call = CALL.decode(item)
             arguments = call.input or call.arguments or ""
+        if not arguments and KIND.decode(item).type != _CUSTOM:
+            arguments = _NO_ARGUMENTS
         if arguments and not kept.written:
             told.append(ToolCallDelta(index=kept.call or 0, arguments=arguments))
 

@@ -144,7 +144,7 @@ def test_types_that_nobody_expects_cost_only_themselves() -> None:
     assert answer.usage is None
     assert answer.choices[0].parts == (
         Text(text="hi"),
-        ToolCall(id="c", name="f", arguments=""),
+        ToolCall(id="c", name="f", arguments="{}"),
     )
 
 

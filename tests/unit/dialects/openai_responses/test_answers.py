@@ -103,7 +103,7 @@ PARTS = (
     Text(text="plain"),
     ToolCall(id="c1", name="f", arguments="{}"),
     ToolCall(id="ctc", name="g", arguments="words", custom=True),
-    ToolCall(id="call_2", name="h", arguments=""),
+    ToolCall(id="call_2", name="h", arguments="{}"),
     Image(source=Inline(media_type="image/png", data="AAAA")),
 )
 
@@ -470,7 +470,7 @@ ANSWER_PARTS: st.SearchStrategy[Part] = st.one_of(
     st.builds(Declined, text=WORDS),
     st.builds(Reasoning, text=WORDS, sealed=st.sampled_from([None, Sealed(data="s", issuer="i")])),
     st.builds(Reasoning, sealed=st.just(Sealed(data="w", issuer="i", whole=True))),
-    st.builds(ToolCall, id=WORDS, name=WORDS, arguments=st.text(max_size=5), custom=st.booleans()),
+    st.builds(ToolCall, id=WORDS, name=WORDS, arguments=st.text(min_size=1, max_size=5), custom=st.booleans()),
     st.just(Image(source=Inline(media_type="image/webp", data="AAAA"))),
 )
 ANSWERS = st.builds(
