@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import anthropic
 import httpx
 import ollama
 import openai
@@ -135,6 +136,19 @@ def test_tokens_are_counted_for_nothing(
     assert guessed.json()["input_tokens"] > 0, "a provider that cannot count is not asked"
     assert (google.models.count_tokens(model="chat/m", contents="Hello").total_tokens or 0) > 0
     assert books.balance(account) == before
+
+
+@pytest.mark.parametrize("below", ["", "/anthropic"])
+def test_anthropics_client_counts_lists_and_asks_at_both_addresses(tollway: Deployment, key: str, below: str) -> None:
+    turns: Any = [{"role": "user", "content": "Hello"}]
+    with anthropic.Anthropic(base_url=f"{tollway.url}{below}", api_key=key, max_retries=0) as client:
+        counted = client.messages.count_tokens(model="claude/claude-sonnet-4-5", messages=turns)
+        assert counted.input_tokens == TOKENS
+        assert "listed" in {each.id for each in client.models.list()}
+        message: Any = client.messages.create(model="listed", max_tokens=50, messages=turns)
+        assert message.content[0].text.startswith("Four score")
+        with pytest.raises(anthropic.NotFoundError):
+            client.messages.create(model="nothing-like-it", max_tokens=50, messages=turns)
 
 
 @pytest.mark.parametrize(
