@@ -63,6 +63,8 @@ class MessagesWriter:
         self._call = -1
         """Which call the open block is."""
         self._waiting: list[_Waiting] = []
+        self._waiting_calls: dict[int, _Waiting] = {}
+        """The calls among them, by their index: there may be many."""
         self._kinds: set[type[Part]] = set()
         self._finished: Finished | None = None
         self._out: list[bytes] = []
@@ -174,16 +176,18 @@ class MessagesWriter:
             self._open_block(ToolCall, block)
             self._call = event.index
         else:
-            self._waiting.append(_Waiting(ToolCall, block, [], event.index))
+            waiting = _Waiting(ToolCall, block, [], event.index)
+            self._waiting.append(waiting)
+            self._waiting_calls[event.index] = waiting
 
     def _arguments(self, event: ToolCallDelta) -> None:
         delta: dict[str, object] = {"type": "input_json_delta", "partial_json": event.arguments}
         if event.index == self._call:
             self._write_delta(delta)
             return
-        for waiting in self._waiting:
-            if waiting.call == event.index:
-                waiting.deltas.append(delta)
+        waiting = self._waiting_calls.get(event.index)
+        if waiting is not None:
+            waiting.deltas.append(delta)
 
     def _seal(self, sealed: Sealed) -> None:
         """Write a seal: on the reasoning that stands before it, or on one without text."""
@@ -226,6 +230,7 @@ class MessagesWriter:
             for delta in waiting.deltas:
                 self._write_delta(delta)
         self._waiting.clear()
+        self._waiting_calls.clear()
 
 
 def _empty(kind: type[Part]) -> dict[str, object]:

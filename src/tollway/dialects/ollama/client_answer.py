@@ -36,6 +36,8 @@ class LinesWriter:
         self._created_at = moment(terms.created_s)
         self._calls: dict[int, tuple[ToolCallStarted, list[str]]] = {}
         """Those that have begun and have not gone out."""
+        self._grown: dict[int, None] = {}
+        """Those of them whose arguments have grown since they were last looked at, in order."""
         self._finished: Finished | None = None
 
     def write(self, events: list[Event]) -> bytes:
@@ -45,8 +47,9 @@ class LinesWriter:
             if isinstance(event, ToolCallDelta):
                 if event.index in self._calls:
                     self._calls[event.index][1].append(event.arguments)
+                    self._grown[event.index] = None
                 continue
-            if self._calls:
+            if self._grown:
                 lines.append(self._whole_calls())
             self._write(event, lines)
         return b"".join(lines)
@@ -88,7 +91,8 @@ class LinesWriter:
 
     def _whole_calls(self) -> bytes:
         """Return the calls whose arguments are whole: no text that goes on can be a JSON object before its end."""
-        return self._release([index for index, (_, texts) in self._calls.items() if is_object("".join(texts))])
+        grown, self._grown = self._grown, {}
+        return self._release([index for index in grown if is_object("".join(self._calls[index][1]))])
 
     def _release(self, indexes: list[int]) -> bytes:
         begun = [self._calls.pop(index) for index in indexes]
