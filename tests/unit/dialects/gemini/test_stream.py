@@ -22,6 +22,7 @@ from tests.unit.dialects.gemini.gemini_chunks import (
     peeked,
 )
 from tollway.dialects.gemini import GEMINI
+from tollway.dialects.gemini.stream import data_of
 from tollway.dialects.record import Stream
 from tollway.errors import FailureKind
 from tollway.neutral.usage import Usage
@@ -189,3 +190,9 @@ def test_an_array_that_broke_ends_with_the_error() -> None:
     assert json.loads(out + pipe.cut(ERROR, COSTS, pipe.usage or ESTIMATE))[-1] == json.loads(ERROR)
     pipe, out = opened(variant="array")
     assert json.loads(out + pipe.end(None, None)) == []
+
+
+def test_a_chunk_on_several_lines_is_read_as_one() -> None:
+    assert data_of(b'data: {"a":\r\ndata: 1}\r\n\r\n') == b'{"a":\n1}'
+    assert data_of(b'data: {"a":1}\r\nid: 7\r\n\r\n') == b'{"a":1}'
+    assert data_of(b'data: {"a":1}\r\n\r\n') == b'{"a":1}'
