@@ -37,6 +37,7 @@ def make_provider(settings: ProviderSettings, preset: Preset, *, place: str, mis
         signing=credentials.signing,
         timeouts=msgspec.convert(settings.timeouts, Timeouts, from_attributes=True),
         prices_id=preset.prices,
+        error_words=preset.errors,
         check_path=preset.check,
     )
 

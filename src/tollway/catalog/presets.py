@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from tollway.catalog.base_url import BaseUrlError, parse_base_url
 from tollway.catalog.profiles import ProfileTable, RuleTable, Word
-from tollway.catalog.records import Reach
+from tollway.catalog.records import ErrorMeaning, Reach
 from tollway.catalog.templates import MODEL_PLACE, VALUE, filled, places
 from tollway.settings import Mistakes, ModelSettings
 from tollway.settings.fields import Reading
@@ -142,6 +142,7 @@ class _PresetTable(msgspec.Struct, frozen=True, kw_only=True):
     prices: str | None = None
     auth: AuthTable = AuthTable()
     headers: Mapping[str, str] = {}
+    errors: Mapping[str, ErrorMeaning] = {}
     parameters: Mapping[str, object] = {}
     dialects: Mapping[str, object] = {}
     models: tuple[ModelSettings, ...] = ()
@@ -162,6 +163,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthTable
     headers: Mapping[str, str]
     """What goes with every request beside the key."""
+    errors: Mapping[str, ErrorMeaning]
+    """What its errors are about, by code, type or words of the message, where their status does not say it."""
     parameters: Mapping[str, ParameterTable]
     dialects: Mapping[str, DialectTable]
     """In order of preference."""
@@ -191,6 +194,7 @@ def read_preset(name: str, folder: Path = PRESETS) -> Preset:
         prices=table.prices,
         auth=table.auth,
         headers=table.headers,
+        errors=table.errors,
         parameters=_read_named(ParameterTable, table.parameters, "parameters", reading),
         dialects=_read_named(DialectTable, table.dialects, "dialects", reading),
         models=table.models,

@@ -142,6 +142,21 @@ def fits(pattern: str, model_routed: str) -> bool:
     return fnmatchcase(model_routed, pattern)
 
 
+class ErrorMeaning(StrEnum):
+    """What an error of a provider is about, where its status says something else."""
+
+    CREDENTIALS = "credentials"
+    """The operator's key, and not the client's request."""
+    FUNDS = "funds"
+    """The operator's account at the provider has no money left, and not the client's here."""
+    RATE_LIMIT = "rate_limit"
+    OVERLOADED = "overloaded"
+    MODEL = "model"
+    """There is no such model."""
+    REQUEST = "request"
+    """The request itself: no other provider would take it."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A place that speaks one dialect or more."""
 
@@ -158,12 +173,24 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     prices_id: str | None = None
     """What the price library calls this provider; None when it has no prices there."""
+    error_words: Mapping[str, ErrorMeaning] = {}
+    """What its errors are about: by their code or type, or by words of their message."""
     check_path: str | None = None
     """What can be asked for without cost, below the prefix of its first dialect, to see whether the key is good."""
 
     def __repr__(self) -> str:
         """Name the provider and nothing else: a repr ends up in logs."""
         return f"Provider({self.name!r})"
+
+    def meaning_of(self, words: tuple[str | None, ...], message: str) -> ErrorMeaning | None:
+        """Return what an error with this code and type, and this message, is about; None leaves it to its status."""
+        if not self.error_words:
+            return None
+        said = message.lower()
+        for word, meaning in self.error_words.items():
+            if word in words or (" " in word and word.lower() in said):
+                return meaning
+        return None
 
     @property
     def home(self) -> Spoken:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import msgspec
 
-from tollway.catalog.records import Target
+from tollway.catalog.records import ErrorMeaning, Target
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 
 REQUEST_STATUSES = frozenset({400, 413, 415, 422})
@@ -19,7 +19,25 @@ class ProviderRefusal(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None
     param: str | None
     retry_after_s: int | None
+    meaning: ErrorMeaning | None = None
+    """What it is about, where the provider is known to say it otherwise than by the status."""
 
+    @property
+    def status_meant(self) -> int:
+        """The status that says what it is about."""
+        return self.status if self.meaning is None else MEANT[self.meaning]
+
+
+STATUS_FUNDS = 402
+
+MEANT = {
+    ErrorMeaning.CREDENTIALS: 401,
+    ErrorMeaning.FUNDS: 402,
+    ErrorMeaning.RATE_LIMIT: 429,
+    ErrorMeaning.OVERLOADED: 503,
+    ErrorMeaning.MODEL: 404,
+    ErrorMeaning.REQUEST: 400,
+}
 
 Setback = UpstreamFailure | ProviderRefusal | Refusal
 """A Refusal is ours: the request cannot be put to this target without a loss, and another may take it."""
@@ -34,7 +52,7 @@ def attempts(targets: tuple[Target, ...]) -> Generator[Target, Setback, Refusal]
     for target in targets:
         setback = yield target
         refusal = explain(setback, provider=target.provider.name)
-        if isinstance(setback, ProviderRefusal) and setback.status in REQUEST_STATUSES:
+        if isinstance(setback, ProviderRefusal) and setback.status_meant in REQUEST_STATUSES:
             break
     return refusal or Refusal("upstream_unavailable", "No provider is configured for this model.")
 
@@ -72,9 +90,11 @@ def explain(setback: Setback, *, provider: str) -> Refusal:
             f"The provider {provider!r} could not answer: {setback.message}.",
             metadata={"provider": provider},
         )
-    code = STATUS_CODES.get(setback.status, "upstream_error")
-    if setback.status in (401, 403):
+    code = STATUS_CODES.get(setback.status_meant, "upstream_error")
+    if setback.status_meant in (401, 403):
         message = f"The provider {provider!r} refused this gateway's credentials: the operator must check its key."
+    elif setback.status_meant == STATUS_FUNDS:
+        message = f"The provider {provider!r} wants to be paid: the operator must top up its account there."
     else:
         message = f"The provider {provider!r} answered {setback.status}: {setback.message}"
     return Refusal(

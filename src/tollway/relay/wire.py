@@ -124,6 +124,7 @@ def provider_refusal(
         code=None if error.code is None else strike(error.code, provider),
         param=None,
         retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
+        meaning=provider.meaning_of((error.code, error.type), error.message),
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.providers import a_provider
 from tollway.catalog.presets import (
     DIALECT_NAMES,
     PRESETS,
@@ -303,3 +305,27 @@ def test_servers_of_ones_own_need_no_key() -> None:
     assert read_preset("vllm").auth.key is Need.OPTIONAL
     assert read_preset("openai").auth.key is Need.REQUIRED
     assert read_preset("openai").auth.scheme is AuthScheme.BEARER
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message", "meaning"),
+    [
+        (
+            "gemini",
+            ("API_KEY_INVALID", "INVALID_ARGUMENT"),
+            "API key not valid. Please pass a valid API key.",
+            "credentials",
+        ),
+        ("xai", ("invalid-argument", None), "Incorrect API key provided. You can obtain an API key", "credentials"),
+        ("openai", ("insufficient_quota", "insufficient_quota"), "You exceeded your current quota", "funds"),
+        ("anthropic", (None, "invalid_request_error"), "Your credit balance is too low to access", "funds"),
+        ("azure-openai-deployments", ("DeploymentNotFound", "invalid_request_error"), "The API deployment", "model"),
+        ("openai", ("context_length_exceeded", "invalid_request_error"), "insufficient_quota is a word of it", None),
+        ("mistral", (None, None), "Invalid API Key", None),
+    ],
+)
+def test_errors_are_about_what_their_words_say(
+    name: str, words: tuple[str | None, ...], message: str, meaning: str | None
+) -> None:
+    provider = msgspec.structs.replace(a_provider(), error_words=read_preset(name).errors)
+    assert provider.meaning_of(words, message) == meaning

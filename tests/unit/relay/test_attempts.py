@@ -1,8 +1,10 @@
 """Which target is tried next, and what a client is told when none is left."""
 
+import msgspec
 import pytest
 
 from tests.unit.routing.test_plan import target
+from tollway.catalog.records import ErrorMeaning
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.relay.attempts import ProviderRefusal, Setback, attempts, explain
 
@@ -85,3 +87,28 @@ def test_no_target_at_all_is_unavailable() -> None:
     with pytest.raises(StopIteration) as stop:
         next(attempts(()))
     assert stop.value.value.code == "upstream_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("meaning", "code", "says"),
+    [
+        (ErrorMeaning.CREDENTIALS, "upstream_error", "refused this gateway's credentials"),
+        (ErrorMeaning.FUNDS, "upstream_error", "the operator must top up"),
+        (ErrorMeaning.RATE_LIMIT, "rate_limit_exceeded", "answered 400: no"),
+        (ErrorMeaning.OVERLOADED, "upstream_unavailable", "answered 400: no"),
+        (ErrorMeaning.MODEL, "model_not_found", "answered 400: no"),
+    ],
+)
+def test_what_an_error_is_about_counts_more_than_its_status(meaning: ErrorMeaning, code: str, says: str) -> None:
+    said = msgspec.structs.replace(refusal(400), meaning=meaning)
+    tried, end = run([said, said], "ab")
+    assert tried == ["a", "b"], "none of it is the request's fault"
+    assert end.code == code
+    assert says in end.message
+    assert end.metadata is not None
+    assert end.metadata["provider_status"] == 400
+
+
+def test_a_request_that_is_called_wrong_by_another_status_is_not_tried_again() -> None:
+    tried, end = run([msgspec.structs.replace(refusal(500), meaning=ErrorMeaning.REQUEST)], "ab")
+    assert (tried, end.code) == (["a"], "invalid_request")
