@@ -24,6 +24,8 @@ from tollway.errors import Refusal
 KEYS_MAX = 1_000
 """Top-level keys of one large body. OpenAI's own have some forty; building millions of names would take seconds."""
 
+TOO_DEEP = "the body is nested too deeply: hundreds of arrays or objects inside each other"
+
 PARAM_CHARS_MAX = 100
 """How much of a client's own key an error repeats."""
 
@@ -64,7 +66,7 @@ def read_facts(body: bytes, decoder: msgspec.json.Decoder[Facts], expected: Expe
     except msgspec.DecodeError as error:
         raise refused(_not_json(body, str(error), expected)) from None
     except RecursionError:
-        raise refused("the body is nested too deeply: hundreds of arrays or objects inside each other") from None
+        raise refused(TOO_DEEP) from None
     return facts
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from tollway.catalog.records import Profile, Spoken, Streaming, Target
+from tollway.dialects.body import TOO_DEEP, refused
 from tollway.dialects.record import (
     Closing,
     CostFields,
@@ -21,7 +22,7 @@ from tollway.dialects.record import (
     Stream,
 )
 from tollway.dialects.translation import TranslatedStream, WholeReader, closing_of, facts_of, issued, read_folded
-from tollway.errors import Refusal
+from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.request import ChatRequest
@@ -80,6 +81,12 @@ class Passages:
 
     def through(self, target: Target) -> Passage:
         """Return the way to a target; raises Refusal where there is none, or where it would lose something."""
+        try:
+            return self._way(target)
+        except RecursionError:  # a peek takes a few levels more than an edit does, which is called from further down
+            raise refused(TOO_DEEP) from None
+
+    def _way(self, target: Target) -> Passage:
         arrival, admitted = self._arrival, self._admitted
         dialect = arrival.dialect
         if not self._sealed:
@@ -136,6 +143,10 @@ def _no_way(target: Target, dialect: Dialect) -> Refusal:
     )
 
 
+def _too_deep() -> UpstreamFailure:
+    return UpstreamFailure(FailureKind.JUNK, "the provider's answer is nested too deeply")
+
+
 def _limited(edits: RequestEdits, admitted: Admitted) -> RequestEdits:
     """Return the edits with the output limit that was lowered, if any was."""
     lowered = admitted.lowered
@@ -178,7 +189,10 @@ class Straight:
 
     def read_answer(self, body: bytes, content_type: str) -> ReadAnswer:
         """Return the facts of a whole answer; raises UpstreamFailure."""
-        return self.speaks.read_answer(body, content_type)
+        try:
+            return self.speaks.read_answer(body, content_type)
+        except RecursionError:
+            raise _too_deep() from None
 
     def write_answer(self, read: ReadAnswer, costs: CostFields | None, estimate: Usage | None) -> bytes:
         """Return the whole answer with its costs."""
@@ -253,7 +267,10 @@ class Translated:
         assert provider is not None, "see the constructor"
         assert provider.open_reader is not None, "see open_stream"
         assert provider.parse_answer is not None, "see open_stream"
-        answer = read_folded(provider.open_reader(), body) if self._streams else provider.parse_answer(body)
+        try:
+            answer = read_folded(provider.open_reader(), body) if self._streams else provider.parse_answer(body)
+        except RecursionError:
+            raise _too_deep() from None
         self._answer = issued(answer, self._issuer)
         return facts_of(self._answer)
 

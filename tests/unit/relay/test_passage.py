@@ -1,6 +1,8 @@
 """Which way a request takes to its provider and back: straight, patched, translated, or none."""
 
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from tests.unit.dialects.chunks import COSTS, ESTIMATE
 from tollway.access.principal import Principal
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Profile, Provider, Spoken, Streaming, StreamUsage, Target
+from tollway.dialects.body import TOO_DEEP
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.record import JSON, PLAIN_CALL, Called, Lane
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
@@ -47,7 +50,7 @@ def target(*dialects: str, profile: Profile | None = None, **more: Any) -> Targe
 
 def passages(
     dialect: str,
-    asked: dict[str, Any],
+    asked: dict[str, Any] | bytes,
     *,
     translate: bool | None = None,
     called: Called = PLAIN_CALL,
@@ -56,7 +59,7 @@ def passages(
 ) -> Passages:
     """Return the ways of a request."""
     spoken = DIALECTS[dialect]
-    body = json.dumps(asked).encode()
+    body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
     peek = spoken.peek(body, called)
     arrival = Arrival(
         exchange_id=1,
@@ -141,6 +144,19 @@ def test_the_answer_of_the_same_dialect_is_its_own() -> None:
     assert json.loads(way.write_answer(read, COSTS, None))["usage"]["total_cost_usd"] == 0.00021175
     assert way.open_stream().usage is None
     assert way.parse_error(429, b'{"error":{"message":"slow"}}').message == "slow"
+
+
+@pytest.mark.parametrize(("dialect", "asked"), [("anthropic_messages", MESSAGES), ("openai_chat", CHAT)])
+def test_an_answer_that_is_nested_too_deeply_is_no_answer(dialect: str, asked: dict[str, Any]) -> None:
+    way = passages(dialect, asked).through(target("anthropic_messages"))
+    frame = '{"type":"message","role":"assistant","content":[],"stop_reason":"end_turn","usage":{"x":@},"y":@}'
+    for depth in range(700, 1_000, 3):
+        body = frame.replace("@", "[" * depth + "]" * depth).encode()
+        with contextlib.suppress(UpstreamFailure):
+            assert way.read_answer(body, JSON).model_answered is None
+    with pytest.raises(UpstreamFailure) as junk:
+        way.read_answer(frame.replace("@", "[" * 100_000).encode(), JSON)
+    assert junk.value.kind is FailureKind.JUNK
 
 
 # -- where it goes
@@ -334,6 +350,30 @@ def test_what_a_translator_cannot_carry_is_the_clients_to_mend() -> None:
     asked = {**MESSAGES, "tools": [{"type": "web_search_20250305", "name": "web_search"}]}
     refusal = refused(passages("anthropic_messages", asked), target("openai_chat"))
     assert refusal.code == "invalid_request"
+
+
+def from_below(frames: int, function: Callable[[], object]) -> object:
+    """Call a function from so many frames further down."""
+    return function() if not frames else from_below(frames - 1, function)
+
+
+@pytest.mark.parametrize("speaks", ["anthropic_messages", "openai_chat"])
+def test_depth_at_the_very_limit_is_refused_and_never_an_exception(speaks: str) -> None:
+    """A peek may just take what an edit, which is called from further down, does not."""
+    seen: set[str] = set()
+    to = target(speaks, profile=Profile(unsupported=frozenset(["seed"])))
+    for depth in range(700, 1_000):
+        text = json.dumps({**MESSAGES, "x": "@"}).replace('"@"', "[" * depth + "]" * depth)
+        try:
+            ways = passages("anthropic_messages", text.encode())
+        except Refusal:
+            break
+        try:
+            from_below(20, lambda ways=ways: ways.through(to))
+            seen.add("way")
+        except Refusal as refusal:
+            seen.add(refusal.message)
+    assert seen == {"way", TOO_DEEP}
 
 
 # -- embeddings
