@@ -127,6 +127,8 @@ def gemini_api(body: Body) -> Iterable[str]:
     for place, content in enumerate(contents):
         if not content["parts"] or any(part == {"text": ""} for part in content["parts"]):
             yield "an empty part"
+        if any(part.get("inlineData", {}).get("mimeType") == "image/jpg" for part in content["parts"]):
+            yield "an odd picture"
         asked = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
         after = contents[place + 1]["parts"] if place + 1 < len(contents) else []
         got = [part["functionResponse"]["name"] for part in after if "functionResponse" in part]

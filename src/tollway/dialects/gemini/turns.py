@@ -71,6 +71,9 @@ _ENDINGS: Mapping[str, str] = {
 }
 """What an address is, by its ending, where the client does not say it."""
 
+_SPELLED = {"image/jpg": "image/jpeg"}
+"""Names that are no media types, and that clients use."""
+
 _KINDS: Mapping[type[Part], str] = {
     Image: "image/jpeg",
     Audio: "audio/mpeg",
@@ -207,7 +210,8 @@ class Turns:
 
     def _medium(self, part: Part, source: Source) -> _Item:
         if isinstance(source, Inline):
-            return {"inlineData": {"mimeType": source.media_type, "data": source.data}}
+            media_type = _SPELLED.get(source.media_type, source.media_type)
+            return {"inlineData": {"mimeType": media_type, "data": source.data}}
         if isinstance(source, FileId):
             if not (source.id.startswith("gs://") or FILES in source.id):
                 raise refused(
