@@ -1,6 +1,6 @@
 """llmprobe, a conformance prober for engines that speak OpenAI's and Anthropic's APIs: one judge from outside.
 
-It reads answers by schemas of its own, and asks for what engines say yes to and do not do. See docs/decisions for why it.
+It reads answers by schemas of its own, and asks for what engines say yes to and do not do.
 """
 
 import json

@@ -32,7 +32,8 @@ def ask_everything(folder: Path, *, location: str, url: str, key: str, checks: s
     """Run schemathesis on a description; fail with what it found."""
     done = run(
         *("-m", "schemathesis.cli", "run", location, "--url", url, "-H", f"Authorization: Bearer {key}"),
-        *("--checks", checks, "--max-examples", str(examples), "--seed", SEED, "--workers", "2"),
+        # One worker: Python 3.11 cannot parse its own source, which Hypothesis has it do, in two threads at once.
+        *("--checks", checks, "--max-examples", str(examples), "--seed", SEED, "--workers", "1"),
         *("--phases", phases, "--continue-on-failure", "--no-shrink", "--no-color"),
         *("--request-timeout", "20", "--suppress-health-check", "all", "--generation-database", "none"),
         *("--warnings", "off"),
@@ -77,7 +78,7 @@ def test_what_openai_describes_is_answered_or_refused_clearly(judged: Judged, tm
         key=judged.key,
         checks=OWN_CHECK,
         phases="examples,fuzzing",
-        examples=20,
+        examples=12,
     )
     judged.tollway.check()
 
