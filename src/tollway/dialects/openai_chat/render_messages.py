@@ -176,6 +176,8 @@ class MessageRenderer:
         if render is None:
             raise _placeless(part, "in a message of this role")
         fields = render(part, self._documents)
+        if isinstance(part, Document) and part.cited:
+            self.dropped.append(CITATIONS)
         mark = getattr(part, "cache", None)
         if mark is not None:
             if self._marks:
@@ -210,10 +212,6 @@ def _sound(part: Audio, _documents: str) -> Fields:
 
 
 def _document(part: Document, documents: str) -> Fields:
-    if part.cited:
-        raise refused(
-            "this model's provider cannot be asked for citations of documents: leave `citations` out", param="messages"
-        )
     source = _reachable(part.source)
     if isinstance(source, Inline) and source.media_type.partition(";")[0] == _PLAIN:
         return _plain_document(part, source)

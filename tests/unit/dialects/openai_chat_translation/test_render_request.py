@@ -175,13 +175,18 @@ def test_a_document_of_plain_text_is_text() -> None:
     assert one(Document(source=source, title="T", context="C"))["text"] == "T\nC\n\nhällo"
 
 
+def test_the_wish_that_a_document_be_cited_is_named() -> None:
+    messages, dropped = shown(said(Role.USER, Document(source=PDF, cited=True)))
+    assert messages[0]["content"][0]["type"] == "file"
+    assert dropped == ("citations",)
+
+
 @pytest.mark.parametrize(
     "part",
     [
         Audio(source=Url(url="https://x")),
         Image(source=FileId(id="f")),
         Document(source=FileId(id="f")),
-        Document(source=PDF, cited=True),
         Document(source=PDF, context="c"),
         Document(source=Url(url="https://x")),
         Document(source=Inline(media_type="text/plain", data="/w==")),
