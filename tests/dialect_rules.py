@@ -80,6 +80,8 @@ This page is written from the code by `python -m tests.dialect_document`, and a 
   none can be sent, results are put in the order of their calls, which is how the provider finds what belongs together.
 - **Arguments of calls** are the very text that the model wrote. Dialects that hold an object get one; text that is no JSON
   object stands there as its one member `_unparsed`.
+- **Streamed calls** come in pieces, as OpenAI sends them. `mistralai` reads a streamed call only in one piece, as Mistral
+  sends it: with that client, ask other providers for tools without a stream.
 - **Pictures that a tool returned** stand behind the results, in a message of the user that says which call they are from,
   where a result can hold text alone. A prompt (`ollama_generate`) has its pictures first.
 - **A plain text document** becomes text, its title before it, where a dialect takes PDFs alone (`openai_chat`).
