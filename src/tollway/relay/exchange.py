@@ -13,7 +13,7 @@ import structlog
 
 from tollway import clock
 from tollway.access.principal import ShownCosts
-from tollway.catalog.records import AfterLeave, Target
+from tollway.catalog.records import AfterLeave, Spoken, Streaming, Target
 from tollway.dialects.record import JSON, CostFields, Dialect, Stream
 from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
@@ -106,6 +106,7 @@ class Exchange:
         self._attempts = 0
         self._passages = Passages(relay.dialects, arrival, admitted, ways=relay.ways)
         self._lane = ""
+        self._spoken: Spoken | None = None
         self._notices = Notices(admitted)
         self._first_byte_ms: int | None = None
         self._closed = False
@@ -187,7 +188,7 @@ class Exchange:
         except Refusal as refusal:
             return refusal
         self._attempts += 1
-        self._lane = passage.lane
+        self._lane, self._spoken = passage.lane, passage.spoken
         try:
             lines = await request_lines(self._arrival, provider, passage, self._relay.signers)
             request = self._relay.request_heads.request(provider, passage, lines)
@@ -340,22 +341,21 @@ class Exchange:
         An answer that comes in one piece is always read to its end: no provider stops for a closed connection then,
         and only its end tells what it cost.
         """
-        task, target = self._task, self._target
+        task, relay = self._task, self._relay
         if task is None or self._closed or not self._admitted.peek.streamed:
             return
-        relay = self._relay
-        bills_on = target is not None and self._after_leave(target) is AfterLeave.DRAIN
         # Who keeps the answer for the client's next try wants all of it.
-        drains = bills_on or self._arrival.keeper is not None
-        if drains and relay.drains < DRAINS_MAX:
+        if (self._bills_on() or self._arrival.keeper is not None) and relay.drains < DRAINS_MAX:
             relay.drains += 1
             self._drain = relay.loop.call_later(DRAIN_S, self._end_drain)
         else:
             task.cancel()
 
-    def _after_leave(self, target: Target) -> AfterLeave:
-        spoken = target.provider.speaking(self._arrival.dialect.name, target.model_routed) or target.provider.home
-        return spoken.profile_of(target.model_routed).after_leave
+    def _bills_on(self) -> bool:
+        """Tell whether the provider that was asked bills to the end: so does each that answers in one piece."""
+        spoken, target = self._spoken, self._target
+        profile = None if spoken is None or target is None else spoken.profile_of(target.model_routed)
+        return profile is not None and (profile.after_leave is AfterLeave.DRAIN or profile.streaming is Streaming.NEVER)
 
     def _end_drain(self) -> None:
         if self._task is not None and not self._closed:
