@@ -6,6 +6,7 @@ import pytest
 from msgspec import Raw
 
 from tests.unit.dialects.gemini.gemini_chunks import rendered, request
+from tollway.dialects.gemini.turns import OPENING
 from tollway.errors import Refusal
 from tollway.neutral.parts import (
     Audio,
