@@ -1,5 +1,6 @@
 """LangChain's own standard tests through three of its clients, against a real gateway: one judge from outside."""
 
+import os
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -16,6 +17,8 @@ OPTIONS = (
     *("-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=auto", "-o", "python_files=suite_*.py"),
     # The clients keep their connections from test to test, and a connection belongs to a loop.
     *("-o", "asyncio_default_test_loop_scope=session", "-o", "asyncio_default_fixture_loop_scope=session"),
+    # A plugin, not a conftest.py: our own pytest would load that, and has none of LangChain's packages.
+    *("-p", "files_from_here"),
     *("-p", "pytest_socket", "--allow-hosts=127.0.0.1", "--allow-unix-socket", "-o", "xfail_strict=true"),
 )
 WITHOUT_A_RECORDING = "not stream_time"
@@ -35,6 +38,7 @@ def judgement(folder: Path, *, upstream: str, chosen: str, env: dict[str, str]) 
         path=judge("langchain"),
         cwd=folder,
         env={
+            "PYTHONPATH": f"{judge('langchain')}{os.pathsep}{SUITE}",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "LANGSMITH_TRACING": "false",
             "LANGCHAIN_TESTS_USER_AGENT": "nobody",
