@@ -175,7 +175,7 @@ def joined(answer: ChatAnswer) -> ChatAnswer:
 
 
 def _unmarked(sealed: Sealed) -> Sealed:
-    return sealed if sealed.issuer == "google" else read_seal(sealed.data)
+    return sealed if sealed.issuer == "google" else read_seal(sealed.data) or sealed
 
 
 def unsealed(answer: ChatAnswer) -> ChatAnswer:

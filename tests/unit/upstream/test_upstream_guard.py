@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tollway.access.addresses import allowed
 from tollway.catalog.records import Origin, Reach, Scheme
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.access.addresses import allowed
 from tollway.upstream.guard import Guard
 
 NEVER = [

@@ -504,7 +504,13 @@ NOTHING = {"type": "object", "properties": {}}
 
 def test_tools_and_forms_are_written() -> None:
     tools = (
-        Tool(name="f", description="d", parameters=Raw(b'{"type":"object","properties":{}}'), strict=True, cache=CacheMark.MINUTES),
+        Tool(
+            name="f",
+            description="d",
+            parameters=Raw(b'{"type":"object","properties":{}}'),
+            strict=True,
+            cache=CacheMark.MINUTES,
+        ),
         Tool(name="g"),
         Tool(name="h", custom=True, grammar=Raw(b'{"syntax":"lark","definition":"x"}')),
         Tool(name="i", custom=True),
