@@ -21,6 +21,7 @@ class ProfileTable(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: frozenset[str] = frozenset()
     added: Mapping[str, object] = {}
     removed: frozenset[str] = frozenset()
+    refused: Mapping[str, tuple[str, ...]] = {}
     output_limit: Word | None = None
     options: Mapping[str, str] = {}
 
@@ -48,6 +49,7 @@ def profile_with(table: ProfileTable, below: Profile, *, after_leave: AfterLeave
         unsupported=(below.unsupported - supported) | table.unsupported,
         added={**below.added, **table.added},
         removed=below.removed | table.removed,
+        refused={**below.refused, **table.refused},
         output_limit=table.output_limit or below.output_limit,
         options={**below.options, **table.options},
     )

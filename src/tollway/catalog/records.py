@@ -89,6 +89,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Top-level request fields that it demands, with their values where the client gives none."""
     removed: frozenset[str] = frozenset()
     """Top-level request fields that it has elsewhere, such as a model in its path: left out, unnamed."""
+    refused: Mapping[str, tuple[str, ...]] = {}
+    """Top-level request fields with which it would cost more than its price card knows, or answer with another model: a
+    request with one of these values, or with any where none is named, is refused."""
     output_limit: str = "max_tokens"
     """The field in which Tollway sends an output limit where the client sent none."""
     options: Mapping[str, str] = {}

@@ -30,6 +30,7 @@ from tollway.neutral.seals import is_marked
 from tollway.neutral.usage import Usage
 from tollway.relay.admit import Admitted
 from tollway.relay.arrival import Arrival
+from tollway.relay.unpriced import refuse_unpriced
 from tollway.relay.ways import Way, Ways, edits_for, path_of
 
 
@@ -175,6 +176,8 @@ class Straight:
         self.spoken = way.spoken
         self.path = way.path
         patched = dialect.patch_request(arrival.body, peek, _limited(way.edits, admitted))
+        if way.refused:
+            refuse_unpriced(patched.body, way.refused)
         self.lane = patched.lane
         self.body = patched.body
         self.dropped = patched.dropped
@@ -243,6 +246,7 @@ class Translated:
         assert speaks.chat is not None, "a way is only made between dialects of chat"
         assert speaks.chat.render_request is not None, "and to one that stands on the provider's side"
         rendered = speaks.chat.render_request(request, _edits(admitted, target, profile, streamed=self._streams))
+        refuse_unpriced(rendered.body, profile.refused)
         self.body = rendered.body
         self.dropped = _in_words_of(arrival.dialect, rendered.dropped)
 

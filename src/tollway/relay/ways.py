@@ -1,5 +1,6 @@
 """What is the same for every request that goes straight to one target: found out once, and remembered. No I/O."""
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +19,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     spoken: Spoken
     path: str
     """Below the provider's prefix, with its query."""
+    refused: Mapping[str, tuple[str, ...]]
     edits: RequestEdits
     """For an exchange whose output limit was not lowered."""
 
@@ -57,6 +59,7 @@ def _way(target: Target, dialect: Dialect, *, streamed: bool, tokens_max: int | 
     return Way(
         spoken=spoken,
         path=path_of(spoken, dialect, target.model_routed, streamed=streamed),
+        refused=profile.refused,
         edits=edits_for(target, profile, streamed=streamed, tokens_max=tokens_max),
     )
 
