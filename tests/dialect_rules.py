@@ -87,7 +87,7 @@ This page is written from the code by `python -m tests.dialect_document`, and a 
 - **A plain text document** becomes text, its title before it, where a dialect takes PDFs alone (`openai_chat`).
 - **What the client says of a document** (`context`) becomes text before it where it has no place of its own.
 - **Seals.** Signatures of reasoning and encrypted reasoning mean something to their issuer alone. A client of another
-  dialect gets them with a mark (`tollway-seal.1.PROVIDER.…`) in its own dialect's place for such things and sends them
+  dialect gets them with a mark (`tollway-seal~1.PROVIDER.…`) in its own dialect's place for such things and sends them
   back as they are; the provider that issued them gets its own bytes again, and no other gets any: there they are left out
   and named `sealed reasoning`.
 - **Defaults.** Where a dialect demands a limit on the answer, the client's own goes in, else the model's, else 4,096

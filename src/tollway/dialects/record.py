@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from tollway.errors import Refusal, UpstreamFailure
+from tollway.neutral import seals
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.events import Event
@@ -363,6 +364,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What may be sent at any time between events to show that the stream lives; empty where the form allows nothing."""
     words: Mapping[str, str] = {}
     """What its clients call what the neutral form calls otherwise: a warning names a parameter as they know it."""
+    is_marked: Callable[[bytes], bool] = seals.is_marked
+    """Whether a client's body may hold seals that came from another dialect."""
     chat: ChatTranslator | None = None
     embedding: EmbeddingTranslator | None = None
     render_count: Callable[[int], bytes] | None = None

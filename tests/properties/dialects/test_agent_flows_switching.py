@@ -22,7 +22,7 @@ from tollway.neutral.events import (
 )
 from tollway.neutral.parts import Sealed, Text, ToolCall
 from tollway.neutral.request import ChatRequest, Message, Role
-from tollway.neutral.seals import is_marked
+from tollway.neutral.seals import is_marked_in_base64
 from tollway.neutral.usage import Usage
 
 ASKED = ChatRequest(model="model-1", messages=(Message(role=Role.USER, parts=(Text(text=QUESTION),)),), streamed=True)
@@ -70,7 +70,7 @@ def test_the_conversation_goes_on_with_any_model(client: str, provider: str, sea
 def test_thoughts_that_nobody_sealed_never_pass_to_who_would_look_for_a_seal(client: str) -> None:
     stream = stream_of("openai_chat", spoken("openai_chat", sealed=False), USAGE, ASKED)
     shown = written_stream(through("openai_chat", client, terms_of(client, ASKED)), client, stream)
-    assert is_marked(json.dumps(CLIENTS[client](shown)).encode())
+    assert is_marked_in_base64(json.dumps(CLIENTS[client](shown)).encode())
 
 
 def test_every_client_that_a_library_speaks_for_is_held() -> None:

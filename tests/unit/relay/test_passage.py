@@ -307,7 +307,7 @@ def test_a_seal_of_another_dialect_never_passes_as_bytes() -> None:
 
 
 def test_a_mark_means_nothing_where_there_is_no_reasoning() -> None:
-    asked = {**EMBEDDING, "input": "tollway-seal.1.x"}
+    asked = {**EMBEDDING, "input": "tollway-seal~1.x"}
     assert passages("openai_embeddings", asked).through(target("openai_embeddings")).lane is Lane.PATCHED
 
 

@@ -11,11 +11,13 @@ from tollway.dialects.gemini.render import render_request
 from tollway.dialects.gemini.stream import open_stream
 from tollway.dialects.gemini.writer import open_writer, render_answer
 from tollway.dialects.record import ChatTranslator, Dialect, Operation
+from tollway.neutral.seals import is_marked_in_base64
 
 __all__ = ["GEMINI", "GEMINI_COUNT_TOKENS"]
 
 GEMINI = Dialect(
     name="gemini",
+    is_marked=is_marked_in_base64,
     words={
         "top_p": "topP",
         "top_k": "topK",

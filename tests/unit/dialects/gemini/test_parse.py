@@ -128,13 +128,13 @@ def test_a_result_may_hold_pictures() -> None:
 
 
 def test_thoughts_and_seals() -> None:
-    marked = base64.urlsafe_b64encode(b"tollway-seal.1.google.sign.sig~~?").decode().rstrip("=")
+    marked = base64.urlsafe_b64encode(b"tollway-seal~1.google.sign.sig~~?").decode().rstrip("=")
     found = messages(
         says(
             {"text": "hm", "thought": True, "thoughtSignature": "AAA="},
             {"text": "", "thought": True},
             {"functionCall": {"name": "f"}, "thought_signature": marked},
-            {"text": "", "thoughtSignature": "dG9sbHdheS1zZWFsLjEu!"},
+            {"text": "", "thoughtSignature": "dG9sbHdheS1zZWFsfjEu!"},
             role="model",
         )
     )
@@ -142,7 +142,7 @@ def test_thoughts_and_seals() -> None:
         Reasoning(text="hm", sealed=Sealed(data="AAA=")),
         Reasoning(sealed=Sealed(data="sig~~?", issuer="google")),
     )
-    assert found[0].parts[3] == Reasoning(sealed=Sealed(data="dG9sbHdheS1zZWFsLjEu!"))
+    assert found[0].parts[3] == Reasoning(sealed=Sealed(data="dG9sbHdheS1zZWFsfjEu!"))
 
 
 def test_programs_that_the_provider_ran_become_text() -> None:

@@ -39,7 +39,7 @@ from tollway.neutral.parts import Audio, Citation, Inline, Reasoning, Sealed, Te
 from tollway.neutral.usage import Usage
 
 SEAL = Sealed(data="sig", issuer="google")
-MARKED = base64.b64encode(b"tollway-seal.1.google.sign.sig").decode()
+MARKED = base64.b64encode(b"tollway-seal~1.google.sign.sig").decode()
 STOPPED = Finished(reason=StopReason.STOP)
 
 
@@ -121,7 +121,7 @@ def test_seals_stand_with_what_they_sign() -> None:
         {
             "text": "",
             "thought": True,
-            "thoughtSignature": base64.b64encode(b"tollway-seal.1.google.whole.all").decode(),
+            "thoughtSignature": base64.b64encode(b"tollway-seal~1.google.whole.all").decode(),
         },
         {"text": "", "thoughtSignature": MARKED},
     ]

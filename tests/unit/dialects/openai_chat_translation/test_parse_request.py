@@ -455,8 +455,8 @@ def test_an_answer_shall_be_spoken() -> None:
 
 
 def test_thoughts_come_back_with_their_seals() -> None:
-    signed = {"type": "reasoning.text", "text": "hm", "signature": "tollway-seal.1.acme.sign.SIG"}
-    of_call = {"type": "reasoning.encrypted", "data": "tollway-seal.1.acme.whole.ENC", "id": "c1"}
+    signed = {"type": "reasoning.text", "text": "hm", "signature": "tollway-seal~1.acme.sign.SIG"}
+    of_call = {"type": "reasoning.encrypted", "data": "tollway-seal~1.acme.whole.ENC", "id": "c1"}
     foreign = {"type": "reasoning.encrypted", "data": "RAW", "id": "elsewhere"}
     summary = {"type": "reasoning.summary", "summary": "short"}
     empty = [{"type": "reasoning.encrypted"}, {"type": "reasoning.text"}]

@@ -198,9 +198,9 @@ def test_thoughts_and_their_seals() -> None:
     assert found["reasoning_content"] == "plainhm"
     assert found["reasoning_details"] == [
         {"type": "reasoning.text", "text": "plain"},
-        {"type": "reasoning.text", "text": "hm", "signature": "tollway-seal.1.acme.sign.SIG"},
-        {"type": "reasoning.encrypted", "data": "tollway-seal.1.acme.whole.ENC", "id": "c1"},
-        {"type": "reasoning.text", "text": "", "signature": "tollway-seal.1.acme.sign.SIG"},
+        {"type": "reasoning.text", "text": "hm", "signature": "tollway-seal~1.acme.sign.SIG"},
+        {"type": "reasoning.encrypted", "data": "tollway-seal~1.acme.whole.ENC", "id": "c1"},
+        {"type": "reasoning.text", "text": "", "signature": "tollway-seal~1.acme.sign.SIG"},
     ]
 
 
@@ -349,7 +349,7 @@ def test_likelihoods_in_a_stream() -> None:
 
 
 def test_a_seal_repeats_its_thought() -> None:
-    seal = "tollway-seal.1.acme.sign.SIG"
+    seal = "tollway-seal~1.acme.sign.SIG"
     assert deltas(
         ReasoningDelta(text="h"),
         ReasoningDelta(text="m"),
@@ -374,7 +374,7 @@ def test_a_seal_repeats_its_thought() -> None:
 
 
 def test_seals_wait_for_the_call_that_they_may_belong_to() -> None:
-    whole = {"type": "reasoning.encrypted", "data": "tollway-seal.1.acme.whole.ENC"}
+    whole = {"type": "reasoning.encrypted", "data": "tollway-seal~1.acme.whole.ENC"}
     assert deltas(
         ReasoningDelta(text="hm"),
         ReasoningSealed(sealed=WHOLE),

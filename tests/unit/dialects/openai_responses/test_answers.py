@@ -376,7 +376,7 @@ def test_the_whole_sequence_of_events_is_written() -> None:
     calls = ["function_call", "custom_tool_call"]
     assert types == ["reasoning", "reasoning", "message", *calls, "image_generation_call", "message", "reasoning"]
     assert last["output"] == [each["item"] for each in sorted(_dones(events), key=lambda each: each["output_index"])]
-    assert last["output"][0]["encrypted_content"] == "tollway-seal.1.elsewhere.sign.sig"
+    assert last["output"][0]["encrypted_content"] == "tollway-seal~1.elsewhere.sign.sig"
     assert last["output"][3]["arguments"] == "{}"
     assert last["output"][4]["input"] == "words"
     assert last["output"][6]["content"][0]["text"] == "spoken"

@@ -89,7 +89,7 @@ def test_answers_and_streams_are_what_the_client_knows(read_by_sdk: Any) -> None
     assert found[0]["text"] == "abspoken"
     assert found[1]["types"] == [each["type"] for each in told(stream)]
     assert found[2]["text"] == "abspoken"
-    assert found[2]["response"]["output"][0]["encrypted_content"] == "tollway-seal.1.elsewhere.sign.sig"
+    assert found[2]["response"]["output"][0]["encrypted_content"] == "tollway-seal~1.elsewhere.sign.sig"
     for place in (3, 4):
         response = found[place]["response"]
         assert found[place]["text"] == "Hello"
