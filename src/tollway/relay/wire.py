@@ -3,9 +3,11 @@
 No I/O.
 """
 
+import math
 from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
 
-from tollway import __version__
+from tollway import __version__, clock
 from tollway.catalog.records import Origin, Provider, Scheme, Spoken
 from tollway.dialects.record import JSON, Dialect, Operation, ProviderError
 from tollway.errors import UpstreamFailure
@@ -13,6 +15,8 @@ from tollway.relay.attempts import ProviderRefusal
 from tollway.relay.passage import Passage
 
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+
+RETRY_AFTER_S_MAX = 86_400
 
 STRUCK = "[secret]"
 STRUCK_ADDRESS = "[address]"
@@ -117,15 +121,32 @@ def provider_refusal(
     status: int, headers: Iterable[tuple[bytes, bytes]], error: ProviderError, provider: Provider
 ) -> ProviderRefusal:
     """Return what a provider's error answer means, without the provider's key."""
-    after = next((value for name, value in headers if name == b"retry-after"), b"")
     return ProviderRefusal(
         status=status,
         message=strike(error.message, provider),
         code=None if error.code is None else strike(error.code, provider),
         param=None,
-        retry_after_s=int(after) if after.isdigit() and len(after) < 6 else None,
+        retry_after_s=retry_after_s(headers, now_ms=clock.now_ms()),
         meaning=provider.meaning_of((error.code, error.type), error.message),
     )
+
+
+def retry_after_s(headers: Iterable[tuple[bytes, bytes]], *, now_ms: int) -> int | None:
+    """Return when a provider wants to be asked again, in whole seconds: it may say it in seconds or as a date (RFC 9110).
+
+    None where it says nothing that can be understood, or a time beyond a day, which is no time to wait in.
+    """
+    text = next((value for name, value in headers if name == b"retry-after"), b"").decode("latin-1").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now_ms / 1000
+        except (ValueError, OverflowError):
+            return None
+    return math.ceil(seconds) if 0 <= seconds <= RETRY_AFTER_S_MAX else None
 
 
 def _common_lines(

@@ -24,6 +24,7 @@ from tollway.relay.wire import (
     host_of,
     make_head,
     provider_refusal,
+    retry_after_s,
     strike,
     struck,
 )
@@ -176,7 +177,7 @@ def test_a_failure_is_told_without_the_key() -> None:
 
 @pytest.mark.parametrize(
     ("after", "seconds"),
-    [(b"7", 7), (b"0", 0), (b"99999", 99999), (b"100000", None), (b"-1", None), (b"", None), (b"\xb2", None)],
+    [(b"7", 7), (b"0", 0), (b"86400", 86400), (b"100000", None), (b"-1", None), (b"", None), (b"\xb2", None)],
 )
 def test_a_providers_refusal_is_told_with_what_may_be_and_when_to_come_again(after: bytes, seconds: int | None) -> None:
     error = ProviderError(message=f"no {SECRET}", type="t", code=SECRET)
@@ -188,3 +189,24 @@ def test_a_providers_refusal_is_told_with_what_may_be_and_when_to_come_again(aft
 def test_a_refusal_without_a_code_and_a_time_has_none() -> None:
     refusal = provider_refusal(500, [], ProviderError(message="no", type=None, code=None), provider())
     assert (refusal.code, refusal.param, refusal.retry_after_s) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (b"3", 3),
+        (b"0", 0),
+        (b"0.2", 1),
+        (b"Fri, 20 Nov 2026 12:00:07 GMT", 7),
+        (b"Fri, 20 Nov 2026 11:59:59 GMT", None),
+        (b"-1", None),
+        (b"86401", None),
+        (b"nan", None),
+        (b"1e999", None),
+        (b"soon", None),
+        (b"", None),
+    ],
+)
+def test_a_provider_may_say_when_in_seconds_or_as_a_date(said: bytes, seconds: int | None) -> None:
+    noon_ms = 1_795_176_000_000  # Friday, 20 November 2026, 12:00 GMT
+    assert retry_after_s([(b"retry-after", said)], now_ms=noon_ms) == seconds
