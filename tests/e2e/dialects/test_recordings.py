@@ -25,6 +25,9 @@ from tollway.neutral.parts import Text, ToolCall
 CLIENTS = ("openai_chat", "anthropic_messages", "gemini", "ollama_chat", "openai_responses")
 """They take turns."""
 
+WRONG_KEY = b"API_KEY_INVALID"
+"""The word by which the preset of these recordings knows that an error of 400 is about the operator's key."""
+
 AT_ONCE = 6
 
 
@@ -147,7 +150,9 @@ def test_a_recorded_error_keeps_its_class_in_the_clients_dialect(
     for got in ask_all(tollway, books, key, [(each, SAME[each.kind][1], *as_asked(each)) for each in errors]):
         status = got.reply.status_code
         assert status >= 400, got.recording
-        if got.recording.status in {400, 404, 422, 429}:
+        if WRONG_KEY in got.recording.answer:
+            assert status == 502, "the key is the operator's, whatever status the provider has for it"
+        elif got.recording.status in {400, 404, 422, 429}:
             assert status == {422: 400}.get(got.recording.status, got.recording.status), got.recording
         assert "provider_status" in json.dumps(got.reply.json()), "its facts stand beside it"
         assert f"'{SAME[got.recording.kind][0]}'" in got.reply.text
