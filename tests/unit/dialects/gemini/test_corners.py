@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.dialects.gemini.gemini_chunks import ASKED, parsed, rendered, request
+from tollway.dialects.gemini.fields import Fields
 from tollway.dialects.gemini.stream import data_of
 from tollway.errors import Refusal
 from tollway.neutral.parts import Text, ToolCall, ToolResult
@@ -54,3 +55,9 @@ def test_the_data_of_an_event_is_found_on_one_line_and_on_several() -> None:
     assert data_of(b'data: {"a":1}\r\n\r\n') == b'{"a":1}'
     assert data_of(b'data: {"a":\r\ndata: 1}\r\n\r\n') == b'{"a":\n1}'
     assert data_of(b'data: {"a":1}\n\n') == b'{"a":1}'
+
+
+def test_a_field_that_must_be_a_list_is_refused_by_its_name() -> None:
+    with pytest.raises(Refusal, match="an array"):
+        Fields({"parts": 5}, "contents").items("parts")
+    assert Fields({}, "contents").items("parts") == []
