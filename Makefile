@@ -4,7 +4,7 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt requirements/anthropic-0.txt requirements/boto3.txt requirements/langchain.txt requirements/schemathesis.txt requirements/postgres.txt
+LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt requirements/anthropic-0.txt requirements/boto3.txt requirements/aigateway.txt requirements/langchain.txt requirements/schemathesis.txt requirements/postgres.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format bench bench-quick bench-chunks crash soak lock clean
