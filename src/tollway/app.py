@@ -6,7 +6,6 @@ processes run, and the local model beside them, is `serving.py`'s to know.
 
 import asyncio
 import gc
-import importlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -15,32 +14,12 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from tollway import clock
-from tollway.billing.accounts import Accounts
-from tollway.billing.admin_keys import AdminKeys
-from tollway.billing.auto_topups import AutoTopups
-from tollway.billing.bills import Bills
 from tollway.billing.books import Books, not_ready
-from tollway.billing.caps import Caps
-from tollway.billing.costs import Costs
-from tollway.billing.desk import Desk
-from tollway.billing.events import Events
-from tollway.billing.keys import Keys
-from tollway.billing.packages import Packages
-from tollway.billing.payment_ports import PaymentProvider
-from tollway.billing.payments import Payments, PaymentTerms
-from tollway.billing.printable import Pages
-from tollway.billing.products import Products
-from tollway.billing.receipts import Receipts
-from tollway.billing.reports import Reports
-from tollway.billing.repricing import Repricing
-from tollway.billing.statements import Statements
-from tollway.billing.sub_accounts import SubAccounts
-from tollway.billing.vouchers import Vouchers
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
-from tollway.catalog.records import Brand, Origin, PriceCard, Reach, Timeouts
-from tollway.catalog.signing import AwsKeys, GoogleServiceAccount, Signing
+from tollway.catalog.records import Origin, PriceCard, Reach, Timeouts
+from tollway.desks import open_desk
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
@@ -62,17 +41,14 @@ from tollway.relay.admit import Admission, Terms
 from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
-from tollway.relay.signatures import Signatures, Signer
+from tollway.relay.signatures import Signatures
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.settings import BillingSettings, PaymentSettings
 from tollway.settings.records import MediaAddresses
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
-from tollway.upstream.forms import form_poster
 from tollway.upstream.limits import Limits
-from tollway.upstream.signing.aws import AwsSigner
-from tollway.upstream.signing.google import GoogleSigner, private_key
+from tollway.upstream.signing.makers import check_signing, signer_maker
 from tollway.upstream.tls import client_context
 
 log = structlog.get_logger()
@@ -99,8 +75,6 @@ PAYMENTS_S = 3.0
 """An account whose balance is low is topped up within this time, and what a refund still asks for is taken."""
 
 MEDIA_REACH = {MediaAddresses.PUBLIC: Reach.PUBLIC, MediaAddresses.ANY: Reach.PRIVATE}
-
-NO_PAYMENTS = PaymentSettings()
 
 PACKAGES_S = 10.0
 """What an expired package still held is booked within this time; its keys are refused at the instant."""
@@ -215,7 +189,7 @@ class Worker:
     def __init__(self, deployment: Deployment, *, local_model: Callable[[], str]) -> None:
         """Open the store and put the parts together; raises SetupError. Belongs to the running event loop."""
         settings = deployment.settings
-        check_signing(deployment.catalog)
+        check_signing(deployment.catalog.providers.values())
         self._store = Store.open(settings.store.url, durability=settings.store.durability.value)
         self._store.require_room(1)
         # In this order: who is not there yet itself cannot tell who is gone.
@@ -365,67 +339,12 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
-def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
-    """Return the use cases of an open store's books, for the command line and the admin API."""
-    ids, zone = store.ids(), ZoneInfo(billing.timezone)
-    provider = open_payments(payments)
-    terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
-    return Desk(
-        accounts=Accounts(store, ids),
-        sub_accounts=SubAccounts(store, ids),
-        keys=Keys(store, ids, brand.key_prefix),
-        caps=Caps(store, ids, zone),
-        products=Products(store, ids),
-        packages=Packages(store, ids, active_max=billing.packages_active_max),
-        payments=Payments(store, ids, provider, terms),
-        vouchers=Vouchers(store, ids),
-        auto_topups=AutoTopups(store, ids, provider, terms),
-        admin_keys=AdminKeys(store, ids, brand.key_prefix),
-        statements=Statements(store, zone=zone),
-        reports=Reports(store, zone=zone),
-        repricing=Repricing(store),
-        receipts=Receipts(store),
-        pages=Pages(issuer=brand.name, zone=zone),
-        events=Events(store),
-        costs=Costs(store),
-        bills=Bills(store, ids),
-    )
-
-
-def open_payments(settings: PaymentSettings) -> PaymentProvider | None:
-    """Return who takes payments; None where nobody does, or where secrets were left unread."""
-    key = settings.stripe_secret_key
-    if key is None or not key.reveal():
-        return None
-    # Stripe's package takes 0.2 s to import, which is for those to pay who are configured for it.
-    return importlib.import_module("tollway.payments.stripe_provider").StripeProvider(settings)
-
-
 def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     """Return everything that the data plane answers."""
     pages = own_routes(vitals) | model_routes(models)
     asked = dialect_routes(DIALECTS)
     both = {path: asked[path]._replace(get=pages[path]) for path in asked.keys() & pages.keys()}
     return pages | asked | both
-
-
-def signer_maker(upstream: UpstreamClient) -> Callable[[Signing], Signer]:
-    """Return what makes the signer of a provider; tokens are fetched through `upstream`. It raises SetupError."""
-    post = form_poster(upstream)
-
-    def make(signing: Signing) -> Signer:
-        if isinstance(signing, AwsKeys):
-            return AwsSigner(signing, now_ms=clock.now_ms)
-        return GoogleSigner(signing, post=post, now_ms=clock.now_ms)
-
-    return make
-
-
-def check_signing(catalog: Catalog) -> None:
-    """See that each provider's key can sign, before the first request finds that it cannot; raises SetupError."""
-    for provider in catalog.providers.values():
-        if isinstance(provider.signing, GoogleServiceAccount):
-            private_key(provider.signing)
 
 
 def hold_ttl_ms(catalog: Catalog) -> int:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tollway import clock
-from tollway.app import open_desk
 from tollway.catalog.loader import deploy
+from tollway.desks import open_desk
 from tollway.dialects.error_body import render_error
 from tollway.http.admin.api import build_admin
 from tollway.http.admin.parts import AdminParts

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tollway.app import open_desk
 from tollway.billing.desk import Desk
 from tollway.catalog.loader import Deployment, brand_of
 from tollway.cli.office import Finding, Health, Welcome
 from tollway.cli.program import run
+from tollway.desks import open_desk
 from tollway.settings import Settings
 from tollway.store.migrate import migrate
 from tollway.store.store import Store

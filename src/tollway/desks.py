@@ -1,0 +1,82 @@
+"""The books opened for those who work on them: the command line, the admin API. Knows nothing that serves a request.
+
+Every command imports this, so it imports no more than the books need.
+"""
+
+import contextlib
+import importlib
+from collections.abc import Generator
+from zoneinfo import ZoneInfo
+
+from tollway.billing.accounts import Accounts
+from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.auto_topups import AutoTopups
+from tollway.billing.bills import Bills
+from tollway.billing.caps import Caps
+from tollway.billing.costs import Costs
+from tollway.billing.desk import Desk
+from tollway.billing.events import Events
+from tollway.billing.keys import Keys
+from tollway.billing.packages import Packages
+from tollway.billing.payment_ports import PaymentProvider
+from tollway.billing.payments import Payments, PaymentTerms
+from tollway.billing.printable import Pages
+from tollway.billing.products import Products
+from tollway.billing.receipts import Receipts
+from tollway.billing.reports import Reports
+from tollway.billing.repricing import Repricing
+from tollway.billing.statements import Statements
+from tollway.billing.sub_accounts import SubAccounts
+from tollway.billing.vouchers import Vouchers
+from tollway.catalog.loader import brand_of
+from tollway.catalog.records import Brand
+from tollway.settings import BillingSettings, PaymentSettings, Settings
+from tollway.store.store import Store
+
+NO_PAYMENTS = PaymentSettings()
+
+
+@contextlib.contextmanager
+def open_books(settings: Settings) -> Generator[Desk]:
+    """Open the store for one piece of work, and close it; raises SetupError when it is of another schema version."""
+    store = Store.open(settings.store.url, durability=settings.store.durability.value)
+    try:
+        yield open_desk(store, brand_of(settings), settings.billing, settings.payments)
+    finally:
+        store.close()
+
+
+def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
+    """Return the use cases of an open store's books, for the command line and the admin API."""
+    ids, zone = store.ids(), ZoneInfo(billing.timezone)
+    provider = open_payments(payments)
+    terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
+    return Desk(
+        accounts=Accounts(store, ids),
+        sub_accounts=SubAccounts(store, ids),
+        keys=Keys(store, ids, brand.key_prefix),
+        caps=Caps(store, ids, zone),
+        products=Products(store, ids),
+        packages=Packages(store, ids, active_max=billing.packages_active_max),
+        payments=Payments(store, ids, provider, terms),
+        vouchers=Vouchers(store, ids),
+        auto_topups=AutoTopups(store, ids, provider, terms),
+        admin_keys=AdminKeys(store, ids, brand.key_prefix),
+        statements=Statements(store, zone=zone),
+        reports=Reports(store, zone=zone),
+        repricing=Repricing(store),
+        receipts=Receipts(store),
+        pages=Pages(issuer=brand.name, zone=zone),
+        events=Events(store),
+        costs=Costs(store),
+        bills=Bills(store, ids),
+    )
+
+
+def open_payments(settings: PaymentSettings) -> PaymentProvider | None:
+    """Return who takes payments; None where nobody does, or where secrets were left unread."""
+    key = settings.stripe_secret_key
+    if key is None or not key.reveal():
+        return None
+    # Stripe's package takes 0.2 s to import, which is for those to pay who are configured for it.
+    return importlib.import_module("tollway.payments.stripe_provider").StripeProvider(settings)
