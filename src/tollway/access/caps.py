@@ -67,3 +67,10 @@ class SubAccount(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: SubAccountState = SubAccountState.ACTIVE
     created_ms: int
+    external_ref: str | None = None
+    """What its owner calls it elsewhere."""
+    tag: str | None = None
+    """What its requests are tagged with where they name no tag."""
+    models: tuple[str, ...] = ()
+    """Model ids its keys may use, exact or ending in `*`; empty means all."""
+    removed_ms: int | None = None

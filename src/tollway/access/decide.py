@@ -30,7 +30,7 @@ def check_model(principal: Principal, model_asked: str) -> None:
     if not _is_listed(principal, model_asked):
         raise Refusal(
             "model_not_allowed",
-            f"This API key may not use the model {model_asked!r}: it is limited to {', '.join(principal.models)}.",
+            f"This API key may not use the model {model_asked!r}: it is limited to {_listed(principal)}.",
             param="model",
         )
     if principal.package is not None and not _is_covered(principal, model_asked):
@@ -38,8 +38,17 @@ def check_model(principal: Principal, model_asked: str) -> None:
 
 
 def _is_listed(principal: Principal, model_asked: str) -> bool:
-    """Tell whether the key's list of models, exact or ending in `*`, admits a model; an empty list admits all."""
-    return not principal.models or any(matches(pattern, model_asked) for pattern in principal.models)
+    """Tell whether the lists of models of the key and of its sub-account, exact or ending in `*`, both admit a model.
+
+    An empty list admits all.
+    """
+    lists = (principal.models, principal.sub_account_models)
+    return all(not models or any(matches(pattern, model_asked) for pattern in models) for models in lists)
+
+
+def _listed(principal: Principal) -> str:
+    lists = (principal.models, principal.sub_account_models)
+    return ", within ".join(", ".join(models) for models in lists if models)
 
 
 def _is_covered(principal: Principal, model_asked: str) -> bool:

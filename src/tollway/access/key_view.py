@@ -24,6 +24,14 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     """The one package that it spends, in package mode."""
     unsupported: Unsupported = Unsupported.DROPPED
     costs: ShownCosts = ShownCosts.SHOWN
+    routes: tuple[str, ...] = ()
+    """What it may be used for, such as `chat`; empty means everything."""
+    networks: tuple[str, ...] = ()
+    """Where it may be used from, as networks; empty means everywhere."""
+    digest: bytes = b""
+    """The SHA-256 of its text: tells nothing of it, and is what some programs call a key by."""
+    old_expires_ms: int | None = None
+    """Until when the text before its last rotation works."""
 
 
 class AdminKeyView(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.access.limits import RateRule
 from tollway.access.terms import NO_TERMS, AccountTerms, CapRule, PackageTerms
 
 
@@ -50,6 +51,16 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     caps: tuple[CapRule, ...] = ()
     """Of the key itself and of its sub-account."""
+    limits: tuple[RateRule, ...] = ()
+    """Of the key itself and of its sub-account."""
+    routes: tuple[str, ...] = ()
+    """What it may be used for, such as `chat`; empty means everything."""
+    networks: tuple[str, ...] = ()
+    """Where it may be used from, as networks; empty means everywhere."""
+    tag: str | None = None
+    """What its requests are tagged with where they name no tag: its sub-account's."""
+    sub_account_models: tuple[str, ...] = ()
+    """The models of its sub-account, like `models`; both must admit what is asked for."""
     terms: AccountTerms = NO_TERMS
     unsupported: Unsupported = Unsupported.DROPPED
     costs: ShownCosts = ShownCosts.SHOWN

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.access.limits import RateRule
+from tollway.access.own_providers import OwnProvider
 from tollway.money import PPM
 
 
@@ -74,6 +76,12 @@ class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[CapRule, ...] = ()
     tag_caps: Mapping[str, tuple[CapRule, ...]] = {}
     end_user_caps: Mapping[str, tuple[CapRule, ...]] = {}
+    limits: tuple[RateRule, ...] = ()
+    """Of the account as a whole: one or none."""
+    end_user_limits: Mapping[str, RateRule] = {}
+    """By end user, and EACH."""
+    providers: tuple[OwnProvider, ...] = ()
+    """Those that the account brought and that are enabled."""
 
 
 NO_TERMS = AccountTerms()

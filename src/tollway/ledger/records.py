@@ -71,6 +71,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Its own platform fee; None for the deployment's."""
     price_ppm: int = PPM
     """Its discount or markup: the share of each price that it pays."""
+    brand: str | None = None
+    """The preset under which it was made; None for the deployment's own brand."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ def add_account(connection: Connection, account: Account, credit: Transfer | Non
             currency=account.currency,
             state=account.state.value,
             created_ms=account.created_ms,
+            fee_ppm=account.fee_ppm,
+            brand=account.brand,
         )
     )
     connection.execute(
@@ -111,4 +113,5 @@ def _read(row: Row[*tuple[Any, ...]]) -> Account:
         created_ms=row.created_ms,
         fee_ppm=row.fee_ppm,
         price_ppm=row.price_ppm,
+        brand=row.brand,
     )

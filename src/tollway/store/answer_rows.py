@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, exists, literal_column, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
 from tollway.ledger.answers import AnswerClaim, AnswerFound, AnswerState, AnswerStep, KeepAnswer
 from tollway.store.sqlite import compiled
 from tollway.store.tables import idempotency, workers
+from tollway.store.upserts import inserting
 
 SWEPT_AT_ONCE = 100
 """Expired answers that one transaction deletes: of the largest, 100 MB, which takes SQLite tens of milliseconds."""
@@ -40,7 +41,7 @@ class AnswerStatements(NamedTuple):
 
 def answer_statements(dialect: Dialect) -> AnswerStatements:
     """Return the statements for a dialect: `sqlite` or `postgresql`."""
-    insert = postgresql.insert(idempotency) if dialect.name == "postgresql" else sqlite.insert(idempotency)
+    insert = inserting(idempotency, dialect)
     columns = [column.name for column in idempotency.columns if column.name not in _KEY]
     dead = (idempotency.c.state == literal_column(f"'{AnswerState.RUNNING}'")) & ~_lives
     return AnswerStatements(

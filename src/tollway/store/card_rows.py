@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.catalog.records import PriceCard, PriceTier
 from tollway.store.rows import fields_of
 from tollway.store.tables import price_cards
+from tollway.store.upserts import inserting
 
 IDS_AT_ONCE = 1000
 """Of one query: databases take some thousands of values in a statement."""
@@ -20,10 +20,9 @@ _Tiers = tuple[PriceTier, ...]
 
 def add_cards(connection: Connection, cards: Iterable[PriceCard], now_ms: int) -> None:
     """Write cards; one that is there already stays as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [_values(card) | {"created_ms": now_ms} for card in cards]
     if rows:
-        connection.execute(insert(price_cards).on_conflict_do_nothing(), rows)
+        connection.execute(inserting(price_cards, connection.dialect).on_conflict_do_nothing(), rows)
 
 
 def read_cards(connection: Connection) -> dict[int, PriceCard]:

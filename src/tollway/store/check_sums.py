@@ -27,13 +27,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import Column as Col
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.ids import ACCOUNT, KEY, render_id
 from tollway.ledger.purses import PurseKind
 from tollway.store.check_charges import SUMMED
 from tollway.store.line_sums import LINE_KEYS, LINE_SUMS, LINE_TOTAL, whole
 from tollway.store.tables import ROLLUP_KEY, exchanges, purses, usage_hours
+from tollway.store.upserts import inserting
 
 PIECE_LINES = 20_000
 """Lines that are summed at once: what the database sorts then fits its cache."""
@@ -223,9 +223,8 @@ def _by_cap(dialect: str, piece: list[ColumnElement[bool]]) -> Rows:
 
 def _add(connection: Connection, table: Table, rows: Rows) -> None:
     """Add rows to those that are there with the same key."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     names = table.columns.keys()
-    adding = make(table).from_select(names, rows)
+    adding = inserting(table, connection.dialect).from_select(names, rows)
     connection.execute(
         adding.on_conflict_do_update(
             index_elements=[column.name for column in table.primary_key],

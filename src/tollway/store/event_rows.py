@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tollway.ledger.purses import ALERT_KINDS, EventKind, PurseKind
 from tollway.store.tables import events
+from tollway.store.upserts import inserting
 
 
 def event_id(kind: str, subject: str) -> int:
@@ -28,9 +28,8 @@ def event_values(
 
 def add_event(connection: Connection, values: tuple[Any, ...]) -> int:
     """Write an event, in the order of its columns, unless it was told before; return how many are new: one or none."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = dict(zip(events.columns.keys(), values, strict=True))
-    return connection.execute(insert(events).values(row).on_conflict_do_nothing()).rowcount
+    return connection.execute(inserting(events, connection.dialect).values(row).on_conflict_do_nothing()).rowcount
 
 
 def purse_event_values(

@@ -28,6 +28,10 @@ _KEY = (
     keys.c.package_id,
     keys.c.unsupported,
     keys.c.costs,
+    keys.c.routes,
+    keys.c.networks,
+    keys.c.digest,
+    keys.c.old_expires_ms,
 )
 _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
 
@@ -71,6 +75,8 @@ def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
             package_id=key.package_id,
             unsupported=key.unsupported.value,
             costs=key.costs.value,
+            routes=",".join(key.routes),
+            networks=",".join(key.networks),
         )
     )
 
@@ -125,7 +131,9 @@ def revoke_admin_key(connection: Connection, key_id: int, revoked_ms: int) -> Ad
 
 def _read_key(row: Mapping[Any, Any]) -> KeyView:
     fields = fields_of(row)
-    fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
+    for name in ("models", "routes", "networks"):
+        fields[name] = tuple(fields[name].split(",")) if fields[name] else ()
+    fields["digest"] = bytes(fields["digest"])
     fields["billing"] = BillingMode(fields["billing"])
     fields["unsupported"] = Unsupported(fields["unsupported"])
     fields["costs"] = ShownCosts(fields["costs"])

@@ -24,6 +24,9 @@ class SubAccountRows(Rows):
                     name=sub_account.name,
                     state=sub_account.state.value,
                     created_ms=sub_account.created_ms,
+                    external_ref=sub_account.external_ref,
+                    tag=sub_account.tag,
+                    models=",".join(sub_account.models),
                 )
             )
 
@@ -56,4 +59,5 @@ def read_sub_account(connection: Connection, sub_account_id: int) -> SubAccount 
 def _read(row: Mapping[Any, Any]) -> SubAccount:
     fields = fields_of(row)
     fields["state"] = SubAccountState(fields["state"])
+    fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
     return SubAccount(**fields)

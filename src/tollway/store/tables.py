@@ -21,8 +21,10 @@ from tollway.store.payment_tables import auto_topups, orders, payment_events, vo
 __all__ = (
     "ROLLUP_KEY",
     "SCHEMA_VERSION",
+    "account_providers",
     "accounts",
     "admin_keys",
+    "audit",
     "auto_topups",
     "bill_lines",
     "caps",
@@ -32,6 +34,7 @@ __all__ = (
     "idempotency",
     "keys",
     "leases",
+    "management_keys",
     "meta",
     "metadata",
     "orders",
@@ -40,14 +43,16 @@ __all__ = (
     "price_cards",
     "products",
     "purses",
+    "rate_limits",
     "sub_accounts",
     "transfers",
     "usage_hours",
     "vouchers",
+    "webhook_secrets",
     "workers",
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; four digits, so that versions compare as texts."""
 
 meta = Table(
@@ -67,8 +72,10 @@ accounts = Table(
     Column("created_ms", TIME, nullable=False),
     Column("fee_ppm", Integer),
     Column("price_ppm", Integer, nullable=False, server_default="1000000"),
+    Column("brand", String),
 )
-"""`fee_ppm`: the account's own platform fee, NULL for the deployment's. `price_ppm`: its discount or markup."""
+"""`fee_ppm`: the account's own platform fee, NULL for the deployment's. `price_ppm`: its discount or markup. `brand`: the
+preset under which it was made, NULL for the deployment's own."""
 
 sub_accounts = Table(
     "sub_accounts",
@@ -78,8 +85,13 @@ sub_accounts = Table(
     Column("name", String, nullable=False),
     Column("state", String, nullable=False),
     Column("created_ms", TIME, nullable=False),
+    Column("external_ref", String),
+    Column("tag", String),
+    Column("models", String, nullable=False, server_default=text("''")),
+    Column("removed_ms", TIME),
     Index("sub_accounts_account", "account_id"),
 )
+"""`tag` is put on requests that name none; `models` are those that its keys may use, all where empty."""
 
 purses = Table(
     "purses",
@@ -183,9 +195,22 @@ keys = Table(
     Column("package_id", ID),
     Column("unsupported", String, nullable=False, server_default="dropped"),
     Column("costs", String, nullable=False, server_default="shown"),
+    Column("routes", String, nullable=False, server_default=text("''")),
+    Column("networks", String, nullable=False, server_default=text("''")),
+    Column("old_digest", LargeBinary),
+    Column("old_expires_ms", TIME),
     UniqueConstraint("digest", name="keys_digest"),
     Index("keys_account", "account_id"),
+    Index(
+        "keys_old_digest",
+        "old_digest",
+        unique=True,
+        sqlite_where=text("old_digest IS NOT NULL"),
+        postgresql_where=text("old_digest IS NOT NULL"),
+    ),
 )
+"""`routes` and `networks` are lists with commas, all where empty. `old_digest` is that of the secret before a rotation, which
+works until `old_expires_ms`."""
 
 admin_keys = Table(
     "admin_keys",
@@ -197,6 +222,90 @@ admin_keys = Table(
     Column("revoked_ms", TIME),
     UniqueConstraint("digest", name="admin_keys_digest"),
 )
+
+management_keys = Table(
+    "management_keys",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", String, nullable=False),
+    Column("access", String, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+    Column("expires_ms", TIME),
+    Column("revoked_ms", TIME),
+    UniqueConstraint("digest", name="management_keys_digest"),
+    Index("management_keys_account", "account_id"),
+)
+"""Keys that manage an account and ask no model; `access` is `read_only` or `read_write`."""
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("scope", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("rpm", Integer),
+    Column("burst", Integer),
+    Column("tpm", BigInteger),
+    Column("concurrency", Integer),
+    Column("created_ms", TIME, nullable=False),
+)
+"""How fast requests may come; NULL is no limit of that kind. `subject` as in `caps`; `burst` is for ten seconds."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, nullable=False),
+    Column("actor_kind", String, nullable=False),
+    Column("actor_id", ID),
+    Column("action", String, nullable=False),
+    Column("resource_type", String, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("metadata", String, nullable=False),
+    Column("ip_address", String),
+    Column("created_ms", TIME, nullable=False),
+    Index("audit_account", "account_id", "id"),
+)
+"""Who changed what of an account; written in the transaction of the change, and never changed. `metadata` is JSON."""
+
+account_providers = Table(
+    "account_providers",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("preset", String, nullable=False),
+    Column("base_url", String),
+    Column("auth", String, nullable=False),
+    Column("sealed_key", LargeBinary),
+    Column("key_hint", String),
+    Column("is_default", SmallInteger, nullable=False, server_default="0"),
+    Column("enabled", SmallInteger, nullable=False, server_default="1"),
+    Column("created_ms", TIME, nullable=False),
+    Column("removed_ms", TIME),
+    Index(
+        "account_providers_one_of_each",
+        "account_id",
+        "name",
+        unique=True,
+        sqlite_where=text("removed_ms IS NULL"),
+        postgresql_where=text("removed_ms IS NULL"),
+    ),
+)
+"""Providers that accounts bring: `name` is the alias that their requests name, `auth` is `api_key` or `passthrough`, and the
+key is encrypted."""
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_ms", TIME, nullable=False),
+)
+"""What messages to an account are signed with, encrypted."""
 
 transfers = Table(
     "transfers",

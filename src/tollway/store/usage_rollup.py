@@ -6,12 +6,12 @@ Knows no event loop and no timezone: hours are those of UTC, and whoever sums da
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Dialect
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Insert
 
 from tollway.ledger.lines import Attribution, ExchangeLine
 from tollway.store.rows import is_plain
 from tollway.store.tables import ROLLUP_KEY, usage_hours
+from tollway.store.upserts import inserting
 
 HOUR_MS = 3_600_000
 
@@ -75,7 +75,7 @@ def _key_columns(key: Key) -> Row:
 
 def add_up(dialect: Dialect) -> Insert:
     """Return the statement that adds a row to what stands in usage_hours already."""
-    insert = postgresql.insert(usage_hours) if dialect.name == "postgresql" else sqlite.insert(usage_hours)
+    insert = inserting(usage_hours, dialect)
     return insert.on_conflict_do_update(
         index_elements=list(ROLLUP_KEY),
         set_={name: usage_hours.c[name] + insert.excluded[name] for name in _SUMS},

@@ -15,8 +15,10 @@ from tollway.ledger.unknown import unknown_line
 from tollway.store.backend import Claim, Numbers
 from tollway.store.rows import line_fields, read_hold
 from tollway.store.tables import (
+    account_providers,
     accounts,
     admin_keys,
+    audit,
     bill_lines,
     caps,
     exchanges,
@@ -24,6 +26,7 @@ from tollway.store.tables import (
     idempotency,
     keys,
     leases,
+    management_keys,
     orders,
     packages,
     products,
@@ -63,6 +66,9 @@ def last_id(connection: Connection) -> int:
         products.c.id,
         packages.c.id,
         bill_lines.c.id,
+        management_keys.c.id,
+        audit.c.id,
+        account_providers.c.id,
         workers.c.id,
     )
     return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)

@@ -1,0 +1,46 @@
+"""The audit trail: who changed what of an account, and from where. Values only; knows no store."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class ActorKind(StrEnum):
+    """Who acts."""
+
+    OPERATOR = "operator"
+    """By the command line, on the machine itself."""
+    ADMIN_KEY = "admin_key"
+    MANAGEMENT_KEY = "management_key"
+    KEY = "key"
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who acts."""
+
+    kind: ActorKind
+    id: int | None = None
+    """Of the key; None for the operator."""
+    ip: str | None = None
+    """The address that the call came from; None on the command line."""
+
+
+OPERATOR = Actor(kind=ActorKind.OPERATOR)
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, as it is kept for good."""
+
+    id: int
+    account_id: int
+    actor: Actor
+    action: str
+    """Such as `key.create`."""
+    resource_type: str
+    """Such as `key`."""
+    resource_id: str
+    """As people see it, such as `key_…`."""
+    metadata: Mapping[str, object] = {}
+    """What was set, without any secret."""
+    created_ms: int
