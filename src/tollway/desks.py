@@ -25,12 +25,17 @@ from tollway.billing.products import Products
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
 from tollway.billing.repricing import Repricing
+from tollway.billing.sealing import GivenKey, NoKey, Sealer
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
 from tollway.catalog.loader import brand_of
 from tollway.catalog.records import Brand
 from tollway.settings import BillingSettings, PaymentSettings, Settings
+from tollway.settings.load import SQLITE
+from tollway.settings.secret import encryption_key
+from tollway.store.key_file import KeyFile
+from tollway.store.sqlite import database_path
 from tollway.store.store import Store
 
 NO_PAYMENTS = PaymentSettings()
@@ -71,6 +76,16 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: Pa
         costs=Costs(store),
         bills=Bills(store, ids),
     )
+
+
+def open_sealer(settings: Settings) -> Sealer:
+    """Return what seals secrets with the deployment's encryption key; nothing is read or made before the first of them."""
+    given = settings.server.encryption_key
+    if given is not None:
+        return Sealer(GivenKey(encryption_key(given.reveal()) or b""))
+    if settings.store.url.startswith(SQLITE):
+        return Sealer(KeyFile(database_path(settings.store.url)))
+    return Sealer(NoKey())
 
 
 def open_payments(settings: PaymentSettings) -> PaymentProvider | None:

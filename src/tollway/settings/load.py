@@ -17,10 +17,11 @@ from tollway.settings.records import (
     ModelSettings,
     PaymentSettings,
     ProviderSettings,
+    ServerSettings,
     Settings,
     StoreSettings,
 )
-from tollway.settings.secret import SecretUse
+from tollway.settings.secret import ENCRYPTION_KEY_BYTES, SecretUse, encryption_key
 from tollway.settings.tables import entry_place, kinds_of, read_table, read_tables, unknown_key
 
 LOCAL_PROVIDER = "local"
@@ -95,6 +96,7 @@ def _check(settings: Settings, reading: Reading) -> None:
     mistakes = reading.mistakes
     _check_not_yet(settings, mistakes)
     _check_store(settings.store.url, mistakes)
+    _check_encryption(settings.server, mistakes)
     check_rates(settings.billing.rates, currency=settings.billing.currency, mistakes=mistakes)
     _check_payments(settings.payments, mistakes)
     _check_unique("[[providers]]", "name", [provider.name for provider in settings.providers], mistakes)
@@ -142,6 +144,15 @@ def _check_store(url: str, mistakes: Mistakes) -> None:
         mistakes.add("[store]: url", f"must be {STORE_URL_EXAMPLES}")
     elif "?" in url or ":memory:" in url:
         mistakes.add("[store]: url", "must name a file, without options: books in memory would be lost")
+
+
+def _check_encryption(server: ServerSettings, mistakes: Mistakes) -> None:
+    key = server.encryption_key
+    if key is not None and key.reveal() and encryption_key(key.reveal()) is None:  # an empty one was left unread
+        mistakes.add(
+            "[server]: encryption_key",
+            f"is not {ENCRYPTION_KEY_BYTES} bytes in base64 or hexadecimal: make one with openssl rand -base64 32",
+        )
 
 
 def _check_unique(place: str, key: str, values: Iterable[str], mistakes: Mistakes) -> None:

@@ -78,6 +78,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses and networks whose forwarding headers are believed."""
     media_addresses: MediaAddresses = MediaAddresses.PUBLIC
     """Which addresses of pictures, sounds and files are passed on to providers, who fetch them."""
+    encryption_key: Annotated[Secret, SecretReference] | None = None
+    """What secrets are encrypted with in the store: 32 bytes as base64 or hexadecimal; None takes the file beside SQLite's."""
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     """How long running exchanges may go on after a stop was asked for."""
 

@@ -1,5 +1,7 @@
 """A secret that the settings refer to (`env:NAME`, `file:PATH`) and never contain. Its value is shown by `reveal` only."""
 
+import base64
+import binascii
 import os
 import re
 from enum import StrEnum
@@ -10,6 +12,8 @@ FILE = "file:"
 
 SECRET_BYTES_MAX = 16_384
 """A key goes into one HTTP header, and servers bound a header at 8 to 16 KiB: a longer file is some other file."""
+
+ENCRYPTION_KEY_BYTES = 32
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
@@ -87,6 +91,21 @@ def read_document(reference: str, *, folder: Path, use: SecretUse) -> Secret:
     if use is SecretUse.LEAVE:
         return Secret("")
     return Secret(_from_environment(name) if name != reference else _from_file(folder / reference.removeprefix(FILE)))
+
+
+def encryption_key(text: str) -> bytes | None:
+    """Return the 32 bytes that a text stands for, in hexadecimal or base64 of either alphabet; None for any other text."""
+    if len(text) == 2 * ENCRYPTION_KEY_BYTES:
+        try:
+            return bytes.fromhex(text)
+        except ValueError:
+            return None
+    plain = text.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        key = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == ENCRYPTION_KEY_BYTES else None
 
 
 def _from_environment(name: str) -> str:
