@@ -1,0 +1,274 @@
+"""How many requests and tokens a minute, how many in a burst, how many at once: counted over rolling windows. Pure.
+
+A counter is a row of integers in whatever memory it lies: a process's own, or a file that many processes map. It has one
+cell for each second of the last minute and says for each how much was counted in it, and at which of its milliseconds
+last. A second leaves its window when the last that was counted in it does, so that no window of 60 seconds, wherever it
+begins, ever holds more than its limit, and a client that keeps to its limit evenly is never refused.
+
+Time enters as an argument: milliseconds of a clock that is never set, and that all who share a counter read.
+"""
+
+from array import array
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+MINUTE_S = 60
+BURST_S = 10
+SLOTS = MINUTE_S + 1
+"""The seconds that a window of a minute can touch: it begins in the midst of one."""
+
+SECOND, RUNNING, REQUESTS, TOKENS = 0, 1, 2, 2 + SLOTS
+"""Cells: the second that was looked at last, the requests that run, and where the two rings of seconds begin."""
+CELLS = TOKENS + SLOTS
+EMPTY_RINGS = array("q", bytes(8 * 2 * SLOTS))
+
+MS_BITS = 16
+"""The millisecond stands in the low bits of a cell. It needs ten; with sixteen, a sum of 61 cells needs no taking apart."""
+MS_MASK = (1 << MS_BITS) - 1
+COUNT_MAX = 1 << 40
+"""Of one second, and of a limit: the sum of a minute of them still fits into the 64 bits of a cell."""
+
+RUNNING_WAIT_MS = 1000
+"""What is said to one of too many requests at once: nobody knows when another ends."""
+
+Cells = Any
+"""A row of CELLS integers of 64 bits that can be read, written and sliced: a memoryview (format `q`), or a list."""
+
+
+class Limit(Protocol):
+    """What may be counted in one counter; None is no limit."""
+
+    @property
+    def rpm(self) -> int | None:
+        """Requests in any 60 seconds."""
+        ...
+
+    @property
+    def burst(self) -> int | None:
+        """Requests in any 10 seconds."""
+        ...
+
+    @property
+    def tpm(self) -> int | None:
+        """Tokens in any 60 seconds."""
+        ...
+
+    @property
+    def concurrency(self) -> int | None:
+        """Requests at once."""
+        ...
+
+
+class Counter(NamedTuple):
+    """One counter, and what it may reach."""
+
+    cells: Cells
+    limit: Limit
+
+
+class Measure(StrEnum):
+    """What is limited."""
+
+    REQUESTS = "requests a minute"
+    BURST = "requests in 10 seconds"
+    TOKENS = "tokens a minute"
+    CONCURRENCY = "requests at once"
+
+
+class Refused(NamedTuple):
+    """Why a request must wait: of all limits that it is over, the one with the longest wait."""
+
+    place: int
+    """Of its counter, among those that were asked, from 0."""
+    measure: Measure
+    limit: int
+    wait_ms: int
+    """Until it would be admitted if nobody else came; above zero."""
+
+
+class Standing(NamedTuple):
+    """How much of a limit is left: of all that apply, the one with the least."""
+
+    limit: int
+    remaining: int
+    reset_ms: int
+    """Until some of what is used comes back; zero when nothing is used."""
+
+
+class Verdict(NamedTuple):
+    """What became of a request."""
+
+    refused: Refused | None
+    """None: it is counted everywhere. Otherwise it is counted nowhere."""
+    requests: Standing | None
+    """None: no number of requests is limited."""
+    tokens: Standing | None
+
+
+class _Window(NamedTuple):
+    """One limit of one counter over one span of time."""
+
+    cells: Cells
+    ring: int
+    seconds: int
+    limit: int
+    used: int
+    wanted: int
+    at_ms: int
+
+
+def take(counters: Sequence[Counter], *, tokens: int, now_ms: int) -> Verdict:
+    """Count one request, and the `tokens` that it is thought to need, in every counter, or in none when one is full.
+
+    Where more tokens are thought to be needed than the limit has, they are taken as the whole limit: the request has to
+    wait for a minute without any other, and is not shut out for ever. `settle` and `release` end what is taken here.
+    """
+    refused: Refused | None = None
+    longest_ms = 0
+    least: dict[int, _Window] = {}
+    for place, (cells, limit) in enumerate(counters):
+        at_ms = _roll(cells, now_ms)
+        for measure, ring, seconds, most, wanted in (
+            (Measure.REQUESTS, REQUESTS, MINUTE_S, limit.rpm, 1),
+            (Measure.BURST, REQUESTS, BURST_S, limit.burst, 1),
+            (Measure.TOKENS, TOKENS, MINUTE_S, limit.tpm, tokens),
+        ):
+            if most is None:
+                continue
+            if wanted > most:
+                wanted = most  # noqa: PLW2901
+            used = _used(cells, ring, seconds, at_ms)
+            left = most - used - wanted
+            known = least.get(ring)
+            if known is None or left < known.limit - known.used - known.wanted:
+                least[ring] = _Window(cells, ring, seconds, most, used, wanted, at_ms)
+            if left < 0:
+                wait_ms = _frees_ms(cells, ring, seconds, at_ms, -left)
+                if wait_ms > longest_ms:
+                    longest_ms = wait_ms
+                    refused = Refused(place, measure, most, wait_ms)
+        if limit.concurrency is not None and cells[RUNNING] >= limit.concurrency and longest_ms < RUNNING_WAIT_MS:
+            longest_ms = RUNNING_WAIT_MS
+            refused = Refused(place, Measure.CONCURRENCY, limit.concurrency, RUNNING_WAIT_MS)
+    if refused is None:
+        _count(counters, tokens=tokens, now_ms=now_ms)
+    return Verdict(
+        refused,
+        _standing(least.get(REQUESTS), taken=refused is None),
+        _standing(least.get(TOKENS), taken=refused is None),
+    )
+
+
+def settle(counter: Counter, *, reserved: int, used: int, taken_ms: int, now_ms: int) -> None:
+    """Put right what was counted for a request that `take` was asked for `reserved` tokens, at `taken_ms`.
+
+    What it did not use is taken back from the second in which it was counted, if that still counts. What it used beyond
+    is counted now, when it is known.
+    """
+    cells, limit = counter
+    if limit.tpm is None:
+        return
+    at_ms = _roll(cells, now_ms)
+    counted = _wanted(reserved, limit.tpm)
+    if used > counted:
+        _add(cells, TOKENS, used - counted, at_ms)
+        return
+    second = taken_ms // 1000
+    if 0 <= at_ms // 1000 - second < SLOTS:
+        place = TOKENS + second % SLOTS
+        cell = cells[place]
+        cells[place] = max(0, (cell >> MS_BITS) - (counted - used)) << MS_BITS | cell & MS_MASK
+
+
+def release(counter: Counter) -> None:
+    """Count one request less as running."""
+    cells, limit = counter
+    if limit.concurrency is not None and cells[RUNNING] > 0:
+        cells[RUNNING] -= 1
+
+
+def _roll(cells: Cells, now_ms: int) -> int:
+    """Empty the seconds that have passed since a counter was looked at; return the time at which it stands then.
+
+    The second is moved last: who dies in between leaves seconds that are emptied once more. A clock that stands far
+    behind is another one, of a machine that was started anew, and what was counted by the old one is over.
+    """
+    second = now_ms // 1000
+    last = cells[SECOND]
+    passed = second - last
+    if not passed:
+        return now_ms
+    if -SLOTS <= passed < 0:
+        return last * 1000
+    if 0 < passed < SLOTS:
+        for each in range(last + 1, second + 1):
+            place = each % SLOTS
+            cells[REQUESTS + place] = 0
+            cells[TOKENS + place] = 0
+    else:
+        cells[REQUESTS:CELLS] = EMPTY_RINGS
+    cells[SECOND] = second
+    return now_ms
+
+
+def _count(counters: Sequence[Counter], *, tokens: int, now_ms: int) -> None:
+    for cells, limit in counters:
+        at_ms = _roll(cells, now_ms)
+        _add(cells, REQUESTS, 1, at_ms)
+        if limit.tpm is not None:
+            _add(cells, TOKENS, _wanted(tokens, limit.tpm), at_ms)
+        if limit.concurrency is not None:
+            cells[RUNNING] += 1
+
+
+def _used(cells: Cells, ring: int, seconds: int, at_ms: int) -> int:
+    """Return how much is counted in the window of `seconds` that ends now."""
+    newest = ring + at_ms // 1000 % SLOTS
+    oldest = newest - seconds
+    if oldest >= ring:
+        packed = sum(cells[oldest : newest + 1])
+    else:
+        oldest += SLOTS
+        packed = sum(cells[oldest : ring + SLOTS]) + sum(cells[ring : newest + 1])
+    first = cells[oldest]
+    if first & MS_MASK <= at_ms % 1000:  # the last of the oldest second is as old as the window is long
+        packed -= first
+    return packed >> MS_BITS
+
+
+def _frees_ms(cells: Cells, ring: int, seconds: int, at_ms: int, count: int) -> int:
+    """Return in how long `count` of what is used of a window will have left it; there is as much in it."""
+    second, ms = divmod(at_ms, 1000)
+    newest = ring + second % SLOTS
+    oldest = newest - seconds
+    before = cells[oldest:newest] if oldest >= ring else [*cells[oldest + SLOTS : ring + SLOTS], *cells[ring:newest]]
+    ends_ms = -ms
+    for cell in before:
+        # Of the oldest second, the last may be out of the window already: then all of it is.
+        if cell and ends_ms + (cell & MS_MASK) > 0:
+            count -= cell >> MS_BITS
+            if count <= 0:
+                return ends_ms + (cell & MS_MASK)
+        ends_ms += 1000
+    return ends_ms + (cells[newest] & MS_MASK)
+
+
+def _add(cells: Cells, ring: int, count: int, at_ms: int) -> None:
+    place = ring + at_ms // 1000 % SLOTS
+    cell = cells[place]
+    # Who read the clock earlier may come later: a second does not end before what was counted in it.
+    cells[place] = min(COUNT_MAX, (cell >> MS_BITS) + count) << MS_BITS | max(cell & MS_MASK, at_ms % 1000)
+
+
+def _wanted(tokens: int, tpm: int) -> int:
+    return tokens if tokens < tpm else tpm
+
+
+def _standing(window: _Window | None, *, taken: bool) -> Standing | None:
+    if window is None:
+        return None
+    cells, ring, seconds, limit, used, wanted, at_ms = window
+    if taken:
+        used += wanted
+    return Standing(limit, max(0, limit - used), _frees_ms(cells, ring, seconds, at_ms, 1) if used else 0)
