@@ -1,4 +1,4 @@
-"""What every test shares: the machine's proxies are left alone, and Hypothesis has a short and a long profile."""
+"""What every test shares: the machine's proxies are left alone, programs keep their bytecode, and Hypothesis has a short and a long profile."""
 
 import os
 import sys
@@ -12,6 +12,8 @@ from tests.postgres import Server, install, reason_for_none
 from tollway.store.store import Store
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
+# A suite starts thousands of commands, and compiling the same modules is a quarter of each where none may keep the result.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
