@@ -1,4 +1,4 @@
-"""What every test shares: the machine's proxies are left alone, programs keep their bytecode, and Hypothesis has a short and a long profile."""
+"""What every test shares: proxies are left alone, programs keep their bytecode, Hypothesis has a short and a long profile."""
 
 import os
 import sys
