@@ -141,3 +141,7 @@ class InputRefused(CommandRefused):
         """Take one sentence for each mistake, each naming its place."""
         super().__init__("; ".join(mistakes))
         self.mistakes = mistakes
+class NotThere(CommandRefused):
+    """What is named does not exist, or belongs to another account: the words are the same for both."""
+
+
