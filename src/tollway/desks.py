@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.audit import Audit
 from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
 from tollway.billing.caps import Caps
@@ -75,6 +76,7 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: Pa
         events=Events(store),
         costs=Costs(store),
         bills=Bills(store, ids),
+        audit=Audit(store, zone=zone),
     )
 
 

@@ -25,6 +25,8 @@ SUB_ACCOUNT = "sa_"
 CAP = "cap_"
 PRODUCT = "prod_"
 PACKAGE = "pkg_"
+MANAGEMENT_KEY = "mk_"
+AUDIT = "aud_"
 
 
 class IdError(ValueError):

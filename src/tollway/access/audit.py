@@ -44,3 +44,18 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, object] = {}
     """What was set, without any secret."""
     created_ms: int
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries are asked for; None is any."""
+
+    account_id: int | None = None
+    action: str | None = None
+    resource_type: str | None = None
+    resource_id: str | None = None
+    actor_kind: ActorKind | None = None
+    actor_id: int | None = None
+    since_ms: int | None = None
+    """From then on."""
+    until_ms: int | None = None
+    """Up to then, without it."""

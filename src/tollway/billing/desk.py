@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
+from tollway.billing.audit import Audit
 from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
 from tollway.billing.caps import Caps
@@ -43,3 +44,4 @@ class Desk(NamedTuple):
     events: Events
     costs: Costs
     bills: Bills
+    audit: Audit

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from tollway import clock
+from tollway.access.audit import OPERATOR, Actor, AuditEntry
 from tollway.access.cap_rules import standing_rules
 from tollway.access.caps import Cap, SubAccount
 from tollway.access.key_view import KeyView
@@ -15,11 +16,14 @@ from tollway.access.packages import PackageUse, is_over
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.access.terms import CapRule, CapScope, CapSpan, PackageUnit
 from tollway.billing.accounts import Ids, checked_name
+from tollway.billing.audit import Notary
 from tollway.billing.caps import ALERT_PPM, checked_limit
 from tollway.billing.products import checked_model
+from tollway.billing.views import view_key
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, KEY, PACKAGE, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
+from tollway.money import render_amount
 
 SECRET_BYTES = 32
 """256 random bits: not to be guessed, so that one fast hash suffices."""
@@ -39,8 +43,12 @@ def key_digest(secret: str) -> bytes:
 
 
 class KeyTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a key to be made spends, and how much of it."""
+    """What a key to be made may do, what it spends, and how much of it."""
 
+    models: tuple[str, ...] = ()
+    """Model ids it may use, exact or ending in `*`; empty means all."""
+    expires_ms: int | None = None
+    """None is never."""
     sub_account_id: int | None = None
     billing: BillingMode = BillingMode.PAYG
     package_id: int | None = None
@@ -55,6 +63,9 @@ class KeyTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 ON_BALANCE = KeyTerms()
 """A key that spends its account's balance, without caps of its own."""
+
+AUDITED = ("name", "sub_account", "billing", "package", "models", "unsupported", "costs", "expires")
+"""What the audit trail keeps of a key."""
 
 
 class KeyRows(Protocol):
@@ -72,8 +83,8 @@ class KeyRows(Protocol):
         """Read one package."""
         ...
 
-    def add_key(self, key: KeyView, digest: bytes, caps: Sequence[Cap] = ()) -> None:
-        """Write a key and its caps."""
+    def add_key(self, key: KeyView, caps: Sequence[Cap], entry: AuditEntry) -> None:
+        """Write a key with its digest and its caps."""
         ...
 
     def key(self, key_id: int) -> KeyView | None:
@@ -88,8 +99,8 @@ class KeyRows(Protocol):
         """Read what a key stands for, as admission sees it; None when there is no such key, or it was revoked."""
         ...
 
-    def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None:
-        """Revoke a key, keeping the first time when it was revoked before; None when there is no such key."""
+    def revoke_key(self, key_id: int, revoked_ms: int, entry: AuditEntry) -> KeyView | None:
+        """Revoke a key; None, and nothing changed, when there is no such key that is not revoked."""
         ...
 
 
@@ -102,24 +113,16 @@ class Keys:
         self._ids = ids
         self._prefix = key_prefix
         self._now_ms = now_ms
+        self._notary = Notary(ids.next, now_ms)
 
     def create(
-        self,
-        account_id: int,
-        name: str,
-        models: Sequence[str] = (),
-        expires_ms: int | None = None,
-        terms: KeyTerms = ON_BALANCE,
+        self, account_id: int, name: str, terms: KeyTerms = ON_BALANCE, *, by: Actor = OPERATOR
     ) -> tuple[KeyView, str]:
         """Make a key with its caps; return what may be shown of it and, this once, its text."""
         name = checked_name(name)
         now_ms = self._now_ms()
         if self._store.account(account_id) is None:
             raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
-        if expires_ms is not None and expires_ms <= now_ms:
-            raise CommandRefused("a key must expire in the future")
-        if expires_ms is not None and expires_ms > EXPIRES_MS_MAX:
-            raise CommandRefused("a key must expire before the year 10000 (UTC): leave the expiry out")
         self._check_sub_account(account_id, terms.sub_account_id)
         self._check_package(account_id, terms, now_ms)
         secret = new_secret(self._prefix)
@@ -128,16 +131,19 @@ class Keys:
             account_id=account_id,
             name=name,
             hint=f"{secret[: len(self._prefix) + HINT_CHARS]}...{secret[-HINT_CHARS:]}",
-            models=tuple(checked_model(model) for model in models),
-            expires_ms=expires_ms,
+            models=tuple(checked_model(model) for model in terms.models),
+            expires_ms=checked_expiry(terms.expires_ms, now_ms=now_ms),
             created_ms=now_ms,
             sub_account_id=terms.sub_account_id,
             billing=terms.billing,
             package_id=terms.package_id,
             unsupported=terms.unsupported,
             costs=terms.costs,
+            digest=key_digest(secret),
         )
-        self._store.add_key(key, key_digest(secret), self._caps(key, terms))
+        caps = self._caps(key, terms)
+        entry = self._notary.note(by, "key.create", account_id, render_id(KEY, key.id), set_of(key, caps))
+        self._store.add_key(key, caps, entry)
         return key, secret
 
     def list(self, account_id: int | None = None) -> tuple[KeyView, ...]:
@@ -159,12 +165,11 @@ class Keys:
         principal = self._store.principal(key_id)
         return () if principal is None else standing_rules(principal)
 
-    def revoke(self, key_id: int) -> KeyView:
-        """Refuse a key for good, from the next request on, in every worker."""
-        key = self._store.revoke_key(key_id, self._now_ms())
-        if key is None:
-            raise CommandRefused(f"there is no key {render_id(KEY, key_id)}")
-        return key
+    def revoke(self, key_id: int, *, by: Actor = OPERATOR) -> KeyView:
+        """Refuse a key for good, from the next request on, in every worker; one that was revoked stays as it is."""
+        key = self.show(key_id)
+        entry = self._notary.note(by, "key.revoke", key.account_id, render_id(KEY, key_id), {"name": key.name})
+        return self._store.revoke_key(key_id, entry.created_ms, entry) or self.show(key_id)
 
     def _check_sub_account(self, account_id: int, sub_account_id: int | None) -> None:
         if sub_account_id is None:
@@ -206,3 +211,19 @@ class Keys:
             for span, limit_nanos in limits
             if checked_limit(limit_nanos)
         )
+
+
+def checked_expiry(expires_ms: int | None, *, now_ms: int) -> int | None:
+    """Return a time at which a key may expire; raises CommandRefused for one that is over, or cannot be shown."""
+    if expires_ms is not None and expires_ms <= now_ms:
+        raise CommandRefused("a key must expire in the future")
+    if expires_ms is not None and expires_ms > EXPIRES_MS_MAX:
+        raise CommandRefused("a key must expire before the year 10000 (UTC): leave the expiry out")
+    return expires_ms
+
+
+def set_of(key: KeyView, caps: Sequence[Cap]) -> dict[str, object]:
+    """Return what the audit trail keeps of what a key was made with: whatever is not as by itself."""
+    shown = view_key(key)
+    kept = {name: shown[name] for name in AUDITED if shown[name]}
+    return kept | {f"{cap.span}_cap": render_amount(cap.limit_nanos) for cap in caps}

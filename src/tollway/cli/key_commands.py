@@ -58,6 +58,8 @@ def key_commands(office: Office) -> typer.Typer:
         """Make a key and show its text, this once."""
         only = tuple(model.strip() for model in models.split(",")) if models else ()
         terms = KeyTerms(
+            models=only,
+            expires_ms=parse_expiry(expires),
             sub_account_id=None if sub_account is None else parse_id(SUB_ACCOUNT, sub_account),
             billing=billing,
             package_id=None if package is None else parse_id(PACKAGE, package),
@@ -67,7 +69,7 @@ def key_commands(office: Office) -> typer.Typer:
             costs=costs,
         )
         with office.open_books(choose_settings(config)) as desk:
-            key, secret = desk.keys.create(parse_id(ACCOUNT, account), name, only, parse_expiry(expires), terms)
+            key, secret = desk.keys.create(parse_id(ACCOUNT, account), name, terms)
             view = _view_with_limits(desk, key)
         show(as_fields(view | {"key": secret}), json=json)
 

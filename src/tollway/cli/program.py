@@ -6,6 +6,7 @@ import typer
 from typer.main import get_command
 
 from tollway import __version__
+from tollway.cli.audit_commands import audit_commands
 from tollway.cli.bill_commands import add_cost_command, bill_commands
 from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
@@ -71,6 +72,7 @@ def build(office: Office) -> typer.Typer:
     app.add_typer(bill_commands(office), name="bill")
     app.add_typer(ledger_commands(office), name="ledger")
     app.add_typer(event_commands(office), name="events")
+    app.add_typer(audit_commands(office), name="audit")
     app.add_typer(provider_commands(office), name="providers")
     add_worker_command(app, office)
     app.add_typer(admin_key_commands(office), name="admin-key")

@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
+from tollway.store.audit_rows import add_entry
 from tollway.store.cap_rows import add_cap
 from tollway.store.key_reader import EngineKeys
 from tollway.store.rows import fields_of
@@ -39,12 +41,23 @@ _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin
 class KeyRows(Rows):
     """The rows of API keys; every call is one transaction."""
 
-    def add_key(self, key: KeyView, digest: bytes, caps: Sequence[Cap] = ()) -> None:
-        """Write a key and its caps."""
+    def add_key(self, key: KeyView, caps: Sequence[Cap], entry: AuditEntry) -> None:
+        """Write a key with its digest and its caps."""
         with self._changing() as connection:
-            add_key(connection, key, digest)
+            add_key(connection, key)
             for cap in caps:
                 add_cap(connection, cap)
+            add_entry(connection, entry)
+
+    def revoke_key(self, key_id: int, revoked_ms: int, entry: AuditEntry) -> KeyView | None:
+        """Revoke a key in every worker; None, and nothing changed, when there is no such key that is not revoked."""
+        mine = keys.c.id == key_id
+        with self._changing() as connection:
+            revoking = update(keys).where(mine, keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms)
+            if connection.execute(revoking).rowcount != 1:
+                return None
+            add_entry(connection, entry)
+            return read_key(connection, key_id)
 
     def key(self, key_id: int) -> KeyView | None:
         """Read one key, revoked or not."""
@@ -58,14 +71,14 @@ class KeyRows(Rows):
         return None if digest is None else EngineKeys(self._reading).find((digest,), {}).get(digest)
 
 
-def add_key(connection: Connection, key: KeyView, digest: bytes) -> None:
+def add_key(connection: Connection, key: KeyView) -> None:
     """Write a key."""
     connection.execute(
         insert(keys).values(
             id=key.id,
             account_id=key.account_id,
             name=key.name,
-            digest=digest,
+            digest=key.digest,
             hint=key.hint,
             models=",".join(key.models),
             expires_ms=key.expires_ms,
@@ -93,13 +106,6 @@ def read_keys(connection: Connection, account_id: int | None) -> tuple[KeyView, 
     if account_id is not None:
         query = query.where(keys.c.account_id == account_id)
     return tuple(_read_key(row) for row in connection.execute(query).mappings())
-
-
-def revoke_key(connection: Connection, key_id: int, revoked_ms: int) -> KeyView | None:
-    """Revoke a key, keeping the first time; None when there is no such key."""
-    mine = keys.c.id == key_id
-    connection.execute(update(keys).where(mine, keys.c.revoked_ms.is_(None)).values(revoked_ms=revoked_ms))
-    return read_key(connection, key_id)
 
 
 def add_admin_key(connection: Connection, key: AdminKeyView, digest: bytes) -> None:

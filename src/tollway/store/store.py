@@ -31,6 +31,7 @@ from tollway.id_source import IdSource
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer
 from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, retention, schema, workers
 from tollway.store.account_rows import AccountRows
+from tollway.store.audit_rows import AuditRows
 from tollway.store.backend import Backend, Claim
 from tollway.store.bill_rows import BillRows
 from tollway.store.books_reader import BooksReader
@@ -63,6 +64,7 @@ KEYS_CACHED_MAX = 100_000
 
 class Store(
     AccountRows,
+    AuditRows,
     BillRows,
     BooksReader,
     CapRows,
@@ -229,11 +231,6 @@ class Store(
         """Read the keys of an account, or all, oldest first."""
         with self._reading() as connection:
             return key_rows.read_keys(connection, account_id)
-
-    def revoke_key(self, key_id: int, revoked_ms: int) -> KeyView | None:
-        """Revoke a key in every worker, keeping the first time; None when there is no such key."""
-        with self._changing() as connection:
-            return key_rows.revoke_key(connection, key_id, revoked_ms)
 
     def add_admin_key(self, key: AdminKeyView, digest: bytes) -> None:
         """Write an admin key."""

@@ -8,7 +8,7 @@ from tests.waiting import until
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
-from tollway.billing.keys import EXPIRES_MS_MAX, Keys
+from tollway.billing.keys import EXPIRES_MS_MAX, Keys, KeyTerms
 from tollway.billing.reports import Reports
 from tollway.billing.statements import Statements
 from tollway.billing.views import view_key
@@ -65,8 +65,8 @@ def test_a_reason_can_be_shown(accounts: Accounts, account: Account, reason: str
 
 def test_a_key_expires_at_a_time_that_can_be_shown(keys: Keys, account: Account) -> None:
     with pytest.raises(CommandRefused):
-        keys.create(account.id, "k", expires_ms=EXPIRES_MS_MAX + 1)
-    key, _ = keys.create(account.id, "k", expires_ms=EXPIRES_MS_MAX)
+        keys.create(account.id, "k", KeyTerms(expires_ms=EXPIRES_MS_MAX + 1))
+    key, _ = keys.create(account.id, "k", KeyTerms(expires_ms=EXPIRES_MS_MAX))
     assert str(view_key(key)["expires"]).startswith("9999-12-31T23:59:59.")
 
 
@@ -112,7 +112,9 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(store: Store, accounts: 
 
 @on_sqlite
 def test_a_key_is_shown_once_and_stored_as_its_hash(store: Store, keys: Keys, account: Account, tmp_path: Path) -> None:
-    key, secret = keys.create(account.id, "ci", ["gpt-4o", "groq/*"], clock.now_ms() + 60_000)
+    key, secret = keys.create(
+        account.id, "ci", KeyTerms(models=("gpt-4o", "groq/*"), expires_ms=clock.now_ms() + 60_000)
+    )
     assert secret.startswith("tw-")
     assert len(secret) == 3 + 43
     assert key.hint == f"{secret[:7]}...{secret[-4:]}"
@@ -122,7 +124,7 @@ def test_a_key_is_shown_once_and_stored_as_its_hash(store: Store, keys: Keys, ac
 
 
 def test_a_key_leads_to_its_account(store: Store, keys: Keys, account: Account) -> None:
-    key, secret = keys.create(account.id, "ci", ["gpt-4o", "groq/*"])
+    key, secret = keys.create(account.id, "ci", KeyTerms(models=("gpt-4o", "groq/*")))
     directory = store.key_directory()
     digest = digest_of(secret)
     assert directory.known(digest) is None
@@ -195,10 +197,10 @@ def test_a_key_that_makes_no_sense_is_refused(keys: Keys, account: Account) -> N
     refused = (
         lambda: keys.create(NOBODY, "x"),
         lambda: keys.create(account.id, ""),
-        lambda: keys.create(account.id, "x", expires_ms=1),
-        lambda: keys.create(account.id, "x", [""]),
-        lambda: keys.create(account.id, "x", ["a,b"]),
-        lambda: keys.create(account.id, "x", ["a*b"]),
+        lambda: keys.create(account.id, "x", KeyTerms(expires_ms=1)),
+        lambda: keys.create(account.id, "x", KeyTerms(models=("",))),
+        lambda: keys.create(account.id, "x", KeyTerms(models=("a,b",))),
+        lambda: keys.create(account.id, "x", KeyTerms(models=("a*b",))),
         lambda: keys.revoke(NOBODY),
     )
     for command in refused:

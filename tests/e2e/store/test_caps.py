@@ -12,11 +12,13 @@ import pytest
 
 from tests.e2e.store.conftest import Desk
 from tollway import clock
+from tollway.access.audit import OPERATOR
 from tollway.access.cap_rules import alert_nanos, rules_for
 from tollway.access.caps import Cap, SubAccountState
 from tollway.access.principal import Principal
 from tollway.access.terms import EACH, NO_TERMS, CapRule, CapScope, CapSpan
 from tollway.billing.accounts import Accounts
+from tollway.billing.audit import Notary
 from tollway.billing.caps import ALERT_PPM, Caps, CapTarget, parse_target
 from tollway.billing.keys import Keys, KeyTerms
 from tollway.billing.sub_accounts import SubAccounts
@@ -451,7 +453,8 @@ def test_thousands_of_caps_are_shared_by_the_keys_of_an_account(
         for number in range(1, 10_001)
     ]
     keys_made = store.ids()
-    store.add_key(msgspec.structs.replace(keys.list()[0], id=keys_made.next()), b"another", rules)
+    key = msgspec.structs.replace(keys.list()[0], id=keys_made.next(), digest=b"another")
+    store.add_key(key, rules, Notary(keys_made.next).note(OPERATOR, "key.create", account.id, "key"))
     directory = store.key_directory()
     found = [directory.find(hashlib.sha256(secret.encode()).digest()) for secret in secrets]
     terms = [principal.terms for principal in found if principal is not None]

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from tollway import __version__
 from tollway.errors import CommandRefused, Refusal
 from tollway.http.admin.account_routes import account_routes
+from tollway.http.admin.audit_routes import audit_routes
 from tollway.http.admin.bill_routes import bill_routes, cost_routes
 from tollway.http.admin.cap_routes import cap_routes
 from tollway.http.admin.event_routes import event_routes
@@ -43,6 +44,7 @@ ROUTES = (
     cost_routes,
     bill_routes,
     event_routes,
+    audit_routes,
 )
 """What makes each group of routes."""
 

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tollway import clock
+from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import KEY_BYTES_MAX
 from tollway.access.key_view import AdminKeyView
 from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
+from tollway.http.admin.acting import ACTOR
 from tollway.http.admin.once import Send, answer_once
 from tollway.http.admin.parts import PREFIX, AdminParts
 from tollway.http.caller import idempotency_key
@@ -53,8 +55,11 @@ class Gate:
             check_head(scope["headers"], bytes_max=bytes_max)
             body = await read_body(receive, bytes_max=bytes_max)
 
+            # A new scope: the server still has this one.
+            inner_scope = {**scope, ACTOR: Actor(kind=ActorKind.ADMIN_KEY, id=admin_key.id, ip=_address_of(scope))}
+
             async def answer(to: Send) -> None:
-                await self._inner(scope, _replay(body, receive), _with_headers(to, ids))
+                await self._inner(inner_scope, _replay(body, receive), _with_headers(to, ids))
 
             key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
             if key is None:
@@ -106,6 +111,12 @@ def _check_address(scope: Scope) -> None:
     """Refuse what some databases cannot even be asked for."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise Refusal("invalid_request", "The address has a character zero, which no text has.")
+
+
+def _address_of(scope: Scope) -> str | None:
+    """Return the address of the peer, where it has one."""
+    client = scope.get("client")
+    return None if not client else str(client[0])
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -8,6 +8,7 @@ from tollway.access.key_view import KeyView
 from tollway.billing.keys import KeyTerms
 from tollway.billing.terms_views import view_rule
 from tollway.billing.views import View, view_key
+from tollway.http.admin.acting import Acting
 from tollway.http.admin.bodies import NewKey
 from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
@@ -24,13 +25,15 @@ def key_routes(parts: AdminParts) -> APIRouter:
         return view_key(key) | {"caps": [view_rule(rule) for rule in desk.keys.limits(key.id)]}
 
     @router.post("", status_code=201)
-    def create_key(body: NewKey) -> View:
+    def create_key(body: NewKey, by: Acting) -> View:
         """Make a key and show its text, this once."""
         number = parse_id(ACCOUNT, body.account)
         found(lambda: desk.accounts.show(number))
         at = body.expires
         expires_ms = None if at is None else int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
         terms = KeyTerms(
+            models=tuple(body.models),
+            expires_ms=expires_ms,
             sub_account_id=None if body.sub_account is None else parse_id(SUB_ACCOUNT, body.sub_account),
             billing=body.billing,
             package_id=None if body.package is None else parse_id(PACKAGE, body.package),
@@ -39,7 +42,7 @@ def key_routes(parts: AdminParts) -> APIRouter:
             unsupported=body.unsupported,
             costs=body.costs,
         )
-        key, secret = desk.keys.create(number, body.name, body.models, expires_ms, terms)
+        key, secret = desk.keys.create(number, body.name, terms, by=by)
         return with_limits(key) | {"key": secret}
 
     @router.get("")
@@ -54,8 +57,8 @@ def key_routes(parts: AdminParts) -> APIRouter:
         return with_limits(found(lambda: desk.keys.show(parse_id(KEY, key))))
 
     @router.delete("/{key}")
-    def revoke_key(key: str) -> View:
+    def revoke_key(key: str, by: Acting) -> View:
         """Refuse a key for good, from the next request on."""
-        return view_key(found(lambda: desk.keys.revoke(parse_id(KEY, key))))
+        return view_key(found(lambda: desk.keys.revoke(parse_id(KEY, key), by=by)))
 
     return router
