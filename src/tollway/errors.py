@@ -26,6 +26,7 @@ CODES: Mapping[str, CodeFacts] = {
     "invalid_api_key": CodeFacts(401, "authentication_error", None),
     "account_suspended": CodeFacts(403, "permission_error", None),
     "model_not_allowed": CodeFacts(403, "permission_error", None),
+    "not_permitted": CodeFacts(403, "permission_error", None),
     "model_not_found": CodeFacts(404, "model_not_found", None),
     "not_found": CodeFacts(404, "not_found", None),
     "idempotency_conflict": CodeFacts(409, "idempotency_conflict", False),
