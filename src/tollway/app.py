@@ -31,7 +31,7 @@ from tollway.http.dialect_routes import dialect_routes, speakers
 from tollway.http.model_pages import model_routes
 from tollway.http.pages import own_routes
 from tollway.http.payment_pages import payment_routes
-from tollway.http.replies import ReplyHeads
+from tollway.http.replies import BrandHeads, ReplyHeads
 from tollway.http.routes import Route
 from tollway.http.server import Server
 from tollway.id_source import IdSource
@@ -43,6 +43,8 @@ from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
 from tollway.relay.signatures import Signatures
 from tollway.relay.stored_answers import StoredAnswers
+from tollway.settings import Brands
+from tollway.settings.brand import header_prefixes
 from tollway.settings.records import MediaAddresses
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
@@ -214,17 +216,12 @@ class Worker:
             rates=deployment.rates,
             windows=WindowClock(ZoneInfo(settings.billing.timezone)),
         )
-        heads = ReplyHeads(
-            header_prefix=deployment.brand.header_prefix,
-            render_error=OPENAI_CHAT.render_error,
-            below=speakers(DIALECTS),
-        )
+        heads = open_heads(deployment.brands)
         relay = Relay(
             admission=Admission(
                 keys=self._keys, models=deployment.catalog, books=self._books, funds=funds, terms=terms
             ),
             books=self._books,
-            heads=heads,
             cards=CardBook(self._store),
             outward=Outward(
                 upstream=TrustingUpstream(self._default, others) if others else self._default,
@@ -233,7 +230,7 @@ class Worker:
             ),
         )
         answers = StoredAnswers(self._commits)
-        self._desk = open_desk(self._store, deployment.brand, settings.billing, settings.payments)
+        self._desk = open_desk(self._store, deployment.brands, settings.billing, settings.payments)
         admin = AdminParts(
             desk=self._desk,
             catalog=deployment.catalog,
@@ -249,7 +246,7 @@ class Worker:
             keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
-            callers=CallerHeaders(deployment.brand.header_prefix),
+            callers=CallerHeaders(known_prefixes(deployment.brands)),
             routes={
                 **routes(Listing(deployment.catalog), vitals),
                 **(payment_routes(self._desk.payments.hear) if paying else {}),
@@ -351,6 +348,20 @@ def hold_ttl_ms(catalog: Catalog) -> int:
     """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
     provider_s = max((provider.timeouts.total_s for provider in catalog.providers.values()), default=0.0)
     return round(provider_s * catalog.targets_max * 1000) + HOLD_MARGIN_MS
+
+
+def open_heads(brands: Brands) -> BrandHeads:
+    """Return how replies of each brand begin, and how their errors are written."""
+    default, *others = [
+        ReplyHeads(brand, render_error=OPENAI_CHAT.render_error, below=speakers(DIALECTS)) for brand in brands.all
+    ]
+    # The default brand may have hosts as well, and needs none: it answers for all that are nobody's.
+    return BrandHeads(default, others)
+
+
+def known_prefixes(brands: Brands) -> set[str]:
+    """Return the prefixes under which clients' headers are read: every preset's, and those of this deployment."""
+    return {*header_prefixes(), *(brand.header_prefix for brand in brands.all)}
 
 
 def open_upstreams(deployment: Deployment) -> tuple[UpstreamClient, dict[Origin, UpstreamClient]]:

@@ -30,9 +30,7 @@ from tollway.billing.sealing import GivenKey, NoKey, Sealer
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
-from tollway.catalog.loader import brand_of
-from tollway.catalog.records import Brand
-from tollway.settings import BillingSettings, PaymentSettings, Settings
+from tollway.settings import BillingSettings, Brands, PaymentSettings, Settings, brands_of
 from tollway.settings.load import SQLITE
 from tollway.settings.secret import encryption_key
 from tollway.store.key_file import KeyFile
@@ -47,12 +45,12 @@ def open_books(settings: Settings) -> Generator[Desk]:
     """Open the store for one piece of work, and close it; raises SetupError when it is of another schema version."""
     store = Store.open(settings.store.url, durability=settings.store.durability.value)
     try:
-        yield open_desk(store, brand_of(settings), settings.billing, settings.payments)
+        yield open_desk(store, brands_of(settings), settings.billing, settings.payments)
     finally:
         store.close()
 
 
-def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
+def open_desk(store: Store, brands: Brands, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
     provider = open_payments(payments)
@@ -60,19 +58,19 @@ def open_desk(store: Store, brand: Brand, billing: BillingSettings, payments: Pa
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids),
-        keys=Keys(store, ids, brand.key_prefix),
+        keys=Keys(store, ids, brands.default.key_prefix),
         caps=Caps(store, ids, zone),
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),
         payments=Payments(store, ids, provider, terms),
         vouchers=Vouchers(store, ids),
         auto_topups=AutoTopups(store, ids, provider, terms),
-        admin_keys=AdminKeys(store, ids, brand.key_prefix),
+        admin_keys=AdminKeys(store, ids, brands.default.key_prefix),
         statements=Statements(store, zone=zone),
         reports=Reports(store, zone=zone),
         repricing=Repricing(store),
         receipts=Receipts(store),
-        pages=Pages(issuer=brand.name, zone=zone),
+        pages=Pages(issuer=brands.default.name, zone=zone),
         events=Events(store),
         costs=Costs(store),
         bills=Bills(store, ids),

@@ -70,6 +70,26 @@ class Refusal(TollwayError):
         return CODES[self.code]
 
 
+class Retold(Refusal):
+    """A refusal in the words of a brand: the same thing under another status, code or type."""
+
+    def __init__(self, refusal: Refusal, facts: CodeFacts, *, code: str) -> None:
+        """Take the refusal, and what is told instead of its own facts and code."""
+        super().__init__(
+            code,
+            refusal.message,
+            param=refusal.param,
+            metadata=refusal.metadata,
+            retry_after_s=refusal.retry_after_s,
+        )
+        self._facts = facts
+
+    @property
+    def facts(self) -> CodeFacts:
+        """The status and words that are told."""
+        return self._facts
+
+
 class StillRunning(Refusal):
     """What was asked is being done already: the same request may be sent again."""
 
@@ -135,6 +155,10 @@ class CommandRefused(TollwayError):
     """A command or admin call cannot be done as asked (no such account, a bad amount); said in one line."""
 
 
+class NotThere(CommandRefused):
+    """What is named does not exist, or belongs to another account: the words are the same for both."""
+
+
 class InputRefused(CommandRefused):
     """What was handed in has mistakes; all of them, not only the first."""
 
@@ -142,7 +166,3 @@ class InputRefused(CommandRefused):
         """Take one sentence for each mistake, each naming its place."""
         super().__init__("; ".join(mistakes))
         self.mistakes = mistakes
-class NotThere(CommandRefused):
-    """What is named does not exist, or belongs to another account: the words are the same for both."""
-
-

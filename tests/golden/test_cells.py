@@ -46,8 +46,10 @@ from tollway.access.principal import Principal
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Origin, Profile, Provider, Reach, Scheme, Spoken, Streaming, Target
 from tollway.dialects.known import DIALECTS
+from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.record import CostFields, Lane
 from tollway.errors import Refusal
+from tollway.http.replies import ReplyHeads
 from tollway.ledger.lines import Hold
 from tollway.neutral.answer import ChatAnswer, events_of
 from tollway.neutral.parts import Reasoning, Text, ToolCall
@@ -59,6 +61,7 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.funding import Funding
 from tollway.relay.need import Need
 from tollway.relay.passage import Passage, Passages
+from tollway.settings.brand import read_brand
 
 FOLDER = Path(__file__).parent / "cells"
 COSTS = CostFields(base_nanos=192_500, fee_nanos=19_250, total_nanos=211_750, currency="USD")
@@ -77,6 +80,8 @@ ERROR = {"error": {"message": SAYING, "type": "requests", "code": "rate_limit_ex
 POSSIBLE = [cell for cell in cells() if reason_against(cell) is None]
 REFUSED = [cell for cell in cells() if reason_against(cell) is not None]
 
+HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
+
 
 def target(provider: str, streaming: Streaming = Streaming.BOTH) -> Target:
     """Return a model at a provider that speaks one dialect."""
@@ -94,6 +99,7 @@ def passage(
     funding = Funding(payer_id=1, currency="USD", fee_ppm=0, price_ppm=1_000_000, rates=RateTable("USD", {}))
     principal = Principal(key_id=1, account_id=1)
     arrival = Arrival(
+        heads=HEADS,
         exchange_id=1,
         request_id="req_1",
         received_ms=1_700_000_000_000,

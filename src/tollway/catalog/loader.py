@@ -13,15 +13,18 @@ from tollway.catalog.catalog import Catalog, Pricing, Sketch
 from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Brand, Provider
+from tollway.catalog.records import Provider
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
+    Brand,
+    Brands,
     Mistakes,
     ModelSettings,
     ProviderSettings,
     SecretUse,
     Settings,
+    brands_of,
     read_settings,
 )
 from tollway.settings.load import LOCAL_PROVIDER, model_place, provider_place
@@ -34,7 +37,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     rates: RateTable
     """What currencies cost in each other."""
-    brand: Brand
+    brands: Brands
+
+    @property
+    def brand(self) -> Brand:
+        """The one that answers for every host that no other has."""
+        return self.brands.default
 
 
 def read_deployment(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> Deployment:
@@ -51,12 +59,6 @@ def deploy(settings: Settings) -> Deployment:
 def load_catalog(settings: Settings) -> Catalog:
     """Return the catalog of `settings`; raises SetupError with every mistake."""
     return deploy(settings).catalog
-
-
-def brand_of(settings: Settings) -> Brand:
-    """Return how the deployment presents itself: the preset, and what the operator overrides."""
-    said = msgspec.structs.asdict(settings.brand)
-    return Brand(**{field: value for field, value in said.items() if value is not None})
 
 
 def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
@@ -81,7 +83,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         settings=settings,
         catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
         rates=rates,
-        brand=brand_of(settings),
+        brands=brands_of(settings),
     )
 
 

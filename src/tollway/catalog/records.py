@@ -160,13 +160,29 @@ class ErrorMeaning(StrEnum):
     """The request itself: no other provider would take it."""
 
 
+class KeyOf(StrEnum):
+    """Whose key lets requests in at a provider."""
+
+    GATEWAY = "gateway"
+    """The one that was configured, if any; no key of a client ever goes there."""
+    CLIENT = "client"
+    """The one that each request brings beside the gateway's."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A place that speaks one dialect or more."""
 
     name: str
-    """The alias clients may select: `PROVIDER/NAME`."""
+    """The alias clients may select: `PROVIDER/NAME`. Those that accounts bring may have the same."""
     speaks: tuple[Spoken, ...]
     """At least one, the preferred one of each operation first."""
+    own_id: str | None = None
+    """Of a provider that an account brought: what no other has, and what changes with it; None is the operator's."""
+    key_of: KeyOf = KeyOf.GATEWAY
+    key_header: str | None = None
+    """Where a client's key goes; None is `authorization`, as a bearer."""
+    calls: tuple["CallPrice", ...] = ()
+    """What has a price by the call, the first that fits counts: paths that belong to no dialect."""
     headers: tuple[tuple[str, str], ...] = ()
     """What goes with every request, the one that carries the key included. Lower-case names. Never rendered or logged."""
     secrets: tuple[str, ...] = ()
@@ -184,6 +200,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name the provider and nothing else: a repr ends up in logs."""
         return f"Provider({self.name!r})"
+
+    @property
+    def identity(self) -> str:
+        """What no other provider has: by this, and never by its name, is remembered what belongs to it."""
+        return self.own_id or self.name
+
+    def price_of_call(self, method: str, path: str) -> "CallPrice | None":
+        """Return the price of a call that belongs to no dialect; None when it has none."""
+        return next((call for call in self.calls if call.method == method and fits(call.path, path)), None)
 
     def meaning_of(self, words: tuple[str | None, ...], message: str) -> ErrorMeaning | None:
         """Return what an error with this code and type, and this message, is about; None leaves it to its status."""
@@ -266,6 +291,17 @@ class PriceCard(Prices, frozen=True, kw_only=True):
     """`config`, or the price library and its version."""
 
 
+class CallPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call of one kind costs, whatever is in it."""
+
+    method: str
+    """In capitals."""
+    path: str
+    """As clients write it, in which a star stands for anything."""
+    card: PriceCard
+    """Its one price is that of a call."""
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A model at a provider, with its prices."""
 
@@ -304,12 +340,3 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     """Of `chat`, `stream`, `tools`, `response_format`, `embeddings`, `vision`; empty means unknown."""
     created_s: int = 0
-
-
-class Brand(msgspec.Struct, frozen=True, kw_only=True):
-    """How a deployment presents itself: one record, never an `if`."""
-
-    preset: str = "tollway"
-    name: str = "Tollway"
-    key_prefix: str = "tw-"
-    header_prefix: str = "x-tollway"

@@ -1,6 +1,6 @@
 """What a client's headers say of on whose behalf it asks, and under which idempotency key. Knows no store and no socket."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,8 +13,15 @@ WORD_BYTES_MAX = 256
 IDEMPOTENCY_KEY = b"idempotency-key"
 SHOWN = 64
 
-PROVIDER_PREFIXES = (b"x-tollway", b"x-ingate")
-"""Before `-provider` and `-translate`, whatever the brand: programs move here with these names in them."""
+
+WORDS = {
+    "user-id": "end_user",
+    "session-id": "session",
+    "tag": "tag",
+    "provider": "provider",
+    "translate": "translate",
+}
+"""What stands behind a prefix, and what it says."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -32,21 +39,18 @@ ANONYMOUS = Caller(attribution=NOBODY, idempotency_key=None)
 
 
 class CallerHeaders:
-    """Reads the headers of a brand: lower-case names, as they arrive."""
+    """Reads what clients say in headers: lower-case names, as they arrive."""
 
     __slots__ = ("_names",)
 
-    def __init__(self, header_prefix: str) -> None:
-        """Take the brand's prefix, such as `x-tollway`."""
-        prefix = header_prefix.encode("ascii")
-        self._names: Mapping[bytes, str] = {
-            prefix + b"-user-id": "end_user",
-            prefix + b"-session-id": "session",
-            prefix + b"-tag": "tag",
-            IDEMPOTENCY_KEY: "idempotency_key",
-            **{start + b"-provider": "provider" for start in (prefix, *PROVIDER_PREFIXES)},
-            **{start + b"-translate": "translate" for start in (prefix, *PROVIDER_PREFIXES)},
-        }
+    def __init__(self, header_prefixes: Iterable[str]) -> None:
+        """Take the prefixes, such as `x-tollway`, under which a header means the same whatever the brand.
+
+        Programs move here with the names of the service that they come from in them.
+        """
+        self._names: dict[bytes, str] = {IDEMPOTENCY_KEY: "idempotency_key"}
+        for prefix in header_prefixes:
+            self._names |= {f"{prefix}-{word}".encode("ascii"): field for word, field in WORDS.items()}
 
     def read(self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None) -> Caller:
         """Return what the headers say; raises Refusal for a word that is empty, too long or not printable."""

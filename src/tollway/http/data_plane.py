@@ -17,7 +17,7 @@ from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.caller import CallerHeaders
 from tollway.http.inbound import Inbound
-from tollway.http.replies import ReplyHeads
+from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import Call, Gate, Route
 from tollway.relay.arrival import Arrival
@@ -34,7 +34,7 @@ class DataPlane:
         *,
         keeping: Keeping,
         next_id: Callable[[], int],
-        heads: ReplyHeads,
+        heads: BrandHeads,
         callers: CallerHeaders,
         routes: Mapping[str, Route],
         body_bytes_max: int,
@@ -60,6 +60,7 @@ class DataPlane:
         with a store across a network, is looked up when the request is complete. Most pages take no body, and one that is
         open to strangers takes a short one.
         """
+        inbound.heads = self._heads.at(inbound.headers)
         inbound.exchange_id = exchange_id = self._next_id()
         inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
         inbound.received_ms = now_ms = clock.now_ms()
@@ -122,6 +123,7 @@ class DataPlane:
             received_ms=inbound.received_ms,
             dialect=dialect,
             principal=inbound.principal,
+            heads=inbound.heads,
             body=inbound.body,
             called=_called(inbound),
             provider=caller.provider,
@@ -144,17 +146,16 @@ class DataPlane:
 
     def _refused(self, inbound: Inbound, refusal: Refusal) -> tuple[bytes, bytes]:
         """Return the error in the form that the client reads: that of the dialect it asked in, or that its path belongs to."""
+        heads = inbound.heads
         render_error = (
-            inbound.dialect.render_error
-            if inbound.dialect is not None
-            else self._heads.renderer_at(path_of(inbound.url))
+            inbound.dialect.render_error if inbound.dialect is not None else heads.renderer_at(path_of(inbound.url))
         )
-        return self._heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
+        return heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
 
     def bad_request(self, words: str) -> bytes:
         """Return the whole answer to what is not HTTP."""
         refusal = Refusal("invalid_request", f"{words} Send HTTP/1.1 with well-formed headers.")
-        head, body = self._heads.refusal(refusal, request_id=ids.render_id(ids.EXCHANGE, self._next_id()))
+        head, body = self._heads.default.refusal(refusal, request_id=ids.render_id(ids.EXCHANGE, self._next_id()))
         return b"%bconnection: close\r\n\r\n%b" % (head, body)
 
     def _find(self, path: str) -> Route:
@@ -177,7 +178,7 @@ class DataPlane:
         assert route.page is not None, "a route has a dialect or a page"
         call = Call(path_of(inbound.url), inbound.principal, inbound.headers, inbound.body)
         status, body, content_type = await route.page(call)
-        head = self._heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
+        head = inbound.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)
 
 

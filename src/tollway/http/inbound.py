@@ -11,6 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Dialect
+from tollway.http.replies import ReplyHeads
 from tollway.http.routes import Route
 
 LINGER_S = 2.0
@@ -51,6 +52,7 @@ class Inbound:
         "exchange_id",
         "gone",
         "headers",
+        "heads",
         "keep_alive",
         "method",
         "more_body",
@@ -76,6 +78,8 @@ class Inbound:
         self.method = b""
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
+        self.heads: ReplyHeads
+        """Of the brand that it asks; set when its answering begins."""
         self.body = b""
         self.more_body = True
         self.gone = False

@@ -1,11 +1,13 @@
 """The heads and error bodies of replies: one place that puts the request id on everything. Knows no route."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 
 from tollway.dialects.record import JSON, CostFields
 from tollway.errors import Refusal
+from tollway.http.brand_errors import retold, with_members
 from tollway.money import render_json_number
+from tollway.settings.brand import Brand
 
 WARNING_CHARS_MAX = 2_000
 """Of a warning: clients and proxies refuse heads of some kilobytes, and a body may have a thousand unknown names."""
@@ -21,23 +23,25 @@ class ReplyHeads:
 
     def __init__(
         self,
+        brand: Brand,
         *,
-        header_prefix: str,
         render_error: Callable[[Refusal], bytes],
         below: Sequence[tuple[str, Callable[[Refusal], bytes]]] = (),
     ) -> None:
-        """Take the brand's header prefix (`x-tollway`) and how errors are written where no dialect was asked.
+        """Take the brand, and how errors are written where no dialect was asked.
 
         `below` tells it for starts of paths that belong to a dialect, `render_error` for all others.
         """
+        self.brand = brand
         self._render_error = render_error
         self._below = tuple(below)
-        self._ids = f"x-request-id: %b\r\n{header_prefix}-request-id: %b\r\n".encode("ascii")
-        names = dict.fromkeys((f"{header_prefix}-warning", NEUTRAL_WARNING))
+        prefix = brand.header_prefix
+        self._ids = f"x-request-id: %b\r\n{prefix}-request-id: %b\r\n".encode("ascii")
+        names = dict.fromkeys((f"{prefix}-warning", NEUTRAL_WARNING))
         self._warning_names = [name.encode("ascii") for name in names]
         self._templates: dict[tuple[int, str], bytes] = {}
         self._streams: dict[str, bytes] = {}
-        self._cost_name = f"{header_prefix}-total-cost".encode("ascii")
+        self._cost_name = f"{prefix}-total-cost".encode("ascii")
 
     def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
         """Return the head of a reply whose length is known; `extra` are further lines, made by `warning` or `cost`."""
@@ -80,10 +84,39 @@ class ReplyHeads:
     def refusal(
         self, refusal: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes] | None = None
     ) -> tuple[bytes, bytes]:
-        """Return head and body of an error, in the form of the dialect that was asked, if any."""
-        body = (render_error or self._render_error)(refusal)
-        head = self.whole(refusal.facts.status, JSON, request_id=request_id, length=len(body))
-        return head + b"".join([b"%b: %b\r\n" % header for header in advice(refusal)]), body
+        """Return head and body of an error, in the form of the dialect that was asked, if any, and as the brand tells it."""
+        told = retold(refusal, self.brand)
+        body = self.error_body(told, request_id=request_id, render_error=render_error)
+        head = self.whole(told.facts.status, JSON, request_id=request_id, length=len(body))
+        return head + b"".join([b"%b: %b\r\n" % header for header in advice(told)]), body
+
+    def error_body(
+        self, told: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes] | None = None
+    ) -> bytes:
+        """Return the body that tells a refusal, with the brand's members; the refusal is in the brand's words already."""
+        body = (render_error or self._render_error)(told)
+        return with_members(body, self.brand.error_members, told, request_id=request_id)
+
+
+class BrandHeads:
+    """The heads of every brand of a deployment, by the host that a request asks."""
+
+    def __init__(self, default: ReplyHeads, others: Sequence[ReplyHeads] = ()) -> None:
+        """Take those of the brand that answers for every other host, and those of brands with hosts."""
+        self.default = default
+        self._by_host = {host.encode("ascii"): heads for heads in others for host in heads.brand.hosts}
+
+    def at(self, headers: Iterable[tuple[bytes, bytes]]) -> ReplyHeads:
+        """Return those of the host that lower-case `headers` name; a deployment of one brand does not look."""
+        if not self._by_host:
+            return self.default
+        host = next((value for name, value in headers if name == b"host"), b"")
+        return self._by_host.get(_without_port(host.lower()), self.default)
+
+
+def _without_port(host: bytes) -> bytes:
+    name, colon, port = host.rpartition(b":")
+    return name if colon and port.isdigit() else host
 
 
 def advice(refusal: Refusal) -> list[tuple[bytes, bytes]]:

@@ -5,7 +5,7 @@ import msgspec
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
-from tollway.relay.ports import Keeper
+from tollway.relay.ports import Keeper, ReplyHeads
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +18,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect
     principal: Principal
     """Whose key it carries, checked."""
+    heads: ReplyHeads
+    """Of the brand that was asked."""
     body: bytes
     called: Called = PLAIN_CALL
     """What path, query and headers say beside the body."""

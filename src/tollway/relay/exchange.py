@@ -26,7 +26,7 @@ from tollway.relay.attempts import Setback, attempts, explain
 from tollway.relay.meter import Meter
 from tollway.relay.notices import Notices
 from tollway.relay.passage import Passage, Passages
-from tollway.relay.ports import Answer, Books, Cards, Client, ReplyHeads, Upstream
+from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
 from tollway.relay.signatures import Signers, request_lines
@@ -64,9 +64,7 @@ class Outward(NamedTuple):
 class Relay:
     """Serves requests: one Exchange each."""
 
-    def __init__(
-        self, *, admission: Admission, books: Books, cards: Cards, heads: ReplyHeads, outward: "Outward"
-    ) -> None:
+    def __init__(self, *, admission: Admission, books: Books, cards: Cards, outward: "Outward") -> None:
         """Take the neighbours. Belongs to the running event loop."""
         # Kept, because asking for the running one costs a system call (CPython 3.11 looks for forks).
         self.loop = asyncio.get_running_loop()
@@ -75,7 +73,6 @@ class Relay:
         self.upstream = outward.upstream
         self.signers = outward.signers
         self.dialects = outward.dialects
-        self.reply_heads = heads
         self.cards = cards
         self.request_heads = RequestHeads()
         self.ways = Ways()
@@ -210,7 +207,7 @@ class Exchange:
 
     def _show_notices(self) -> None:
         """Make the head of a stream that has not begun, with what is to be said in it."""
-        outlet, heads, arrival = self._outlet, self._relay.reply_heads, self._arrival
+        outlet, heads, arrival = self._outlet, self._arrival.heads, self._arrival
         if outlet is not None and not outlet.started:
             kind = arrival.dialect.stream_type(self._admitted.peek)
             outlet.head = heads.stream(kind, request_id=arrival.request_id, extra=heads.warning(self._notices.text))
@@ -248,7 +245,7 @@ class Exchange:
         if line.written_off_nanos:
             costs = self._costs(line)
             body = passage.write_answer(read, costs, usage)
-        heads = self._relay.reply_heads
+        heads = self._arrival.heads
         extra = heads.warning(self._notices.text)
         if costs is not None and read.content_type != JSON:
             extra += heads.cost(costs)
@@ -263,7 +260,7 @@ class Exchange:
         self._notices.add(counting.NOTICE)
         self._target = None  # one that was tried before did not answer this
         _, durable = await self._close(self._ending(Outcome.COMPLETED, 200, basis=Basis.COUNTED))
-        heads, warned = self._relay.reply_heads, self._relay.reply_heads.warning(self._notices.text)
+        heads, warned = self._arrival.heads, self._arrival.heads.warning(self._notices.text)
         head = heads.whole(200, JSON, request_id=self._arrival.request_id, length=len(body), extra=warned)
         self._keep(head, body)
         await durable

@@ -1,6 +1,7 @@
 """What the operator decides: one TOML file, read whole, every mistake reported at once. Knows no provider and no catalog."""
 
-from tollway.settings.load import built_in_settings, load_settings, read_settings
+from tollway.settings.brand import Brand, Brands
+from tollway.settings.load import brands_of, built_in_settings, load_settings, read_settings
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.prices import PriceSettings, TierSettings
 from tollway.settings.records import (
@@ -24,7 +25,9 @@ from tollway.settings.secret import Secret, SecretUse
 __all__ = [
     "AfterLeaveChoice",
     "BillingSettings",
+    "Brand",
     "BrandSettings",
+    "Brands",
     "Durability",
     "LocalModelSettings",
     "Mistakes",
@@ -41,6 +44,7 @@ __all__ = [
     "TargetSettings",
     "TierSettings",
     "TimeoutSettings",
+    "brands_of",
     "built_in_settings",
     "load_settings",
     "read_settings",

@@ -109,6 +109,34 @@ def _read_fee(value: object) -> int:
     return read_percentage(value, FEE_PPM_MAX)
 
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
+
+
+def _read_fee_text(value: object) -> str:
+    _read_fee(value)
+    return str(value)
+
+
+def _read_hosts(value: object) -> tuple[str, ...]:
+    wanted = 'must be a list of host names such as ["api.example.com"], without ports'
+    if not isinstance(value, list):
+        raise FieldError(f"{wanted}, not {show(value)}")
+    hosts = cast("list[object]", value)
+    for host in hosts:
+        if not isinstance(host, str) or not _HOST.fullmatch(host):
+            raise FieldError(f"{wanted}, in lower case, not {show(host)}")
+    return tuple(str(host) for host in hosts)
+
+
+def _read_members(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise FieldError(f'must be a table such as {{ code = 7, msg = "{{message}}" }}, not {show(value)}')
+    members = cast("dict[str, object]", value)
+    if "error" in members:
+        raise FieldError("cannot have a member error: that one says what is wrong")
+    return members
+
+
 def _read_secret(value: object, reading: Reading) -> object:
     if not isinstance(value, str):
         # The wrong value is not shown: whatever stands here may be a key.
@@ -203,11 +231,18 @@ KeyPrefix = Annotated[
 PageUrl = Annotated[str, text_rule(r"https?://[^\s/?#]+\S{0,2000}", "the whole URL of a page, with https://")]
 """Where a browser is sent."""
 HeaderPrefix = Annotated[str, text_rule(r"x-[a-z0-9]+(-[a-z0-9]+)*", "a header name in lower case that starts with x-")]
+HeaderName = Annotated[str, text_rule(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a header name in lower case")]
+HostNames = Annotated[tuple[str, ...], Rule(_read_hosts)]
+"""Names or addresses as clients send them in `Host`, lower case, without a port."""
+Members = Annotated[Mapping[str, object], Rule(_read_members)]
+"""Members of a JSON object."""
 Networks = Annotated[tuple[str, ...], Rule(_read_networks)]
 Money = Annotated[int, Rule(_read_money)]
 """Whole nano-units of the deployment's currency, above zero."""
 Fee = Annotated[int, Rule(_read_fee)]
 """Parts per million."""
+FeeText = Annotated[str, Rule(_read_fee_text)]
+"""The same, as it is written."""
 Timezone = Annotated[str, Rule(_read_timezone)]
 """A name of the IANA time zone database."""
 SecretReference = FileRule(_read_secret)

@@ -4,15 +4,18 @@ import tomllib
 from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 
-from tollway.errors import SetupError
+from tollway.errors import CODES, SetupError
+from tollway.settings.brand import Brand, Brands, brand_names, read_brand, unknown_brand
 from tollway.settings.fields import STORE_URL_EXAMPLES, Reading
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.prices import check_prices, check_rates
 from tollway.settings.records import (
+    BrandSettings,
     LocalModelSettings,
     ModelSettings,
     PaymentSettings,
@@ -31,10 +34,9 @@ SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
 
-LATER = "comes with a later version"
 LATER_MANY = "come with a later version; leave it out"
 
-_LISTS = {"providers": ProviderSettings, "models": ModelSettings}
+_LISTS = {"brands": BrandSettings, "providers": ProviderSettings, "models": ModelSettings}
 
 
 def load_settings(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> Settings:
@@ -66,6 +68,7 @@ def read_settings(path: Path, *, secrets: SecretUse = SecretUse.RESOLVE) -> tupl
         else:
             values[name] = read_table(kind.record, content, f"[{name}]", reading)
     settings = msgspec.structs.replace(Settings(source=source), **values)
+    settings = _with_brand(settings, said=document.get("billing"))
     _check(settings, reading)
     return _with_absolute_paths(settings, reading.folder), mistakes
 
@@ -76,6 +79,55 @@ def built_in_settings(data: Path, *, local_model: LocalModelSettings, port: int 
     if port is None:
         return settings
     return msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, port=port))
+
+
+def _with_brand(settings: Settings, *, said: object) -> Settings:
+    """Take from the brand what `[billing]` leaves open: its currency, its fee, its timezone."""
+    given = cast("dict[str, object]", said) if isinstance(said, dict) else {}
+    try:
+        brand = resolved(settings.brand)
+    except KeyError:  # said by the check
+        return settings
+    left_open: dict[str, object] = {}
+    if "currency" not in given:
+        left_open["currency"] = brand.currency
+    if "platform_fee" not in given:
+        left_open["platform_fee_ppm"] = brand.platform_fee_ppm
+    if "timezone" not in given:
+        left_open["timezone"] = brand.timezone
+    return msgspec.structs.replace(settings, billing=msgspec.structs.replace(settings.billing, **left_open))
+
+
+def resolved(settings: BrandSettings) -> Brand:
+    """Return a brand: its preset, and what the operator overrides; raises KeyError for a preset that is none."""
+    said = {field: value for field, value in msgspec.structs.asdict(settings).items() if value is not None}
+    return msgspec.structs.replace(read_brand(settings.preset), **said)
+
+
+def brands_of(settings: Settings) -> Brands:
+    """Return all brands of settings that were checked."""
+    return Brands(resolved(settings.brand), tuple(resolved(brand) for brand in settings.brands))
+
+
+def _check_brands(settings: Settings, mistakes: Mistakes) -> None:
+    places = ["[brand]", *(f"[[brands]] {number}" for number in range(1, len(settings.brands) + 1))]
+    brands = (settings.brand, *settings.brands)
+    taken: dict[str, str] = {}
+    for place, brand in zip(places, brands, strict=True):
+        if brand.preset not in brand_names():
+            mistakes.add(f"{place}: preset", unknown_brand(brand.preset))
+        if brand is not settings.brand and not brand.hosts:
+            mistakes.add(f"{place}: hosts", "is missing: the names under which clients reach this brand")
+        for host in brand.hosts:
+            if taken.setdefault(host, place) != place:
+                mistakes.add(f"{place}: hosts", f"{host} is a host of {taken[host]} already")
+        for code in brand.refusals or ():
+            if code not in CODES:
+                mistakes.add(f"{place}: refusals", f"there is no code {code}; docs/errors.md lists them")
+    presets = [brand.preset for brand in brands]
+    for number, brand in enumerate(settings.brands, 1):
+        if presets.index(brand.preset) != number:
+            mistakes.add(f"[[brands]] {number}: preset", f'"{brand.preset}" stands twice; each brand is there once')
 
 
 def _parse(path: Path) -> dict[str, object]:
@@ -95,6 +147,7 @@ def _parse(path: Path) -> dict[str, object]:
 def _check(settings: Settings, reading: Reading) -> None:
     mistakes = reading.mistakes
     _check_not_yet(settings, mistakes)
+    _check_brands(settings, mistakes)
     _check_store(settings.store.url, mistakes)
     _check_encryption(settings.server, mistakes)
     check_rates(settings.billing.rates, currency=settings.billing.currency, mistakes=mistakes)
@@ -130,8 +183,6 @@ def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
         )
     if settings.shared.redis_url:
         mistakes.add("[shared]: redis_url", f"limits of rates, which hosts count together by it, {LATER_MANY}")
-    if settings.brand.preset != "tollway":
-        mistakes.add("[brand]: preset", f'every preset but "tollway" {LATER}; leave it out')
 
 
 def _check_store(url: str, mistakes: Mistakes) -> None:

@@ -3,6 +3,7 @@
 Each field's type says what a value must be; docs/settings.md explains each and a test compares the two.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,11 +11,16 @@ import msgspec
 from msgspec import Meta
 
 from tollway.money import NANOS_PER_UNIT
+from tollway.settings.brand import DEFAULT_PRESET, StreamUsage, ToldAs
 from tollway.settings.fields import (
     CredentialsReference,
     Fee,
+    FeeText,
+    HeaderName,
     HeaderPrefix,
+    HostNames,
     KeyPrefix,
+    Members,
     ModelId,
     Money,
     Name,
@@ -106,12 +112,28 @@ class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[brand]`: how the deployment presents itself; None leaves what the preset says."""
+    """`[brand]`, and each of `[[brands]]`: how the deployment presents itself; None leaves what the preset says."""
 
-    preset: str = "tollway"
+    preset: str = DEFAULT_PRESET
+    hosts: HostNames = ()
+    """The names under which clients reach it; `[brand]` answers for every other name as well."""
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    logo: Annotated[str, Meta(min_length=1, max_length=65_536)] | None = None
+    """A small SVG drawing."""
     key_prefix: KeyPrefix | None = None
+    management_key_prefix: KeyPrefix | None = None
     header_prefix: HeaderPrefix | None = None
+    error_members: Members | None = None
+    """What stands beside `error`."""
+    refusals: Mapping[str, ToldAs] | None = None
+    """By our code: the status, code and type that are told instead."""
+    cost_cents_header: HeaderName | None = None
+    stream_usage: StreamUsage | None = None
+    currency: Currency | None = None
+    """Of accounts that are made under it."""
+    platform_fee: FeeText | None = None
+    """Of accounts that are made under it."""
+    timezone: Timezone | None = None
 
 
 class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,6 +247,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionSettings = RetentionSettings()
     shared: SharedSettings = SharedSettings()
     brand: BrandSettings = BrandSettings()
+    brands: tuple[BrandSettings, ...] = ()
+    """Further ones, told apart by the host name that a client asks."""
     billing: BillingSettings = BillingSettings()
     payments: PaymentSettings = PaymentSettings()
     local_model: LocalModelSettings = LocalModelSettings()

@@ -26,7 +26,7 @@ class Admin:
 
     def __init__(self, store: Store) -> None:
         deployment = deploy(Settings(local_model=LocalModelSettings(enabled=True)))
-        self.desk = open_desk(store, deployment.brand, deployment.settings.billing, deployment.settings.payments)
+        self.desk = open_desk(store, deployment.brands, deployment.settings.billing, deployment.settings.payments)
         self.commits = store.group_commit(store.register_worker(clock.now_ms()))
         self.commits.start()
         self.parts = AdminParts(

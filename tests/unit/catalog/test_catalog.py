@@ -11,13 +11,13 @@ from tollway import clock
 from tollway.catalog.base_url import BaseUrlError, parse_base_url
 from tollway.catalog.catalog import ASKED_CHARACTERS_MAX, REMEMBERED_MAX, Catalog, Priced, Pricing, Sketch
 from tollway.catalog.listing import Listing, price_rows
-from tollway.catalog.loader import brand_of, deploy, load_catalog, read_deployment
+from tollway.catalog.loader import deploy, load_catalog, read_deployment
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import AfterLeave, Origin, Prices, Reach, Scheme
 from tollway.errors import SetupError
 from tollway.local_model.weights import CONTEXT_TOKENS, MODEL_ID
-from tollway.settings import BrandSettings, LocalModelSettings, Settings
+from tollway.settings import BrandSettings, LocalModelSettings, Settings, brands_of
 
 NEW_YEAR_2027_MS = 1_798_732_800_000
 """Midnight in Shanghai, eight hours before it is in Greenwich."""
@@ -213,8 +213,8 @@ def test_the_operators_own_model_takes_the_place_of_the_local_one(path: Path) ->
 
 
 def test_a_brand_is_its_preset_with_what_the_operator_overrides() -> None:
-    assert brand_of(Settings()).key_prefix == "tw-"
-    brand = brand_of(Settings(brand=BrandSettings(name="Ours", key_prefix="our-")))
+    assert brands_of(Settings()).default.key_prefix == "tw-"
+    brand = brands_of(Settings(brand=BrandSettings(name="Ours", key_prefix="our-"))).default
     assert (brand.name, brand.key_prefix, brand.header_prefix) == ("Ours", "our-", "x-tollway")
 
 

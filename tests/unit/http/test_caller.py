@@ -6,7 +6,7 @@ from tollway.errors import Refusal
 from tollway.http.caller import ANONYMOUS, WORD_BYTES_MAX, CallerHeaders, idempotency_key
 from tollway.ledger.lines import Attribution
 
-READ = CallerHeaders("x-tollway").read
+READ = CallerHeaders(["x-tollway", "x-ingate", "x-aig"]).read
 KEY = b"idempotency-key"
 
 
@@ -52,7 +52,7 @@ def test_the_same_word_twice_is_one_and_the_longest_one_is_taken() -> None:
 
 @pytest.mark.parametrize("prefix", [b"x-tollway", b"x-ingate", b"x-ours"])
 def test_the_provider_and_whether_to_translate_are_read_under_every_brand(prefix: bytes) -> None:
-    read = CallerHeaders("x-ours").read
+    read = CallerHeaders(["x-tollway", "x-ingate", "x-ours"]).read
     caller = read([(prefix + b"-provider", b" acme "), (prefix + b"-translate", b"TRUE")], sub_account_id=None)
     assert (caller.provider, caller.translate, caller.idempotency_key) == ("acme", True, None)
     assert caller.attribution == Attribution()

@@ -43,11 +43,14 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.passage import Passage
+from tollway.settings.brand import read_brand
 
 ACCOUNT, EXCHANGE, WORKER = 7, 1, 3
 MONEY = 20_000_000
 CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=10**9, output=2 * 10**9, source="t")
 LONG = chunk({"content": "word " * 800})
+
+HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 
 
 class Purse:
@@ -300,9 +303,9 @@ class Run:
             books=self.books,
             cards=case.catalog,
             outward=Outward(upstream=Provided(case.pieces), signers=Unsigned(), dialects=DIALECTS),
-            heads=ReplyHeads(header_prefix="x-t", render_error=OPENAI_CHAT.render_error),
         )
         self._arrival = Arrival(
+            heads=HEADS,
             exchange_id=EXCHANGE,
             request_id="r",
             received_ms=clock.now_ms(),

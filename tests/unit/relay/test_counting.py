@@ -6,15 +6,20 @@ import pytest
 from tollway.access.principal import Principal
 from tollway.catalog.records import Origin, Provider, Reach, Scheme, Spoken, Target
 from tollway.dialects.known import DIALECTS
+from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.record import Called, Operation
+from tollway.http.replies import ReplyHeads
 from tollway.relay.arrival import Arrival
 from tollway.relay.counting import estimated_count
+from tollway.settings.brand import read_brand
 
 ORIGIN = Origin(scheme=Scheme.HTTPS, host="provider.example", port=443, reach=Reach.PUBLIC)
 ASKED = {
     "anthropic_count_tokens": (b'{"model":"m","messages":[{"role":"user","content":"Hello"}]}', b'{"input_tokens":15}'),
     "gemini_count_tokens": (b'{"contents":[{"parts":[{"text":"Hello"}]}]}', b'{"totalTokens":11}'),
 }
+
+HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 
 
 def count(asked: str, spoken: str, *, translate: bool | None = None) -> bytes | None:
@@ -24,6 +29,7 @@ def count(asked: str, spoken: str, *, translate: bool | None = None) -> bytes | 
     speaks = (Spoken(dialect=spoken, origin=ORIGIN, path_prefix=""),)
     target = Target(provider=Provider(name="p", speaks=speaks), model_routed="m", card=None)
     arrival = Arrival(
+        heads=HEADS,
         exchange_id=1,
         request_id="req_1",
         received_ms=0,

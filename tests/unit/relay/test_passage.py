@@ -15,8 +15,10 @@ from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Profile, Provider, Spoken, Streaming, StreamUsage, Target
 from tollway.dialects.body import TOO_DEEP
 from tollway.dialects.known import DIALECTS
+from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.dialects.record import JSON, PLAIN_CALL, Called, Lane
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
+from tollway.http.replies import ReplyHeads
 from tollway.ledger.lines import Hold
 from tollway.neutral.parts import Sealed
 from tollway.neutral.seals import marked
@@ -27,6 +29,7 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.funding import Funding
 from tollway.relay.need import Need
 from tollway.relay.passage import Embedded, Passage, Passages, Straight, Translated
+from tollway.settings.brand import read_brand
 
 CHAT: dict[str, Any] = {"model": "asked", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES: dict[str, Any] = {**CHAT, "max_tokens": 9}
@@ -37,6 +40,8 @@ HOLD = Hold(
 )  # fmt: skip
 PRINCIPAL = Principal(key_id=1, account_id=1)
 FUNDING = Funding(payer_id=1, currency="USD", fee_ppm=0, price_ppm=10**6, rates=RateTable("USD", {}))
+
+HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 
 
 def target(*dialects: str, profile: Profile | None = None, **more: Any) -> Target:
@@ -62,6 +67,7 @@ def passages(
     body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
     peek = spoken.peek(body, called)
     arrival = Arrival(
+        heads=HEADS,
         exchange_id=1,
         request_id="req_0123",
         received_ms=5_900,

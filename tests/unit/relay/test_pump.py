@@ -83,6 +83,51 @@ async def test_an_answer_that_is_finished_is_never_cut_for_what_comes_behind_it(
     assert pipe.delivered_text_bytes == 2000
 
 
+class Counting(Reader):
+    """A reader that knows in how many writes it got what it read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def push(self, data: bytes) -> bool:
+        """Read."""
+        self.writes += 1
+        return super().push(data)
+
+
+@pytest.mark.parametrize("limit", [Limit.KEPT, Limit.ASSUMED])
+async def test_a_burst_near_its_mark_goes_out_in_one_write_for_each_time_the_meter_is_asked(limit: Limit) -> None:
+    word = chunk({"content": "x" * 40})
+    asked: list[bytes] = []
+    client = Counting()
+
+    async def extend(covered: int) -> int:
+        asked.append(client.read)
+        return covered + 10_000
+
+    meter = Meter(covered_tokens=100, limit=limit, extend=extend)
+    pipe = ChatStream(usage_asked=False)
+    await pump(Answering([ROLE, word * 64 + STOP + DONE]), pipe, Outlet(client, b"", recorded=None), meter)
+    meter.close()
+    assert client.read == ROLE + word * 64  # what ends it waits for its costs
+    assert client.writes <= 1 + 3  # the role; at the mark, where the money ends, at the end
+    (seen,) = asked
+    assert len(seen) - len(ROLE) >= 7 * len(word), "what was covered had gone out when more was asked for"
+
+
+async def test_a_burst_goes_no_further_than_its_money_and_all_of_that_is_written() -> None:
+    word = chunk({"content": "x" * 40})
+    client = Counting()
+    meter = Meter(covered_tokens=100, limit=Limit.ASSUMED, extend=refuse)
+    with pytest.raises(Refusal):
+        await pump(
+            Answering([ROLE, word * 64]), ChatStream(usage_asked=False), Outlet(client, b"", recorded=None), meter
+        )
+    meter.close()
+    assert client.read == ROLE + word * 10
+
+
 class Stumbling(ChatStream):
     """A pipe with a defect that shows behind the first text."""
 
@@ -98,6 +143,18 @@ async def test_a_defect_in_a_reader_ends_the_stream_like_a_provider_that_breaks(
         await pumped([chunk({"content": "x" * 40}), STOP, DONE], Stumbling(usage_asked=False))
     assert caught.value.kind is FailureKind.JUNK
     assert "defect" not in caught.value.message
+
+
+async def test_what_a_burst_held_before_a_defect_is_delivered() -> None:
+    word = chunk({"content": "x" * 40})
+    client = Counting()
+    meter = Meter(covered_tokens=31, limit=Limit.KEPT, extend=refuse)
+    pipe = Stumbling(usage_asked=False)
+    with pytest.raises(UpstreamFailure):
+        await pump(Answering([word + word + word + STOP + DONE]), pipe, Outlet(client, b"", recorded=None), meter)
+    meter.close()
+    assert client.read == word * 3
+    assert client.writes == 1
 
 
 async def test_what_was_delivered_before_a_defect_is_charged_and_told() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.catalog.records import AfterLeave, Brand, Timeouts
+from tollway.catalog.records import AfterLeave, Timeouts
 from tollway.errors import SetupError
 from tollway.settings import (
     AfterLeaveChoice,
@@ -22,6 +22,7 @@ from tollway.settings import (
     built_in_settings,
     load_settings,
 )
+from tollway.settings.brand import read_brand
 from tollway.settings.records import BODY_BYTES_MAX
 
 Write = Callable[[str], Path]
@@ -362,4 +363,4 @@ def test_the_records_below_the_catalog_agree_with_its_own() -> None:
     assert (ours.connect_s, ours.first_byte_s) == (theirs.connect_s, theirs.first_byte_s)
     assert (ours.idle_s, ours.total_s) == (theirs.idle_s, theirs.total_s)
     assert {choice.value for choice in AfterLeaveChoice} == {choice.value for choice in AfterLeave}
-    assert BrandSettings().preset == Brand().preset
+    assert BrandSettings().preset == read_brand("tollway").preset
