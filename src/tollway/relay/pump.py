@@ -122,12 +122,11 @@ async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> No
 
 
 async def _move(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
-    """Do so.
+    """Do so, whatever a reader of ours may raise.
 
-    The pipe lets nothing go before the
-    first content event, so a failure until then leaves every choice open. Behind it a piece goes from the provider's
-    socket to the client's in one call: a turn of the event loop and three coroutines for each cost as much as all the
-    rest.
+    The pipe lets nothing go before the first content event, so a failure until then leaves every choice open. Behind it
+    a piece goes from the provider's socket to the client's in one call: a turn of the event loop and three coroutines
+    for each cost as much as all the rest.
     """
     first = large = b""
     tokens_stop = meter.stop_at
@@ -175,15 +174,30 @@ async def _move(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> N
 
 
 async def _take_in_steps(data: bytes, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
-    """Let a large piece go that may say more than is covered: only what cannot, and then one event at a time."""
+    """Let a large piece go that may say more than is covered: only what cannot, and then one event at a time.
+
+    What is covered goes out together: before the meter is asked, who may wait or refuse, and at the end.
+    """
+    ready: list[bytes] = []
     at = 0
-    while at < len(data) and pipe.failure is None and not pipe.ended:
-        await _stay_within(pipe, meter)
-        step_end = _event_end(data, at + max(_room(pipe, meter) - SMALL_BYTES, 0))
-        ready = pipe.feed(data[at:step_end])
-        at = step_end
-        if ready:
-            await outlet.write(ready)
+    try:
+        while at < len(data) and pipe.failure is None and not pipe.ended:
+            if _at_mark(pipe, meter):
+                await _let_go(ready, outlet)
+                await meter.reached(_written_tokens(pipe))
+            step_end = _event_end(data, at + max(_room(pipe, meter) - SMALL_BYTES, 0))
+            ready.append(pipe.feed(data[at:step_end]))
+            at = step_end
+    finally:
+        # Also what was fed before a reader stumbled: it is counted, and so charged.
+        await _let_go(ready, outlet)
+
+
+async def _let_go(ready: list[bytes], outlet: Outlet) -> None:
+    """Send what is ready, if anything is, and forget it."""
+    if data := b"".join(ready):
+        ready.clear()
+        await outlet.write(data)
 
 
 def _event_end(data: bytes, start: int) -> int:
@@ -194,10 +208,14 @@ def _event_end(data: bytes, start: int) -> int:
 
 
 async def _stay_within(pipe: Stream, meter: Meter) -> None:
-    """Ask the meter when its mark is reached. What has its finish reason costs nothing more: its usage is let through."""
-    written = _written_tokens(pipe)
-    if written >= meter.stop_at and not pipe.finished:
-        await meter.reached(written)
+    """Ask the meter when its mark is reached."""
+    if _at_mark(pipe, meter):
+        await meter.reached(_written_tokens(pipe))
+
+
+def _at_mark(pipe: Stream, meter: Meter) -> bool:
+    """Tell whether the meter is to be asked. What has its finish reason costs nothing more: its usage is let through."""
+    return _written_tokens(pipe) >= meter.stop_at and not pipe.finished
 
 
 def _written_tokens(pipe: Stream) -> int:
