@@ -22,3 +22,8 @@ class SteadyClock:
 def now_ms() -> int:
     """Return the time in whole milliseconds since 1970 (UTC), the resolution of every stored time."""
     return time.time_ns() // 1_000_000
+
+
+def host_ms() -> int:
+    """Return the milliseconds since this machine was started: the same in all its processes, and never set."""
+    return time.monotonic_ns() // 1_000_000

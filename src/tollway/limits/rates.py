@@ -60,6 +60,13 @@ class Limit(Protocol):
         ...
 
 
+class Rule(NamedTuple):
+    """A limit, and the name of the counter that is counted for it, the same wherever it is counted."""
+
+    name: bytes
+    limit: Limit
+
+
 class Counter(NamedTuple):
     """One counter, and what it may reach."""
 
@@ -104,6 +111,8 @@ class Verdict(NamedTuple):
     requests: Standing | None
     """None: no number of requests is limited."""
     tokens: Standing | None
+    at_ms: int
+    """When it was counted, by the clock of the counters."""
 
 
 class _Window(NamedTuple):
@@ -157,6 +166,7 @@ def take(counters: Sequence[Counter], *, tokens: int, now_ms: int) -> Verdict:
         refused,
         _standing(least.get(REQUESTS), taken=refused is None),
         _standing(least.get(TOKENS), taken=refused is None),
+        now_ms,
     )
 
 

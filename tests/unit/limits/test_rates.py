@@ -99,7 +99,7 @@ def test_the_least_that_is_left_is_told() -> None:
 
 def test_nothing_is_told_of_what_is_not_limited() -> None:
     assert ask(counter(rpm=1)).tokens is None
-    assert ask(counter(concurrency=1)) == (None, None, None)
+    assert ask(counter(concurrency=1)) == (None, None, None, NOW_MS)
 
 
 def test_tokens_are_put_right_at_the_end() -> None:

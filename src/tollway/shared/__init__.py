@@ -1,0 +1,1 @@
+"""What the workers of a deployment count together: the counters of rate limits."""

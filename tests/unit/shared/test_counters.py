@@ -1,0 +1,213 @@
+"""Counters as the gateway uses them: of one worker, and of all workers of a host."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tollway.errors import SetupError
+from tollway.limits.rates import Measure, Rule
+from tollway.shared.counters import Counters, HostCounters
+from tollway.shared.seats import Seats
+from tollway.shared.table import TABLE_BYTES
+
+HAMMER = Path(__file__).with_name("hammer.py")
+
+
+class Limit(NamedTuple):
+    rpm: int | None = None
+    burst: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.ms = 1_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+class Process:
+    """A hammer at work."""
+
+    def __init__(self, path: Path, count: int, **limit: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(HAMMER), str(path), str(count), json.dumps(limit)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def read(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def tell(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "books.rates1"
+
+
+@pytest.fixture(params=["memory", "file"])
+def counters(request: pytest.FixtureRequest, path: Path) -> Iterator[Counters]:
+    clock = Clock()
+    made = Counters.in_memory(now_ms=clock) if request.param == "memory" else HostCounters(path, now_ms=clock)
+    yield made
+    made.close()
+
+
+async def test_a_request_is_counted_under_its_names(counters: Counters) -> None:
+    both = (Rule(b"key", Limit(rpm=2)), Rule(b"account", Limit(rpm=3)))
+    for _ in range(2):
+        assert (await counters.take(both, tokens=0)).refused is None
+    refused = (await counters.take(both, tokens=0)).refused
+    assert refused is not None
+    assert refused.place == 0
+    other = (Rule(b"another key", Limit(rpm=2)), both[1])
+    assert (await counters.take(other, tokens=0)).refused is None
+    refused = (await counters.take(other, tokens=0)).refused
+    assert refused is not None
+    assert refused.place == 1
+
+
+async def test_what_ends_runs_no_longer_and_gives_tokens_back(counters: Counters) -> None:
+    rules = (Rule(b"key", Limit(concurrency=1, tpm=100)), Rule(b"account", Limit(rpm=10)))
+    first = await counters.take(rules, tokens=70)
+    assert first.tokens is not None
+    assert first.tokens.remaining == 30
+    refused = (await counters.take(rules, tokens=10)).refused
+    assert refused is not None
+    assert refused.measure is Measure.CONCURRENCY
+    counters.finish(rules, reserved=70, used=20, taken_ms=first.at_ms)
+    again = await counters.take(rules, tokens=10)
+    assert again.refused is None
+    assert again.tokens is not None
+    assert again.tokens.remaining == 70
+    assert again.requests is not None
+    assert again.requests.remaining == 8
+
+
+async def test_the_end_of_what_is_no_longer_counted_is_nothing(counters: Counters) -> None:
+    rules = (Rule(b"key", Limit(concurrency=1, tpm=100)),)
+    counters.finish(rules, reserved=70, used=20, taken_ms=0)
+    assert (await counters.take(rules, tokens=100)).refused is None
+    assert counters.reclaim() == 0
+
+
+async def test_what_was_counted_outlives_a_restart_and_what_ran_does_not(path: Path) -> None:
+    rules = (Rule(b"key", Limit(rpm=2, concurrency=1)),)
+    clock = Clock()
+    counters = HostCounters(path, now_ms=clock)
+    await counters.take(rules, tokens=0)
+    counters.close()
+    counters = HostCounters(path, now_ms=clock)
+    assert (await counters.take(rules, tokens=0)).refused is None
+    counters.finish(rules, reserved=0, used=0, taken_ms=clock.ms)
+    refused = (await counters.take(rules, tokens=0)).refused
+    assert refused is not None
+    assert refused.measure is Measure.REQUESTS
+    counters.close()
+
+
+@pytest.mark.parametrize("limit", [{"rpm": 1000}, {"burst": 777}, {"tpm": 1500}, {"concurrency": 501}])
+def test_processes_together_are_admitted_exactly_up_to_the_limit(path: Path, limit: dict[str, int]) -> None:
+    processes = [Process(path, 600, **limit) for _ in range(3)]
+    try:
+        assert [process.read() for process in processes] == ["ready"] * 3
+        for process in processes:
+            process.tell()
+        admitted = [int(process.read()) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert sum(admitted) == {"rpm": 1000, "burst": 777, "tpm": 500, "concurrency": 501}[next(iter(limit))]
+
+
+async def test_what_a_killed_process_ran_is_taken_back(path: Path) -> None:
+    killed = Process(path, 5, concurrency=5)
+    assert killed.read() == "ready"
+    killed.tell()
+    assert killed.read() == "5"
+    counters = HostCounters(path)
+    rules = (Rule(b"all", Limit(concurrency=5)),)
+    assert counters.reclaim() == 0
+    assert (await counters.take(rules, tokens=0)).refused is not None
+    killed.kill()
+    assert (await counters.take(rules, tokens=0)).refused is not None
+    assert counters.reclaim() == 1
+    assert (await counters.take(rules, tokens=0)).refused is None
+    assert counters.reclaim() == 0
+    counters.close()
+
+
+async def test_who_takes_the_seat_of_a_killed_process_begins_with_nothing_running(path: Path) -> None:
+    killed = Process(path, 5, concurrency=5)
+    assert killed.read() == "ready"
+    killed.tell()
+    assert killed.read() == "5"
+    killed.kill()
+    counters = HostCounters(path)
+    assert (await counters.take((Rule(b"all", Limit(concurrency=5)),), tokens=0)).refused is None
+    counters.close()
+
+
+async def test_a_process_killed_in_an_operation_locks_nobody_out(path: Path) -> None:
+    rules = (Rule(b"all", Limit(rpm=10**6)),)
+    counters = HostCounters(path)
+    for _ in range(3):
+        killed = Process(path, 10**7, rpm=10**6)
+        assert killed.read() == "ready"
+        killed.tell()
+        before = (await counters.take(rules, tokens=0)).requests
+        assert before is not None
+        while True:
+            now = (await counters.take(rules, tokens=0)).requests
+            assert now is not None
+            if now.remaining < before.remaining - 1000:
+                break
+        killed.kill()
+        assert (await counters.take(rules, tokens=0)).refused is None
+    counters.close()
+
+
+def test_a_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot be made, in which workers count requests: No such file"):
+        HostCounters(tmp_path / "nowhere" / "books.rates1")
+    (tmp_path / "link").symlink_to("elsewhere")
+    with pytest.raises(SetupError, match=r"cannot be made"):
+        HostCounters(tmp_path / "link")
+
+
+def test_the_file_has_its_room_on_the_disk_and_is_private(path: Path) -> None:
+    HostCounters(path).close()
+    found = path.stat()
+    assert found.st_size == TABLE_BYTES
+    assert found.st_blocks * 512 >= TABLE_BYTES
+    assert found.st_mode & 0o077 == 0
+
+
+def test_more_workers_than_seats_are_refused(tmp_path: Path) -> None:
+    seats = Seats(tmp_path / "seats", count=2)
+    first, second = seats.take(), seats.take()
+    assert (first.number, second.number) == (0, 1)
+    with pytest.raises(SetupError, match="2 workers serve here already"):
+        seats.take()
+    first.release()
+    assert seats.take().number == 0
