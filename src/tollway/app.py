@@ -235,7 +235,7 @@ class Worker:
             desk=self._desk,
             catalog=deployment.catalog,
             currency=settings.billing.currency,
-            header_prefix=deployment.brand.header_prefix,
+            brands=deployment.brands,
             render_error=OPENAI_CHAT.render_error,
             next_id=ids.next,
             answers=answers,

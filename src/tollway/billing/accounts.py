@@ -11,6 +11,7 @@ from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Transfer, TransferKind, account_leg
 from tollway.money import AMOUNT_NANOS_MAX, CURRENCIES, PPM, parse_rate, render_amount
+from tollway.settings.brand import Brand, Brands
 
 NAME_CHARS_MAX = 200
 REASON_CHARS_MAX = 1000
@@ -78,13 +79,23 @@ class Accounts:
         self._now_ms = now_ms
         self._pause = pause
 
-    def create(self, name: str, currency: str = "USD", credit_nanos: int = 0) -> Account:
-        """Make an account with a first credit in nano-units (zero for none)."""
+    def create(self, name: str, currency: str = "USD", credit_nanos: int = 0, *, brand: Brand | None = None) -> Account:
+        """Make an account with a first credit in nano-units (zero for none).
+
+        Under a `brand` other than the deployment's default it has that brand's fee, and its keys begin as the brand's do.
+        """
         name = checked_name(name)
         currency = checked_currency(currency)
         if not 0 <= credit_nanos <= AMOUNT_NANOS_MAX:
             raise CommandRefused(f"a first credit of {render_amount(credit_nanos)} is not zero or more")
-        account = Account(id=self._ids.next(), name=name, currency=currency, created_ms=self._now_ms())
+        account = Account(
+            id=self._ids.next(),
+            name=name,
+            currency=currency,
+            created_ms=self._now_ms(),
+            fee_ppm=None if brand is None else brand.platform_fee_ppm,
+            brand=None if brand is None else brand.preset,
+        )
         credit = self._credit(account, credit_nanos, "opening credit") if credit_nanos else None
         self._store.add_account(account, credit)
         return account
@@ -183,6 +194,17 @@ class Accounts:
             reason=reason,
             created_ms=self._now_ms(),
         )
+
+
+def brand_for(brands: Brands, preset: str | None) -> Brand | None:
+    """Return the brand that an account is to be made under, None for the deployment's own; raises CommandRefused."""
+    try:
+        return brands.other(preset)
+    except KeyError:
+        known = ", ".join(brand.preset for brand in brands.all)
+        raise CommandRefused(
+            f"this deployment has no brand {preset!r}: it has {known} ([[brands]] adds others)"
+        ) from None
 
 
 def checked_name(name: str) -> str:

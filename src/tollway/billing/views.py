@@ -31,6 +31,7 @@ def view_account(account: Account) -> View:
         "state": account.state.value,
         "platform_fee": None if account.fee_ppm is None else render_rate(account.fee_ppm),
         "price_share": render_rate(account.price_ppm),
+        "brand": account.brand,
         "created": view_time(account.created_ms),
     }
 

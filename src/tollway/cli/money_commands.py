@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from tollway.billing.accounts import parse_fee, parse_price_share
+from tollway.billing.accounts import brand_for, parse_fee, parse_price_share
 from tollway.billing.views import view_account, view_balance, view_transfer
 from tollway.cli.office import Office
 from tollway.cli.options import AccountId, Config, Json, choose_settings
 from tollway.cli.output import as_fields, as_table, show
 from tollway.ids import ACCOUNT, parse_id
 from tollway.money import parse_amount
+from tollway.settings import brands_of
 
 ACCOUNT_COLUMNS = ("id", "name", "state", "balance", "held", "currency", "created")
 
@@ -24,15 +25,23 @@ def account_commands(office: Office) -> typer.Typer:
         name: Annotated[str, typer.Option(help="What people call it.", show_default=False)],
         credit: Annotated[str, typer.Option(metavar="AMOUNT", help="Its first credit, such as 5.00.")] = "0",
         currency: Annotated[
-            str | None, typer.Option(help="USD or CNY.  [default: the deployment's]", show_default=False)
+            str | None, typer.Option(help="USD or CNY.  [default: the brand's]", show_default=False)
+        ] = None,
+        brand: Annotated[
+            str | None,
+            typer.Option(
+                metavar="PRESET", help="One of the deployment's brands.  [default: its own]", show_default=False
+            ),
         ] = None,
         json: Json = False,
         config: Config = None,
     ) -> None:
         """Make an account."""
         settings = choose_settings(config)
+        under = brand_for(brands_of(settings), brand)
+        usual = settings.billing.currency if under is None else under.currency
         with office.open_books(settings) as desk:
-            account = desk.accounts.create(name, currency or settings.billing.currency, parse_amount(credit))
+            account = desk.accounts.create(name, currency or usual, parse_amount(credit), brand=under)
             balance = desk.accounts.balance(account.id)
         show(as_fields(view_account(account) | view_balance(balance)), json=json)
 

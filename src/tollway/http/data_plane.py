@@ -124,6 +124,7 @@ class DataPlane:
             dialect=dialect,
             principal=inbound.principal,
             heads=inbound.heads,
+            stream_usage=inbound.heads.brand.stream_usage,
             body=inbound.body,
             called=_called(inbound),
             provider=caller.provider,

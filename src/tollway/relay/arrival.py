@@ -6,6 +6,7 @@ from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
 from tollway.relay.ports import Keeper, ReplyHeads
+from tollway.settings.brand import UsageChunk
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Whose key it carries, checked."""
     heads: ReplyHeads
     """Of the brand that was asked."""
+    stream_usage: UsageChunk = UsageChunk.LAST_CHOICE
+    """The brand's word for where a stream tells its usage to a client that did not ask."""
     body: bytes
     called: Called = PLAIN_CALL
     """What path, query and headers say beside the body."""

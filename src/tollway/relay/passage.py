@@ -25,12 +25,14 @@ from tollway.dialects.translation import TranslatedStream, WholeReader, closing_
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.answer import ChatAnswer
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
+from tollway.neutral.peek import Peek
 from tollway.neutral.request import ChatRequest
 from tollway.neutral.usage import Usage
 from tollway.relay.admit import Admitted
 from tollway.relay.arrival import Arrival
 from tollway.relay.unpriced import refuse_unpriced
 from tollway.relay.ways import Way, Ways, edits_for, path_of
+from tollway.settings.brand import UsageChunk
 
 
 class Passage(Protocol):
@@ -134,6 +136,13 @@ class Passages:
             )
 
 
+def _as_told(peek: Peek, usage: UsageChunk) -> Peek:
+    """Return the facts by which an answer is written: with a chunk of its own for usage where the brand always has one."""
+    if usage is UsageChunk.LAST_CHOICE or not peek.streamed or peek.usage_asked:
+        return peek
+    return msgspec.structs.replace(peek, usage_asked=True)
+
+
 def _no_way(target: Target, dialect: Dialect) -> Refusal:
     spoken = ", ".join(spoken.dialect for spoken in target.provider.speaks)
     return Refusal(
@@ -170,7 +179,8 @@ class Straight:
 
     def __init__(self, way: Way, arrival: Arrival, admitted: Admitted) -> None:
         """Take where it goes, and the request; raises Refusal where an edit would lose something."""
-        self._peek = peek = admitted.peek
+        peek = admitted.peek
+        self._peek = _as_told(peek, arrival.stream_usage)
         self.speaks = dialect = arrival.dialect
         self.spoken = way.spoken
         self.path = way.path
@@ -233,7 +243,7 @@ class Translated:
         self._answer: ChatAnswer | None = None
         self._terms = ReplyTerms(
             request=request,
-            peek=peek,
+            peek=_as_told(peek, arrival.stream_usage),
             reply_id=arrival.request_id.rpartition("_")[2],
             created_s=arrival.received_ms // 1000,
             model=target.model_routed,

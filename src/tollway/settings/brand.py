@@ -20,7 +20,7 @@ BRANDS = Path(__file__).parent / "brands"
 DEFAULT_PRESET = "tollway"
 
 
-class StreamUsage(StrEnum):
+class UsageChunk(StrEnum):
     """Where a stream tells its usage to a client that did not ask for it in its dialect's own form."""
 
     LAST_CHOICE = "last_choice"
@@ -56,7 +56,7 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """By our code: which status, code and type are told instead."""
     cost_cents_header: str | None = None
     """The header that tells the cost of a whole answer in hundredths of the currency."""
-    stream_usage: StreamUsage = StreamUsage.LAST_CHOICE
+    stream_usage: UsageChunk = UsageChunk.LAST_CHOICE
     currency: str = "USD"
     """Of accounts that are made under it."""
     platform_fee: str = "0%"
@@ -80,6 +80,15 @@ class Brands(msgspec.Struct, frozen=True):
     def all(self) -> tuple[Brand, ...]:
         """The default one first."""
         return (self.default, *self.others)
+
+    def other(self, preset: str | None) -> Brand | None:
+        """Return the brand that an account is to be made under; None for the default one; raises KeyError for no brand."""
+        if preset is None or preset == self.default.preset:
+            return None
+        found = next((brand for brand in self.others if brand.preset == preset), None)
+        if found is None:
+            raise KeyError(preset)
+        return found
 
     def named(self, preset: str | None) -> Brand:
         """Return the brand that an account was made under; the default for None, and for one that is gone."""

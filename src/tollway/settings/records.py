@@ -10,8 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tollway.money import NANOS_PER_UNIT
-from tollway.settings.brand import DEFAULT_PRESET, StreamUsage, ToldAs
+from tollway.money import NANOS_PER_UNIT, PPM
+from tollway.settings.brand import DEFAULT_PRESET, ToldAs, UsageChunk
 from tollway.settings.fields import (
     CredentialsReference,
     Fee,
@@ -35,6 +35,7 @@ from tollway.settings.fields import (
     Texts,
     Timezone,
 )
+from tollway.settings.own_providers import AccountAddresses, AuthChoice, CallSettings, OwnProvidersSettings
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
 from tollway.settings.secret import Secret
 
@@ -84,6 +85,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses and networks whose forwarding headers are believed."""
     media_addresses: MediaAddresses = MediaAddresses.PUBLIC
     """Which addresses of pictures, sounds and files are passed on to providers, who fetch them."""
+    account_addresses: AccountAddresses = AccountAddresses.PUBLIC
+    """Where accounts may have providers of their own."""
     encryption_key: Annotated[Secret, SecretReference] | None = None
     """What secrets are encrypted with in the store: 32 bytes as base64 or hexadecimal; None takes the file beside SQLite's."""
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
@@ -128,7 +131,7 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Mapping[str, ToldAs] | None = None
     """By our code: the status, code and type that are told instead."""
     cost_cents_header: HeaderName | None = None
-    stream_usage: StreamUsage | None = None
+    stream_usage: UsageChunk | None = None
     currency: Currency | None = None
     """Of accounts that are made under it."""
     platform_fee: FeeText | None = None
@@ -149,6 +152,8 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In whose days and months caps are counted."""
     packages_active_max: Annotated[int, Meta(ge=0, le=1000)] = 1
     """Packages that an account may have at a time, those aside that are used up or over; 0 for any number."""
+    own_provider_ppm: Fee = msgspec.field(default=PPM, name="own_provider_price")
+    """The share of the price that is charged where an account brought the provider; written as ``"100%"``."""
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +203,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Those that it speaks, the preferred ones first; empty takes the preset's."""
     parameters: Texts = {}
     """What the preset's addresses are filled in with, such as a region."""
+    auth: AuthChoice = AuthChoice.API_KEY
+    """Whose key goes there."""
     api_key: Annotated[Secret, SecretReference] | None = None
     access_key_id: Annotated[Secret, SecretReference] | None = None
     """With the next two, what requests are signed with at Amazon's."""
@@ -211,6 +218,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """None takes the preset's."""
     ca_file: str | None = None
     """Certificates to trust beside the system's; absolute once loaded."""
+    calls: tuple[CallSettings, ...] = ()
+    """What has a price by the call, the first that fits counts."""
 
 
 class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,5 +263,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_model: LocalModelSettings = LocalModelSettings()
     providers: tuple[ProviderSettings, ...] = ()
     models: tuple[ModelSettings, ...] = ()
+    own_providers: OwnProvidersSettings = OwnProvidersSettings()
     source: str = "built-in settings"
     """The file they came from: what every message about them names. Not a setting."""

@@ -15,7 +15,7 @@ from tollway.http.admin.api import build_admin
 from tollway.http.admin.parts import AdminParts
 from tollway.id_source import IdSource
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.settings import LocalModelSettings, Settings
+from tollway.settings import BrandSettings, LocalModelSettings, Settings
 from tollway.store.store import Store
 
 NOBODY = "acct_0000000000000001"
@@ -25,7 +25,15 @@ class Admin:
     """The API, a client with a valid key, and one without."""
 
     def __init__(self, store: Store) -> None:
-        deployment = deploy(Settings(local_model=LocalModelSettings(enabled=True)))
+        deployment = deploy(
+            Settings(
+                local_model=LocalModelSettings(enabled=True),
+                brands=(
+                    BrandSettings(preset="gogpu", hosts=("g.example",)),
+                    BrandSettings(preset="aigateway", hosts=("a.example",)),
+                ),
+            )
+        )
         self.desk = open_desk(store, deployment.brands, deployment.settings.billing, deployment.settings.payments)
         self.commits = store.group_commit(store.register_worker(clock.now_ms()))
         self.commits.start()
@@ -33,7 +41,7 @@ class Admin:
             desk=self.desk,
             catalog=deployment.catalog,
             currency="USD",
-            header_prefix="x-tollway",
+            brands=deployment.brands,
             render_error=render_error,
             next_id=IdSource(worker=0).next,
             answers=StoredAnswers(self.commits),

@@ -84,6 +84,18 @@ async def test_an_account_is_made_topped_up_and_shown(admin: Admin) -> None:
     assert (await admin.client.post(f"/accounts/{account}/resume")).json()["state"] == "active"
 
 
+async def test_an_account_has_the_currency_and_the_fee_of_the_brand_it_is_made_under(admin: Admin) -> None:
+    made = (await admin.client.post("/accounts", json={"name": "G", "brand": "gogpu", "credit": "1"})).json()
+    assert (made["brand"], made["currency"], made["platform_fee"]) == ("gogpu", "CNY", "0%")
+    made = (await admin.client.post("/accounts", json={"name": "A", "brand": "aigateway"})).json()
+    assert (made["brand"], made["currency"], made["platform_fee"]) == ("aigateway", "USD", "5%")
+    made = (await admin.client.post("/accounts", json={"name": "T", "brand": "tollway"})).json()
+    assert (made["brand"], made["currency"], made["platform_fee"]) == (None, "USD", None)
+    refused = await admin.client.post("/accounts", json={"name": "I", "brand": "ingate"})
+    assert refused.status_code == 400
+    assert "this deployment has no brand 'ingate': it has tollway, gogpu, aigateway" in refused.text
+
+
 async def test_a_key_is_shown_once_and_revoked(admin: Admin) -> None:
     account = await admin.account()
     body = {"account": account, "name": "k", "models": ["a", "b/*"], "expires": "2100-01-31T00:00:00"}

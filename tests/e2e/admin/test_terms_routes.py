@@ -34,6 +34,9 @@ async def test_an_account_has_terms_and_a_currency_of_its_own(admin: Admin) -> N
 async def test_a_sub_account_is_made_and_suspended(admin: Admin) -> None:
     account = await admin.account()
     made = (await admin.client.post("/sub-accounts", json={"account": account, "name": "Team"})).json()
+    key_id, secret = made.pop("key_id"), made.pop("key")
+    shown = (await admin.client.get(f"/keys/{key_id}")).json()
+    assert (shown["sub_account"], shown["hint"][-4:]) == (made["id"], secret[-4:])
     assert (await admin.client.get("/sub-accounts", params={"account": account})).json()["data"] == [made]
     assert (await admin.client.get("/sub-accounts", params={"account": NOBODY})).json()["data"] == []
     assert (await admin.client.post(f"/sub-accounts/{made['id']}/suspend")).json()["state"] == "suspended"

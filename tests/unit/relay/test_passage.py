@@ -29,7 +29,7 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.funding import Funding
 from tollway.relay.need import Need
 from tollway.relay.passage import Embedded, Passage, Passages, Straight, Translated
-from tollway.settings.brand import read_brand
+from tollway.settings.brand import UsageChunk, read_brand
 
 CHAT: dict[str, Any] = {"model": "asked", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES: dict[str, Any] = {**CHAT, "max_tokens": 9}
@@ -61,6 +61,7 @@ def passages(
     called: Called = PLAIN_CALL,
     limits: TokenLimits | None = None,
     lowered: int | None = None,
+    stream_usage: UsageChunk = UsageChunk.LAST_CHOICE,
 ) -> Passages:
     """Return the ways of a request."""
     spoken = DIALECTS[dialect]
@@ -76,6 +77,7 @@ def passages(
         body=body,
         called=called,
         translate=translate,
+        stream_usage=stream_usage,
     )
     admitted = Admitted(
         principal=PRINCIPAL,
@@ -412,3 +414,27 @@ def test_embeddings_are_translated_and_shown_as_the_client_asked() -> None:
     with pytest.raises(UpstreamFailure) as junk:
         way.read_answer(b"[]", JSON)
     assert junk.value.kind is FailureKind.JUNK
+
+
+# -- where a stream tells its usage
+
+STREAMED_CHUNKS = (
+    b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"}}]}\n\n'
+    b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+    b'data: {"id":"c","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "choices"), [(UsageChunk.LAST_CHOICE, 1), (UsageChunk.OWN_CHUNK, 0)], ids=["last_choice", "own_chunk"]
+)
+def test_a_brand_says_where_a_stream_tells_its_usage(usage: UsageChunk, choices: int) -> None:
+    ways = passages("openai_chat", {**CHAT, "stream": True}, stream_usage=usage)
+    way = ways.through(target("openai_chat"))
+    assert body_of(way)["stream_options"] == {"include_usage": True}
+    stream = way.open_stream()
+    told = stream.feed(STREAMED_CHUNKS) + stream.end(COSTS, None)
+    chunks = [json.loads(line[6:]) for line in told.splitlines() if line.startswith(b"data: {")]
+    with_usage = [chunk for chunk in chunks if chunk.get("usage")]
+    assert [len(chunk["choices"]) for chunk in with_usage] == [choices]

@@ -6,10 +6,12 @@ import pytest
 from tests.unit.relay.test_passage import CHAT, MESSAGES, passages, target
 from tollway.catalog.records import Origin, Provider, Reach, Scheme
 from tollway.catalog.signing import AwsKeys, Signing
-from tollway.dialects.record import Called
+from tollway.dialects.record import Called, Lane
+from tollway.neutral.parts import Sealed
+from tollway.neutral.seals import marked
 from tollway.relay.arrival import Arrival
 from tollway.relay.passage import Passage
-from tollway.relay.signatures import Signatures, request_lines
+from tollway.relay.signatures import Signatures, left_out, request_lines
 from tollway.relay.wire import JSON_LINE
 
 KEYS = AwsKeys(access_key_id="id", secret_access_key="hidden", session_token=None, region="r", service="s")
@@ -86,8 +88,36 @@ async def test_a_request_has_its_type_and_its_dialects_headers_and_its_signature
     ]
 
 
-async def test_headers_of_one_dialect_do_not_go_into_another() -> None:
-    to = target("openai_chat")
-    way = passages("anthropic_messages", MESSAGES).through(to)
-    arrival = arrived(Called(content_type="text/x"), ((b"anthropic-beta", b"x"),))
-    assert await request_lines(arrival, to.provider, way, Signatures(Signer)) == JSON_LINE
+BETA, VERSION = (b"anthropic-beta", b"x"), (b"anthropic-version", b"y")
+THOUGHT = {"type": "thinking", "thinking": "t", "signature": marked(Sealed(data="abc", issuer="elsewhere"))}
+WITH_A_SEAL = {**MESSAGES, "messages": [*MESSAGES["messages"], {"role": "assistant", "content": [THOUGHT]}]}
+
+
+def asked_of(dialect: str, asked: dict[str, object]) -> tuple[Arrival, Provider, Passage]:
+    """Return a request in Anthropic's form with headers of its own, and its way to a provider of a dialect."""
+    to = target(dialect)
+    ways = passages("anthropic_messages", asked)
+    arrival = msgspec.structs.replace(ways._arrival, passed=(BETA, BETA, VERSION))
+    return arrival, to.provider, ways.through(to)
+
+
+async def test_headers_of_one_dialect_do_not_go_into_another_and_are_named() -> None:
+    arrival, provider, way = asked_of("openai_chat", {**MESSAGES, "whatever": 3})
+    arrival = msgspec.structs.replace(arrival, called=Called(content_type="text/x"))
+    assert await request_lines(arrival, provider, way, Signatures(Signer)) == JSON_LINE
+    assert left_out(arrival, way) == (*way.dropped, "anthropic-beta")
+    assert way.dropped == ("whatever",)
+
+
+async def test_headers_of_a_dialect_go_along_where_a_history_is_written_anew_in_the_same_one() -> None:
+    arrival, provider, way = asked_of("anthropic_messages", WITH_A_SEAL)
+    assert way.lane is Lane.TRANSLATED
+    lines = await request_lines(arrival, provider, way, Signatures(Signer))
+    assert lines == JSON_LINE + b"anthropic-beta: x\r\nanthropic-beta: x\r\nanthropic-version: y\r\n"
+    assert left_out(arrival, way) == way.dropped == ("sealed reasoning",)
+
+
+async def test_a_request_without_headers_of_its_dialect_leaves_out_its_knobs_alone() -> None:
+    arrival, _, way = asked_of("openai_chat", {**MESSAGES, "whatever": 3})
+    assert left_out(msgspec.structs.replace(arrival, passed=()), way) == ("whatever",)
+    assert left_out(msgspec.structs.replace(arrival, passed=(VERSION,)), way) == ("whatever",)

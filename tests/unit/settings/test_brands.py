@@ -7,7 +7,7 @@ import pytest
 from tollway.errors import SetupError
 from tollway.money import parse_rate
 from tollway.settings import BillingSettings, Settings, brands_of, load_settings
-from tollway.settings.brand import Brand, StreamUsage, ToldAs, brand_names, header_prefixes, read_brand
+from tollway.settings.brand import Brand, UsageChunk, ToldAs, brand_names, header_prefixes, read_brand
 
 PRESETS = ("aigateway", "gogpu", "gonkagate", "ingate", "tollway")
 
@@ -31,7 +31,7 @@ def test_every_preset_is_complete(preset: str) -> None:
     assert brand.preset == preset
     assert brand.logo.startswith("<svg ")
     assert brand.name
-    assert brand.stream_usage is StreamUsage.LAST_CHOICE
+    assert brand.stream_usage is UsageChunk.LAST_CHOICE
     assert brand.platform_fee_ppm == parse_rate(brand.platform_fee)
 
 
@@ -93,7 +93,7 @@ def test_any_field_can_be_overridden(tmp_path: Path) -> None:
         error_members={"ok": False},
         refusals={"cap_reached": ToldAs(status=402)},
         cost_cents_header="x-cost",
-        stream_usage=StreamUsage.OWN_CHUNK,
+        stream_usage=UsageChunk.OWN_CHUNK,
         currency="CNY",
         platform_fee="3%",
         timezone="Europe/Berlin",

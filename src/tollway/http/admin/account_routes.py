@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from tollway.billing.accounts import parse_fee, parse_price_share
+from tollway.billing.accounts import brand_for, parse_fee, parse_price_share
 from tollway.billing.views import View, view_account, view_balance, view_transfer
 from tollway.errors import Refusal
 from tollway.http.admin.bodies import NewAccount, NewCredit, NewTerms
@@ -26,7 +26,9 @@ def account_routes(parts: AdminParts) -> APIRouter:
         """Make an account, with a first credit or none."""
         if body.currency not in {None, *CURRENCIES}:
             raise Refusal("invalid_request", f"Accounts are in {' or '.join(CURRENCIES)}.", param="currency")
-        account = accounts.create(body.name, body.currency or parts.currency, parse_amount(body.credit))
+        brand = brand_for(parts.brands, body.brand)
+        usual = parts.currency if brand is None else brand.currency
+        account = accounts.create(body.name, body.currency or usual, parse_amount(body.credit), brand=brand)
         return with_balance(account.id)
 
     @router.get("")

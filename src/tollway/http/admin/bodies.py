@@ -60,7 +60,9 @@ class NewAccount(Body):
     name: str
     credit: Amount = "0"
     currency: str | None = None
-    """The deployment's when left out."""
+    """The brand's when left out."""
+    brand: str | None = None
+    """One of the deployment's brands, by its preset; its own when left out."""
 
 
 class NewTerms(Body):
@@ -75,10 +77,31 @@ class NewTerms(Body):
 
 
 class NewSubAccount(Body):
-    """A sub-account to make."""
+    """A sub-account to make, with its first key."""
 
     account: str
     name: str
+    external_ref: str | None = None
+    """What its owner calls it elsewhere."""
+    monthly_cap: Amount = "0"
+    """Zero is none."""
+    rpm: int | None = None
+    """Requests in any 60 seconds; null and zero are no limit."""
+    tag: str | None = None
+    """Put on its requests that name none."""
+    models: list[str] = []
+    """Model ids that its keys may use, exact or ending in a star; empty means all."""
+
+
+class SubAccountPatch(Body):
+    """What a sub-account is to have other than it has; what is left out stays."""
+
+    name: str = ""
+    external_ref: str | None = None
+    monthly_cap: Amount = "0"
+    rpm: int | None = None
+    tag: str | None = None
+    models: list[str] = []
 
 
 class CapBody(Body):

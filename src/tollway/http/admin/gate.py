@@ -40,7 +40,7 @@ class Gate:
         """Let through to `inner` what carries a valid admin key."""
         self._inner = inner
         self._parts = parts
-        self._brand_header = f"{parts.header_prefix}-request-id".encode("ascii")
+        self._brand_header = f"{parts.brands.default.header_prefix}-request-id".encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

@@ -7,6 +7,7 @@ from tollway.billing.desk import Desk
 from tollway.catalog.catalog import Catalog
 from tollway.errors import Refusal
 from tollway.relay.stored_answers import StoredAnswers
+from tollway.settings.brand import Brands
 
 PREFIX = "/admin/v1"
 
@@ -18,8 +19,8 @@ class AdminParts(NamedTuple):
     catalog: Catalog
     currency: str
     """The deployment's: every account is in it."""
-    header_prefix: str
-    """The brand's, of its request id header."""
+    brands: Brands
+    """How the deployment presents itself."""
     render_error: Callable[[Refusal], bytes]
     """Writes the same error object as the data plane."""
     next_id: Callable[[], int]
