@@ -36,7 +36,7 @@ def check_media_addresses(body: bytes) -> None:
     if b"//" not in body and b"\\" not in body:
         return
     for address in _addresses(_ANY.decode(body)):
-        if not _is_public(address):
+        if not is_public(address):
             raise Refusal(
                 "invalid_request",
                 f"The address {address[:SHOWN_CHARS]!r} is not a public one, so no provider is asked to fetch it: "
@@ -59,7 +59,8 @@ def _addresses(found: object) -> Iterator[str]:
                     yield inner
 
 
-def _is_public(address: str) -> bool:
+def is_public(address: str) -> bool:
+    """Tell whether a URL names a public host, as far as that can be seen before any name is looked up."""
     try:
         host = urlsplit(address.strip()).hostname
     except ValueError:

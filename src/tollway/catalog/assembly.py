@@ -12,17 +12,20 @@ from tollway.catalog.base_url import BaseUrlError, parse_base_url
 from tollway.catalog.credentials import Credentials, Place, credentials_of
 from tollway.catalog.presets import DIALECT_NAMES, AuthScheme, DialectTable, ParameterTable, Preset, unknown_dialect
 from tollway.catalog.profiles import profile_with
-from tollway.catalog.records import AfterLeave, ModelRule, Origin, Profile, Provider, Reach, Spoken, Timeouts
+from tollway.catalog.records import AfterLeave, KeyOf, ModelRule, Origin, Profile, Provider, Reach, Spoken, Timeouts
 from tollway.catalog.templates import VALUE, filled, places
 from tollway.settings import Mistakes, ProviderSettings
+from tollway.settings.own_providers import AuthChoice
 
 PLAIN = DialectTable()
 """Of a dialect that only the operator says a provider speaks."""
 
 
-def make_provider(settings: ProviderSettings, preset: Preset, *, place: str, mistakes: Mistakes) -> Provider | None:
+def make_provider(
+    settings: ProviderSettings, preset: Preset, *, place: str, mistakes: Mistakes, reach: Reach = Reach.PRIVATE
+) -> Provider | None:
     """Return the provider, or None when a mistake makes it impossible; `place` is how messages name it."""
-    making = _Making(settings, preset, Place(place, mistakes))
+    making = _Making(settings, preset, Place(place, mistakes), reach)
     speaks = making.speaks()
     credentials = making.credentials()
     if not speaks:
@@ -32,6 +35,8 @@ def make_provider(settings: ProviderSettings, preset: Preset, *, place: str, mis
     return Provider(
         name=settings.name,
         speaks=speaks,
+        key_of=KeyOf.CLIENT if settings.auth is AuthChoice.PASSTHROUGH else KeyOf.GATEWAY,
+        key_header=preset.auth.header,
         headers=(*credentials.headers, *headers),
         secrets=credentials.secrets,
         signing=credentials.signing,
@@ -45,10 +50,11 @@ def make_provider(settings: ProviderSettings, preset: Preset, *, place: str, mis
 class _Making:
     """One provider being made: what is asked of the preset again and again, with the place for mistakes."""
 
-    def __init__(self, settings: ProviderSettings, preset: Preset, place: Place) -> None:
+    def __init__(self, settings: ProviderSettings, preset: Preset, place: Place, reach: Reach) -> None:
         self._settings = settings
         self._preset = preset
         self._place = place
+        self._reach = reach
         self._noted = len(place.mistakes.lines())
         self._values = self._parameters()
         self._after_leave = None if settings.after_leave is None else AfterLeave(settings.after_leave)
@@ -163,7 +169,7 @@ class _Making:
 
     def _parsed(self, base_url: str, key: str) -> tuple[Origin, str] | None:
         try:
-            return parse_base_url(base_url, reach=Reach.PRIVATE)
+            return parse_base_url(base_url, reach=self._reach)
         except BaseUrlError as error:
             self._place.add(key, str(error))
             return None

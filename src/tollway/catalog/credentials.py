@@ -8,6 +8,7 @@ import msgspec
 from tollway.catalog.presets import AuthScheme, AuthTable, Need, Preset
 from tollway.catalog.signing import AwsKeys, GoogleServiceAccount, Signing
 from tollway.settings import Mistakes, ProviderSettings
+from tollway.settings.own_providers import AuthChoice
 from tollway.settings.secret import Secret
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  no secret
@@ -60,6 +61,8 @@ class Place(NamedTuple):
 def credentials_of(settings: ProviderSettings, preset: Preset, region: str, place: Place) -> Credentials:
     """Return what an operator gave of what the preset's scheme wants, and note what is missing or too much."""
     auth = preset.auth
+    if settings.auth is AuthChoice.PASSTHROUGH:
+        return _clients_own(settings, auth, preset, place)
     for field in SECRET_FIELDS:
         if getattr(settings, field) is not None and field not in _TAKEN[auth.scheme]:
             place.add(field, f"is nothing that {preset.title} takes; {_wanted(auth)}")
@@ -71,6 +74,16 @@ def credentials_of(settings: ProviderSettings, preset: Preset, region: str, plac
         return _google(settings, preset, place)
     if auth.key is Need.REQUIRED and auth.scheme is not AuthScheme.NONE:
         place.add("api_key", f'is missing: {preset.title} wants one, such as api_key = "env:NAME"')
+    return Credentials()
+
+
+def _clients_own(settings: ProviderSettings, auth: AuthTable, preset: Preset, place: Place) -> Credentials:
+    """Return nothing, which is what goes to a provider beside the key of its client."""
+    if auth.scheme is AuthScheme.NONE:
+        place.add("auth", f"cannot be passthrough: {preset.title} takes no key")
+    for field in SECRET_FIELDS:
+        if getattr(settings, field) is not None:
+            place.add(field, 'has no use beside auth = "passthrough": each request brings its own key; leave it out')
     return Credentials()
 
 

@@ -1,6 +1,6 @@
 """Puts a deployment together from its settings: presets, providers, models, prices; every mistake at once."""
 
-import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,10 +10,11 @@ from tollway import clock
 from tollway.catalog.assembly import make_provider
 from tollway.catalog.cards import configured_prices
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
-from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset
+from tollway.catalog.own_providers import OwnCall, OwnPrices, OwnTerms, call_price, own_presets
+from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset, unknown_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Provider
+from tollway.catalog.records import Provider, Reach
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
@@ -21,6 +22,7 @@ from tollway.settings import (
     Brands,
     Mistakes,
     ModelSettings,
+    PriceSettings,
     ProviderSettings,
     SecretUse,
     Settings,
@@ -28,6 +30,8 @@ from tollway.settings import (
     read_settings,
 )
 from tollway.settings.load import LOCAL_PROVIDER, model_place, provider_place
+from tollway.settings.own_providers import AccountAddresses, CallSettings
+from tollway.settings.prices import check_prices
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     rates: RateTable
     """What currencies cost in each other."""
     brands: Brands
+    own_terms: OwnTerms = OwnTerms()
+    """What holds for providers that accounts bring."""
 
     @property
     def brand(self) -> Brand:
@@ -62,20 +68,21 @@ def load_catalog(settings: Settings) -> Catalog:
 
 
 def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
+    rates = RateTable(settings.billing.currency, settings.billing.rates)
     providers: dict[str, Provider] = {}
     for number, provider in enumerate(settings.providers, 1):
-        built = _provider(provider, provider_place(number, provider), mistakes)
+        built = _provider(provider, provider_place(number, provider), mistakes, rates)
         if built is not None:
             providers[built.name] = built
     models = settings.models
-    rates = RateTable(settings.billing.currency, settings.billing.rates)
     for number, model in enumerate(models, 1):
-        _check_currencies(model, model_place(number, model), rates, mistakes)
+        _check_currencies(model.prices, f"{model_place(number, model)}: price", rates, mistakes)
     if settings.local_model.enabled:
         preset = read_preset(LOCAL_PRESET)
         providers[LOCAL_PROVIDER] = _local_provider(preset, settings.local_model.port)
         taken = {model.id for model in models}
         models += tuple(model for model in preset.models if model.id not in taken)
+    own_terms = _own_terms(settings, mistakes, rates)
     mistakes.raise_if_any()
     pricing = Pricing(rates=rates, library=PriceLibrary(clock.now_ms()))
     sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers, settings.billing)).targets)
@@ -84,22 +91,58 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
         rates=rates,
         brands=brands_of(settings),
+        own_terms=own_terms,
     )
 
 
-def _check_currencies(model: ModelSettings, place: str, rates: RateTable, mistakes: Mistakes) -> None:
-    for price in model.prices:
+def _check_currencies(
+    prices: Iterable[PriceSettings | CallSettings], place: str, rates: RateTable, mistakes: Mistakes
+) -> None:
+    for price in prices:
         if price.currency is not None and price.currency not in rates.currencies:
             mistakes.add(
-                f"{place}: price: currency",
-                f"{price.currency} needs a rate of exchange: {rates.missing(price.currency)}",
+                f"{place}: currency", f"{price.currency} needs a rate of exchange: {rates.missing(price.currency)}"
             )
 
 
-def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes) -> Provider | None:
+def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes, rates: RateTable) -> Provider | None:
     """Return the provider, or None when a mistake makes it impossible; what a file got wrong is noted already."""
+    _check_currencies(settings.calls, f"{place}: calls", rates, mistakes)
     preset = _preset(settings.preset, place, mistakes)
-    return None if preset is None else make_provider(settings, preset, place=place, mistakes=mistakes)
+    made = None if preset is None else make_provider(settings, preset, place=place, mistakes=mistakes)
+    if made is None or not settings.calls:
+        return made
+    calls = [call_price(call, provider=made.name, currency=rates.currency) for call in settings.calls]
+    return msgspec.structs.replace(made, calls=tuple(calls))
+
+
+def _own_terms(settings: Settings, mistakes: Mistakes, rates: RateTable) -> OwnTerms:
+    """Return what holds for providers that accounts bring."""
+    own, zone = settings.own_providers, ZoneInfo(settings.billing.timezone)
+    _check_currencies(own.calls, "[own_providers]: calls", rates, mistakes)
+    known = own_presets()
+    for number, entry in enumerate((*own.models, *own.calls)):
+        place = f"models {number + 1}" if number < len(own.models) else f"calls {number - len(own.models) + 1}"
+        if entry.preset is not None and entry.preset not in known:
+            mistakes.add(f"[own_providers]: {place}: preset", unknown_preset(entry.preset, known))
+    for number, model in enumerate(own.models, 1):
+        place = f"[own_providers]: models {number}"
+        check_prices(model.prices, place, mistakes)
+        _check_currencies(model.prices, f"{place}: price", rates, mistakes)
+    return OwnTerms(
+        reach=Reach.PUBLIC if settings.server.account_addresses is AccountAddresses.PUBLIC else Reach.PRIVATE,
+        price_ppm=settings.billing.own_provider_ppm,
+        currency=rates.currency,
+        models=tuple(
+            OwnPrices(
+                model=model.id,
+                preset=model.preset,
+                prices=tuple(configured_prices(price, currency=rates.currency, zone=zone) for price in model.prices),
+            )
+            for model in own.models
+        ),
+        calls=tuple(OwnCall(call=call, preset=call.preset) for call in own.calls),
+    )
 
 
 def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
@@ -108,10 +151,7 @@ def _preset(name: str, place: str, mistakes: Mistakes) -> Preset | None:
     try:
         return read_preset(name)
     except KeyError:
-        known = preset_names()
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-        mistakes.add(f"{place}: preset", f'"{name}" is no preset; {hint}')
+        mistakes.add(f"{place}: preset", unknown_preset(name, preset_names()))
         return None
 
 

@@ -214,6 +214,12 @@ def unknown_dialect(name: str) -> str:
     return "is no dialect; " + (f"did you mean {close[0]}?" if close else f"there are: {', '.join(DIALECT_NAMES)}")
 
 
+def unknown_preset(name: str, known: tuple[str, ...]) -> str:
+    """Return the sentence about a preset that is none of those that are known."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'"{name}" is no preset; ' + (f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}")
+
+
 def _check(preset: Preset, mistakes: Mistakes) -> None:
     """Note what one value cannot say alone."""
     _check_auth(preset.auth, mistakes)

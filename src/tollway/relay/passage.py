@@ -239,7 +239,7 @@ class Translated:
         peek = admitted.peek
         self._client = arrival.dialect
         self._streams = peek.streamed if profile.streaming is Streaming.BOTH else profile.streaming is Streaming.ALWAYS
-        self._issuer = target.provider.name
+        self._issuer = target.provider.identity
         self._answer: ChatAnswer | None = None
         self._terms = ReplyTerms(
             request=request,

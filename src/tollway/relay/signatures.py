@@ -38,9 +38,9 @@ class Signatures:
     async def lines(self, provider: Provider, passage: Passage) -> bytes:
         """Return the header lines that go with one request; raises UpstreamFailure."""
         assert provider.signing is not None, "asked for those that sign"
-        signer = self._signers.get(provider.name)
+        signer = self._signers.get(provider.identity)
         if signer is None:
-            signer = self._signers[provider.name] = self._make(provider.signing)
+            signer = self._signers[provider.identity] = self._make(provider.signing)
         spoken = passage.spoken
         path = f"{spoken.path_prefix}{passage.path}"
         headers = await signer.headers(method="POST", host=host_of(spoken.origin), path=path, body=passage.body)

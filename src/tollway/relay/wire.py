@@ -45,12 +45,12 @@ class RequestHeads:
     def request(self, provider: Provider, passage: Passage, lines: bytes = JSON_LINE) -> bytes:
         """Return the bytes of a POST; `lines` are header lines of this request alone, its content type among them."""
         spoken = passage.spoken
-        head = self._heads.get((provider.name, spoken.dialect, passage.path))
+        head = self._heads.get((provider.identity, spoken.dialect, passage.path))
         if head is None:
             if len(self._heads) >= REMEMBERED_MAX:
                 self._heads.clear()
             head = make_head(provider, spoken, passage.path, passage.speaks.request_headers)
-            self._heads[provider.name, spoken.dialect, passage.path] = head
+            self._heads[provider.identity, spoken.dialect, passage.path] = head
         body = passage.body
         return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, lines, len(body), body)
 
