@@ -210,15 +210,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """Return the price of a call that belongs to no dialect; None when it has none."""
         return next((call for call in self.calls if call.method == method and fits(call.path, path)), None)
 
-    @property
-    def identity(self) -> str:
-        """What no other provider has: by this, and never by its name, is remembered what belongs to it."""
-        return self.own_id or self.name
-
-    def price_of_call(self, method: str, path: str) -> "CallPrice | None":
-        """Return the price of a call that belongs to no dialect; None when it has none."""
-        return next((call for call in self.calls if call.method == method and fits(call.path, path)), None)
-
     def meaning_of(self, words: tuple[str | None, ...], message: str) -> ErrorMeaning | None:
         """Return what an error with this code and type, and this message, is about; None leaves it to its status."""
         if not self.error_words:
@@ -298,17 +289,6 @@ class PriceCard(Prices, frozen=True, kw_only=True):
     model: str
     source: str
     """`config`, or the price library and its version."""
-
-
-class CallPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call of one kind costs, whatever is in it."""
-
-    method: str
-    """In capitals."""
-    path: str
-    """As clients write it, in which a star stands for anything."""
-    card: PriceCard
-    """Its one price is that of a call."""
 
 
 class CallPrice(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,6 @@ from tollway.settings.fields import (
     Timezone,
 )
 from tollway.settings.own_providers import AccountAddresses, AuthChoice, CallSettings, OwnProvidersSettings
-from tollway.settings.own_providers import AccountAddresses, AuthChoice, CallSettings, OwnProvidersSettings
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
 from tollway.settings.secret import Secret
 
@@ -86,8 +85,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses and networks whose forwarding headers are believed."""
     media_addresses: MediaAddresses = MediaAddresses.PUBLIC
     """Which addresses of pictures, sounds and files are passed on to providers, who fetch them."""
-    account_addresses: AccountAddresses = AccountAddresses.PUBLIC
-    """Where accounts may have providers of their own."""
     account_addresses: AccountAddresses = AccountAddresses.PUBLIC
     """Where accounts may have providers of their own."""
     encryption_key: Annotated[Secret, SecretReference] | None = None
@@ -157,8 +154,6 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Packages that an account may have at a time, those aside that are used up or over; 0 for any number."""
     own_provider_ppm: Fee = msgspec.field(default=PPM, name="own_provider_price")
     """The share of the price that is charged where an account brought the provider; written as ``"100%"``."""
-    own_provider_ppm: Fee = msgspec.field(default=PPM, name="own_provider_price")
-    """The share of the price that is charged where an account brought the provider; written as ``"100%"``."""
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,8 +205,6 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the preset's addresses are filled in with, such as a region."""
     auth: AuthChoice = AuthChoice.API_KEY
     """Whose key goes there."""
-    auth: AuthChoice = AuthChoice.API_KEY
-    """Whose key goes there."""
     api_key: Annotated[Secret, SecretReference] | None = None
     access_key_id: Annotated[Secret, SecretReference] | None = None
     """With the next two, what requests are signed with at Amazon's."""
@@ -225,8 +218,6 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """None takes the preset's."""
     ca_file: str | None = None
     """Certificates to trust beside the system's; absolute once loaded."""
-    calls: tuple[CallSettings, ...] = ()
-    """What has a price by the call, the first that fits counts."""
     calls: tuple[CallSettings, ...] = ()
     """What has a price by the call, the first that fits counts."""
 
