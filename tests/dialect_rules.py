@@ -62,7 +62,7 @@ use a provider that does not, and the other way round.
 `x-tollway-warning` (`dropped: seed, logit_bias`; a key in strict mode gets a 400 instead); or it is content or a contract
 that the provider's dialect has no place for, and the request is refused with a 400 whose `param` names the field; or it
 changes by a rule of this page. Knobs that Tollway itself does not know pass where the dialect is the same, and are dropped
-and named where it is not.
+and named where it is not. So do the headers of a dialect (`anthropic-beta`).
 
 This page is written from the code by `python -m tests.dialect_document`, and a test holds it against the code.
 

@@ -29,7 +29,7 @@ from tollway.relay.passage import Passage, Passages
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
-from tollway.relay.signatures import Signers, request_lines
+from tollway.relay.signatures import Signers, left_out, request_lines
 from tollway.relay.ways import Ways
 from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
 
@@ -180,7 +180,7 @@ class Exchange:
             await self._relay.cards.record(card)
         try:
             passage = self._passages.through(target)
-            if self._notices.drop(passage.dropped):
+            if self._notices.drop(left_out(self._arrival, passage)):
                 self._show_notices()
         except Refusal as refusal:
             return refusal

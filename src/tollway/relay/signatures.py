@@ -53,11 +53,23 @@ async def request_lines(arrival: Arrival, provider: Provider, passage: Passage, 
     Raises UpstreamFailure.
     """
     lines = JSON_LINE
-    if passage.lane is not Lane.TRANSLATED:
-        if arrival.called.content_type != JSON:
-            lines = b"content-type: %b\r\n" % arrival.called.content_type.encode("latin-1")
+    if passage.lane is not Lane.TRANSLATED and arrival.called.content_type != JSON:
+        lines = b"content-type: %b\r\n" % arrival.called.content_type.encode("latin-1")
+    if passage.speaks is arrival.dialect:  # written anew or not
         for header in arrival.passed:
             lines += b"%b: %b\r\n" % header
     if provider.signing is not None:
         lines += await signers.lines(provider, passage)
     return lines
+
+
+def left_out(arrival: Arrival, passage: Passage) -> tuple[str, ...]:
+    """Return the names of what a provider is not told: knobs, and the client's headers where they belong to another dialect.
+
+    What a dialect demands of every request, such as its version, asks for nothing and is not named.
+    """
+    if not arrival.passed or passage.speaks is arrival.dialect:
+        return passage.dropped
+    demanded = [name for name, _ in arrival.dialect.request_headers]
+    names = dict.fromkeys(name.decode("latin-1") for name, _ in arrival.passed)
+    return (*passage.dropped, *[name for name in names if name not in demanded])
