@@ -23,11 +23,13 @@ from tollway.desks import open_desk
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
+from tollway.http.account.parts import AccountParts
 from tollway.http.admin.parts import AdminParts
-from tollway.http.admin_door import BELOW, AdminDoor
 from tollway.http.caller import CallerHeaders
 from tollway.http.data_plane import DataPlane
 from tollway.http.dialect_routes import dialect_routes, speakers
+from tollway.http.doors import Doors, account_door, admin_door
+from tollway.http.later import later_routes
 from tollway.http.model_pages import model_routes
 from tollway.http.pages import own_routes
 from tollway.http.payment_pages import payment_routes
@@ -240,6 +242,21 @@ class Worker:
             next_id=ids.next,
             answers=answers,
         )
+        models = Listing(deployment.catalog)
+        account = AccountParts(
+            desk=self._desk,
+            keys=self._keys,
+            catalog=deployment.catalog,
+            models=models,
+            currency=settings.billing.currency,
+            platform_fee_ppm=settings.billing.platform_fee_ppm,
+            opened_ms=clock.now_ms(),
+            heads=heads,
+            render_error=OPENAI_CHAT.render_error,
+            next_id=ids.next,
+            answers=answers,
+        )
+        doors = Doors(admin_door(admin), account_door(account))
         paying = settings.payments.stripe_secret_key is not None
         vitals = Vitals(self._commits, self._books, local_model)
         data_plane = DataPlane(
@@ -248,15 +265,13 @@ class Worker:
             heads=heads,
             callers=CallerHeaders(known_prefixes(deployment.brands)),
             routes={
-                **routes(Listing(deployment.catalog), vitals),
+                **routes(models, vitals),
                 **(payment_routes(self._desk.payments.hear) if paying else {}),
             },
             body_bytes_max=settings.server.body_bytes_max,
         )
         self._events_ms = settings.retention.events_days * DAY_MS
-        self._server = Server(
-            data_plane, grace_s=settings.server.shutdown_grace_s, asgi=AdminDoor(admin), asgi_below=BELOW
-        )
+        self._server = Server(data_plane, grace_s=settings.server.shutdown_grace_s, asgi=doors, asgi_below=doors.below)
         self._sweeps = self._plan_sweeps(paying=paying)
 
     def _plan_sweeps(self, *, paying: bool) -> tuple[Sweep, ...]:
@@ -338,7 +353,7 @@ def calm_garbage_collection() -> None:
 
 def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     """Return everything that the data plane answers."""
-    pages = own_routes(vitals) | model_routes(models)
+    pages = own_routes(vitals) | model_routes(models) | later_routes()
     asked = dialect_routes(DIALECTS)
     both = {path: asked[path]._replace(get=pages[path]) for path in asked.keys() & pages.keys()}
     return pages | asked | both

@@ -19,7 +19,7 @@ from tollway.http.caller import CallerHeaders
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
-from tollway.http.routes import Call, Gate, Route
+from tollway.http.routes import ANY, Call, Gate, Route
 from tollway.relay.arrival import Arrival
 from tollway.relay.keeping import Keeping
 
@@ -80,7 +80,7 @@ class DataPlane:
         inbound.dialect = route.dialect
         if route.find_dialect is not None:
             self._find_dialect(inbound, route)
-        if inbound.method != route.method:
+        if inbound.method != route.method and route.method is not ANY:
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
         if route.gate is not Gate.OPEN:
             inbound.principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
@@ -177,7 +177,7 @@ class DataPlane:
 
     async def _page(self, inbound: Inbound, route: Route) -> None:
         assert route.page is not None, "a route has a dialect or a page"
-        call = Call(path_of(inbound.url), inbound.principal, inbound.headers, inbound.body)
+        call = Call(path_of(inbound.url), inbound.principal, inbound.headers, inbound.body, query_of(inbound.url))
         status, body, content_type = await route.page(call)
         head = inbound.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)

@@ -19,6 +19,10 @@ class Gate(StrEnum):
     """Key, model, price and money: the only gate behind which a provider is reached."""
 
 
+ANY = b"*"
+"""The method of a route that answers all of them alike."""
+
+
 class Call(NamedTuple):
     """One request, as a page sees it."""
 
@@ -30,6 +34,8 @@ class Call(NamedTuple):
     """Their names in lower case."""
     body: bytes = b""
     """Empty unless the route takes one."""
+    query: str = ""
+    """Not decoded."""
 
 
 class Page(NamedTuple):

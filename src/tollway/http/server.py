@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -23,9 +23,9 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 class Server:
     """One worker's server."""
 
-    def __init__(self, plane: Plane, *, grace_s: float, asgi: Asgi, asgi_below: str) -> None:
-        """Take the data plane, how long a stop waits for running requests, and the application below a certain path."""
-        bound = {"plane": plane, "asgi_below": asgi_below.encode("ascii")}
+    def __init__(self, plane: Plane, *, grace_s: float, asgi: Asgi, asgi_below: Sequence[str]) -> None:
+        """Take the data plane, how long a stop waits for running requests, and the application below certain paths."""
+        bound = {"plane": plane, "asgi_below": tuple([start.encode("ascii") for start in asgi_below])}
         config = uvicorn.Config(
             asgi,
             http=type("BoundServerProtocol", (ServerProtocol,), bound),

@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 protocol, with a way past ASGI: the data plane is called with a whole request and writes its reply itself.
 
 ASGI passes every request through a scope, two events and two writes; a hello through it costs 22 µs of CPU, most of
-them system calls (docs/decisions/0005). What lies below the admin API's path still goes through it.
+them system calls (docs/decisions/0005). What FastAPI answers still goes through it.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ class ServerProtocol(HttpToolsProtocol):
 
     plane: Plane
     """Set by the server on a subclass of its own."""
-    asgi_below: bytes
-    """Requests below this path are ASGI's."""
+    asgi_below: tuple[bytes, ...]
+    """Requests whose paths begin so are ASGI's."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin a connection."""

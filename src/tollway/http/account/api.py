@@ -1,0 +1,46 @@
+"""Builds the accounts' API: routes, error form, gate. The one place here that knows FastAPI's application object."""
+
+from fastapi import FastAPI, Request, Response
+
+from tollway import __version__
+from tollway.http.account.asking import call_of
+from tollway.http.account.errors import told
+from tollway.http.account.gate import Gate
+from tollway.http.account.parts import AccountParts
+from tollway.http.account.pricing_routes import pricing_routes
+from tollway.http.account.replying import JSON
+from tollway.http.asgi_errors import ERRORS, refusal_of
+
+OPENAPI = "/api/v1/openapi.json"
+
+ROUTES = (pricing_routes,)
+"""What makes each group of routes."""
+
+
+def build_account_api(parts: AccountParts) -> Gate:
+    """Return the accounts' API as an ASGI application."""
+    return Gate(build_routes(parts), parts)
+
+
+def build_routes(parts: AccountParts) -> FastAPI:
+    """Return the routes alone, without the gate that every request must pass."""
+    app = FastAPI(
+        title="Account API",
+        version=__version__,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for routes in ROUTES:
+        app.include_router(routes(parts))
+
+    def answer(request: Request, error: Exception) -> Response:
+        refusal = refusal_of(error, nothing=f"There is nothing at this path for this method: GET {OPENAPI}.")
+        status, headers, body = told(parts, call_of(request), refusal)
+        shown = {name.decode("ascii"): value.decode("ascii") for name, value in headers}
+        return Response(body, status_code=status, media_type=JSON, headers=shown)
+
+    for kind in ERRORS:
+        app.add_exception_handler(kind, answer)
+    return app

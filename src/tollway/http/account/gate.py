@@ -1,0 +1,108 @@
+"""What stands before every route of the accounts' API: who may, a bounded body, a request id and the brand on every reply.
+
+It wraps the whole application and asks one table, so that a route which forgets to ask for a key cannot exist.
+"""
+
+from tollway import clock
+from tollway.access.audit import Actor, ActorKind
+from tollway.access.credentials import key_digest
+from tollway.access.decide import check_key
+from tollway.access.managing import check_key_manages
+from tollway.access.principal import Principal
+from tollway.errors import Refusal
+from tollway.http.account.asking import ASKED, Asker, Call
+from tollway.http.account.errors import told
+from tollway.http.account.needs import Asked, Need, asked_at
+from tollway.http.account.parts import AccountParts
+from tollway.http.admin.once import answer_once
+from tollway.http.asgi import Asgi, Headers, Scope, Send, check_address, peer_of, replay, send_whole, with_headers
+from tollway.http.caller import idempotency_key
+from tollway.http.request_body import Receive, check_head, read_body
+from tollway.ids import EXCHANGE, render_id
+from tollway.ledger.answers import AnswerState
+from tollway.relay.stored_answers import Asked as AskedOnce
+
+BODY_BYTES_MAX = 64 * 1024
+"""The largest call makes a key with a list of models: a few kilobytes."""
+
+
+class Gate:
+    """An ASGI application around another."""
+
+    def __init__(self, inner: Asgi, parts: AccountParts) -> None:
+        """Let through to `inner` what carries a key that may."""
+        self._inner = inner
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        assert scope["type"] == "http", "the edge passes HTTP only"
+        number = self._parts.next_id()
+        name = render_id(EXCHANGE, number)
+        heads = self._parts.heads.at(scope["headers"])
+        names = (b"x-request-id", f"{heads.brand.header_prefix}-request-id".encode("ascii"))
+        send = with_headers(send, [(header, name.encode("ascii")) for header in names])
+        # A path with a slash behind it is the same: some clients of other services write it so.
+        path = scope["path"].rstrip("/")
+        call = Call(path=path, request_id=name, heads=heads)
+        try:
+            check_address(scope)
+            asked = asked_at(path, scope["method"])
+            if asked.need is not Need.OPEN:
+                call = call._replace(asker=await self._let_in(scope, asked))
+            check_head(scope["headers"], bytes_max=BODY_BYTES_MAX)
+            body = await read_body(receive, bytes_max=BODY_BYTES_MAX)
+            scope = {**scope, "path": path, "headers": _as_json(scope["headers"]), ASKED: call}
+
+            async def answer(to: Send) -> None:
+                await self._inner(scope, replay(body, receive), to)
+
+            once = None if call.asker is None else _once(scope, call.asker, body, number)
+            await (answer(send) if once is None else answer_once(self._parts.answers, once, answer, send))
+        except Refusal as refusal:
+            await send_whole(send, *told(self._parts, call, refusal))
+
+    async def _let_in(self, scope: Scope, asked: Asked) -> Asker:
+        """Return who asks; raises Refusal for a key that may not, and for what nobody may."""
+        digest = key_digest(scope["headers"])
+        principal = check_key(await self._principal(digest), now_ms=clock.now_ms())
+        check_key_manages(principal, asked.need)
+        actor = Actor(kind=ActorKind.KEY, id=principal.key_id, ip=peer_of(scope))
+        asker = Asker(principal.account_id, actor, principal=principal)
+        if asked.later:
+            raise Refusal("not_supported", "This deployment has nothing at this path yet: it is for a later version.")
+        if not asked.found:
+            raise Refusal("not_found", "There is nothing at this path for this method: GET /api/v1/openapi.json.")
+        return asker
+
+    async def _principal(self, digest: bytes) -> Principal | None:
+        keys = self._parts.keys
+        found = keys.known(digest)
+        if found is not None:
+            return found
+        return keys.find(digest) if keys.embedded else await keys.look_up(digest)
+
+
+def _once(scope: Scope, asker: Asker, body: bytes, number: int) -> AskedOnce | None:
+    """Return what is asked under an idempotency key, which is the account's; None without one."""
+    key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
+    if key is None:
+        return None
+    return AskedOnce(
+        scope_id=asker.account_id,
+        owner_id=0,
+        key=key,
+        target=b"POST %b?%b" % (scope["path"].encode("utf-8"), scope["query_string"]),
+        body=body,
+        exchange_id=number,
+        received_ms=clock.now_ms(),
+        state=AnswerState.ACTING,
+    )
+
+
+def _as_json(headers: Headers) -> Headers:
+    """Return the headers of a body that is JSON, whatever it was called: nothing else is taken here."""
+    return [
+        *((name, value) for name, value in headers if name != b"content-type"),
+        (b"content-type", b"application/json"),
+    ]

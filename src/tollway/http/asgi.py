@@ -1,0 +1,55 @@
+"""What stands around an application of FastAPI, whoever may ask it: addresses checked, bodies handed on, headers added.
+
+Knows no route and no key.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tollway.errors import Refusal
+from tollway.http.request_body import Receive
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Any], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+def check_address(scope: Scope) -> None:
+    """Raise Refusal for an address that some databases cannot even be asked for."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Refusal("invalid_request", "The address has a character zero, which no text has.")
+
+
+def peer_of(scope: Scope) -> str | None:
+    """Return the address that a connection comes from, where it has one."""
+    client = scope.get("client")
+    return None if not client else str(client[0])
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read, then whatever comes next."""
+    whole: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Any:  # noqa: ANN401 ASGI's messages have no closer type
+        return whole.pop() if whole else await receive()
+
+    return replayed
+
+
+def with_headers(send: Send, more: Headers) -> Send:
+    """Return a `send` that puts more headers on the answer."""
+
+    async def sent(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return sent
+
+
+async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send a whole answer of JSON."""
+    head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})

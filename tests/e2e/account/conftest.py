@@ -1,0 +1,126 @@
+"""What the accounts' API is tested on: one running gateway with every brand, its books open beside it, and two accounts."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.gateway.conftest import PROVIDER_KEY, provider
+from tests.e2e.gateway.deployment import Deployment, settings_for
+from tollway.billing.desk import Desk
+from tollway.desks import open_books
+from tollway.ids import KEY, render_id
+from tollway.settings import SecretUse
+from tollway.settings.load import load_settings
+
+__all__ = ("provider",)
+
+BRANDS = {name: f"{name}.example.test" for name in ("aigateway", "gogpu", "gonkagate", "ingate")}
+"""By preset: the host that each is asked at."""
+
+CREDIT_NANOS = 50_000_000_000
+
+
+class Owner:
+    """An account and its keys: one that is free, one of a kind that is asked for."""
+
+    def __init__(self, gateway: "Gateway", brand: str | None = None) -> None:
+        self.gateway = gateway
+        made = gateway.desk.accounts
+        chosen = None if brand is None else gateway.brands.other(brand)
+        self.account = made.create(f"owner {next(gateway.counter)}", "USD", CREDIT_NANOS, brand=chosen)
+        self.id = self.account.id
+        self.key_view, self.key = gateway.desk.keys.create(self.id, "free")
+        self.host = BRANDS.get(brand or "")
+
+    @property
+    def key_id(self) -> str:
+        """The id of the free key."""
+        return render_id(KEY, self.key_view.id)
+
+    def ask(self, method: str, path: str, secret: str | None = None, **more: Any) -> httpx.Response:
+        """Ask with the free key, or another."""
+        return self.gateway.ask(method, path, self.key if secret is None else secret, host=self.host, **more)
+
+    def told(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
+        """Ask, and return what an answer with this status says."""
+        reply = self.ask(method, path, **more)
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    def chat(self, secret: str | None = None, **headers: str) -> None:
+        """Ask the model something that costs 0.0012."""
+        words = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+        reply = self.ask("POST", "/v1/chat/completions", secret, json=body, headers=words)
+        assert reply.status_code == 200, reply.text
+
+
+class Gateway:
+    """A gateway that runs, and its books."""
+
+    def __init__(self, deployment: Deployment, desk: Desk) -> None:
+        self.deployment = deployment
+        self.desk = desk
+        self.brands = load_brands(deployment)
+        self.client = deployment.client()
+        self.counter = itertools.count(1)
+
+    def ask(
+        self, method: str, path: str, secret: str = "", *, host: str | None = None, headers: Any = None, **more: Any
+    ) -> httpx.Response:
+        """Ask with a key, or without one where it is empty."""
+        words = dict(headers or {})
+        if secret:
+            words["authorization"] = f"Bearer {secret}"
+        if host is not None:
+            words["host"] = host
+        return self.client.request(method, path, headers=words, **more)
+
+    def owner(self, brand: str | None = None) -> Owner:
+        """Make an account with money and a key."""
+        return Owner(self, brand)
+
+
+def load_brands(deployment: Deployment) -> Any:
+    """Return the brands of a deployment's settings."""
+    from tollway.settings import brands_of  # noqa: PLC0415
+
+    return brands_of(load_settings(deployment.config, secrets=SecretUse.LEAVE))
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Any) -> Iterator[Gateway]:
+    """One gateway for a whole module, in front of a provider that answers well."""
+    brands = "".join(f'\n[[brands]]\npreset = "{name}"\nhosts = ["{host}"]\n' for name, host in BRANDS.items())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
+        folder = tmp_path_factory.mktemp("account")
+        deployment = Deployment(folder, settings_for(provider.port, more=brands)).start()
+        try:
+            with open_books(load_settings(deployment.config, secrets=SecretUse.LEAVE)) as desk:
+                yield Gateway(deployment, desk)
+                assert desk.statements.ledger_check().problems == ()
+        finally:
+            deployment.stop()
+
+
+@pytest.fixture(scope="module")
+def owner(gateway: Gateway) -> Owner:
+    """An account for the tests of a module that leave it as they found it."""
+    return gateway.owner()
+
+
+@pytest.fixture(scope="module")
+def stranger(gateway: Gateway) -> Owner:
+    """Another account."""
+    return gateway.owner()
+
+
+def error_of(reply: httpx.Response) -> dict[str, Any]:
+    """Return the error object of a reply."""
+    error = reply.json()["error"]
+    assert set(error) >= {"message", "type", "code", "param", "metadata"}
+    return dict(error)
