@@ -57,7 +57,7 @@ def open_desk(store: Store, brands: Brands, billing: BillingSettings, payments: 
     terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
         accounts=Accounts(store, ids),
-        sub_accounts=SubAccounts(store, ids),
+        sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
         keys=Keys(store, ids, brands.default.key_prefix),
         caps=Caps(store, ids, zone),
         products=Products(store, ids),

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.access.key_view import KeyView
 from tollway.access.terms import CapRule, CapScope, CapSpan
 
 
@@ -74,3 +75,18 @@ class SubAccount(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     """Model ids its keys may use, exact or ending in `*`; empty means all."""
     removed_ms: int | None = None
+    """When its owner removed it: its keys are revoked, and its history stays."""
+    monthly_cap_nanos: int = 0
+    """What it may spend in a month of the calendar, in the currency of its account; zero is no cap."""
+    rpm: int | None = None
+    """How many requests it may make in any 60 seconds; None is no limit."""
+
+
+class NewSubAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written at once of a sub-account to be made."""
+
+    sub_account: SubAccount
+    key: KeyView
+    """Its first key, with its digest."""
+    cap: Cap | None
+    """On what it spends in a month; None is no cap."""

@@ -5,16 +5,18 @@ from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
 from tollway import clock
+from tollway.access.audit import OPERATOR, Actor, AuditEntry
 from tollway.access.caps import Cap, CapUse, SubAccount
 from tollway.access.key_view import KeyView
 from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.billing.accounts import Ids
+from tollway.billing.audit import Notary
 from tollway.billing.calling_in import Pause, ask_again, sleep
-from tollway.errors import CommandRefused
+from tollway.errors import CommandRefused, NotThere
 from tollway.ids import ACCOUNT, CAP, KEY, SUB_ACCOUNT, parse_id, render_id
 from tollway.ledger.records import Account
 from tollway.limits.windows import Window, window_at
-from tollway.money import AMOUNT_NANOS_MAX, PPM, render_amount
+from tollway.money import AMOUNT_NANOS_MAX, PPM, render_amount, render_rate
 
 ALERT_PPM = 800_000
 """An event says when 80 % of a cap is spent, unless the cap says otherwise."""
@@ -55,10 +57,10 @@ class CapRows(Protocol):
         """Read one sub-account."""
         ...
 
-    def set_cap(self, cap: Cap, *, named_max: int) -> Cap | None:
+    def set_cap(self, cap: Cap, entry: AuditEntry, *, named_max: int) -> Cap | None:
         """Write a cap, or give the one that is there its limit and alert, in the windows that run too.
 
-        Returns the cap as it stands; None, and nothing changed, when the account would have too many by name.
+        Returns the cap as it stands, of which the entry tells; None, and nothing changed, when the account would have too many by name.
         """
         ...
 
@@ -66,11 +68,15 @@ class CapRows(Protocol):
         """Bring the windows that run down to a cap's limit; False while workers have borrowed what is beyond it."""
         ...
 
-    def unset_cap(self, cap: Cap, removed_ms: int) -> Cap | None:
+    def unset_cap(self, cap: Cap, entry: AuditEntry, removed_ms: int) -> Cap | None:
         """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
         ...
 
-    def remove_cap(self, cap_id: int, removed_ms: int) -> Cap | None:
+    def cap(self, cap_id: int) -> Cap | None:
+        """Read one cap, lifted or not."""
+        ...
+
+    def remove_cap(self, cap_id: int, entry: AuditEntry, removed_ms: int) -> Cap | None:
         """Lift a cap, keeping the first time; None when there never was one."""
         ...
 
@@ -103,8 +109,17 @@ class Caps:
         self._zone = zone
         self._now_ms = now_ms
         self._pause = pause
+        self._notary = Notary(ids.next, now_ms)
 
-    def set(self, target: CapTarget, span: CapSpan, limit_nanos: int, alert_ppm: int = ALERT_PPM) -> Cap | None:
+    def set(
+        self,
+        target: CapTarget,
+        span: CapSpan,
+        limit_nanos: int,
+        alert_ppm: int = ALERT_PPM,
+        *,
+        by: Actor = OPERATOR,
+    ) -> Cap | None:
         """Limit what may be spent in each day or month, or ever; a limit of zero lifts the cap.
 
         Returns the cap, or None when none was there to be lifted. With another limit, what is spent stays spent; with a
@@ -125,8 +140,8 @@ class Caps:
             created_ms=now_ms,
         )
         if limit_nanos == 0:
-            return self._store.unset_cap(cap, now_ms)
-        found = self._store.set_cap(cap, named_max=NAMED_CAPS_MAX)
+            return self._store.unset_cap(cap, self._note(by, "cap.remove", cap), now_ms)
+        found = self._store.set_cap(cap, self._note(by, "cap.set", cap), named_max=NAMED_CAPS_MAX)
         if found is None:
             raise CommandRefused(
                 f"an account has at most {NAMED_CAPS_MAX} caps on tags and end users by name: one of * limits each"
@@ -135,12 +150,17 @@ class Caps:
             ask_again(lambda: self._store.fit_cap(found, self._now_ms()), self._pause)
         return found
 
-    def remove(self, cap_id: int) -> Cap:
-        """Lift a cap for good, from the next request on, in every worker."""
-        cap = self._store.remove_cap(cap_id, self._now_ms())
+    def show(self, cap_id: int) -> Cap:
+        """Return one cap, lifted or not."""
+        cap = self._store.cap(cap_id)
         if cap is None:
-            raise CommandRefused(f"there is no cap {render_id(CAP, cap_id)}")
+            raise NotThere(f"there is no cap {render_id(CAP, cap_id)}")
         return cap
+
+    def remove(self, cap_id: int, *, by: Actor = OPERATOR) -> Cap:
+        """Lift a cap for good, from the next request on, in every worker; one that was lifted stays as it is."""
+        entry = self._note(by, "cap.remove", self.show(cap_id))
+        return self._store.remove_cap(cap_id, entry, entry.created_ms) or self.show(cap_id)
 
     def list(self, account_id: int | None = None) -> tuple[Cap, ...]:
         """Return the caps of an account, or all, that hold, oldest first."""
@@ -154,6 +174,16 @@ class Caps:
         windows = {span: window_at(span, self._zone, now_ms) for span in CapSpan}
         return self._store.cap_uses(account_id, windows, limit)
 
+    def _note(self, by: Actor, action: str, cap: Cap) -> AuditEntry:
+        set_to = {
+            "scope": cap.scope.value,
+            "subject": named_subject(cap.scope, cap.subject),
+            "window": cap.span.value,
+            "limit": render_amount(cap.limit_nanos),
+            "alert": render_rate(cap.alert_ppm),
+        }
+        return self._notary.note(by, action, cap.account_id, render_id(CAP, cap.id), set_to)
+
     def _account_of(self, target: CapTarget) -> int:
         """Return the account that a cap belongs to; refuses what does not exist, or belongs to another account."""
         account_id, name = target.account_id, "account"
@@ -164,7 +194,7 @@ class Caps:
         elif target.scope is CapScope.SUB_ACCOUNT and target.subject != EACH:
             sub_account = self._store.sub_account(int(target.subject))
             name = f"sub-account {render_id(SUB_ACCOUNT, int(target.subject))}"
-            found = None if sub_account is None else sub_account.account_id
+            found = None if sub_account is None or sub_account.removed_ms is not None else sub_account.account_id
         else:
             assert account_id is not None, "only what has an id knows its account"
             account = self._store.account(account_id)
@@ -175,6 +205,17 @@ class Caps:
         if account_id not in {None, found}:
             raise CommandRefused(f"{name} belongs to another account")
         return found
+
+
+def named_subject(scope: CapScope, subject: str) -> str | None:
+    """Return what a cap is for as people see it: an id with its prefix, a tag, an end user; None for the account."""
+    if scope is CapScope.ACCOUNT:
+        return None
+    if subject != EACH and scope is CapScope.KEY:
+        return render_id(KEY, int(subject))
+    if subject != EACH and scope is CapScope.SUB_ACCOUNT:
+        return render_id(SUB_ACCOUNT, int(subject))
+    return subject
 
 
 def checked_limit(limit_nanos: int) -> int:

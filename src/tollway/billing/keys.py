@@ -175,7 +175,7 @@ class Keys:
         if sub_account_id is None:
             return
         sub_account = self._store.sub_account(sub_account_id)
-        if sub_account is None or sub_account.account_id != account_id:
+        if sub_account is None or sub_account.account_id != account_id or sub_account.removed_ms is not None:
             raise CommandRefused(f"the account has no sub-account {render_id(SUB_ACCOUNT, sub_account_id)}")
 
     def _check_package(self, account_id: int, terms: KeyTerms, now_ms: int) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from tollway.access.caps import Cap, CapUse, SubAccount
 from tollway.access.packages import ModelRatio, PackageUse, Product, render_quantity, standing_of
-from tollway.access.terms import EACH, CapRule, CapScope
+from tollway.access.terms import CapRule
+from tollway.billing.caps import named_subject
 from tollway.billing.views import View, view_time
-from tollway.ids import ACCOUNT, CAP, KEY, PACKAGE, PRODUCT, SUB_ACCOUNT, render_id
+from tollway.ids import ACCOUNT, CAP, PACKAGE, PRODUCT, SUB_ACCOUNT, render_id
 from tollway.money import PPM, render_amount, render_rate
+
+REMOVED = "removed"
+"""The state of a sub-account that its owner removed, whatever it was before."""
 
 
 def view_sub_account(sub_account: SubAccount) -> View:
@@ -16,8 +20,14 @@ def view_sub_account(sub_account: SubAccount) -> View:
         "id": render_id(SUB_ACCOUNT, sub_account.id),
         "account": render_id(ACCOUNT, sub_account.account_id),
         "name": sub_account.name,
-        "state": sub_account.state.value,
+        "external_ref": sub_account.external_ref,
+        "state": sub_account.state.value if sub_account.removed_ms is None else REMOVED,
+        "monthly_cap": render_amount(sub_account.monthly_cap_nanos),
+        "rpm": sub_account.rpm,
+        "tag": sub_account.tag,
+        "models": list(sub_account.models),
         "created": view_time(sub_account.created_ms),
+        "removed": view_time(sub_account.removed_ms),
     }
 
 
@@ -26,7 +36,7 @@ def view_rule(rule: CapRule) -> View:
     return {
         "id": render_id(CAP, rule.cap_id),
         "scope": rule.scope.value,
-        "subject": _subject(rule.scope, rule.subject),
+        "subject": named_subject(rule.scope, rule.subject),
         "window": rule.span.value,
         "limit": render_amount(rule.limit_nanos),
         "alert": render_rate(rule.alert_ppm),
@@ -48,7 +58,7 @@ def view_cap_use(use: CapUse) -> View:
     cap = use.cap
     return {
         **view_rule(cap.rule),
-        "subject": _subject(cap.scope, use.subject),
+        "subject": named_subject(cap.scope, use.subject),
         "account": render_id(ACCOUNT, cap.account_id),
         "currency": use.currency,
         "spent": render_amount(use.spent_nanos),
@@ -101,13 +111,3 @@ def render_ratio(ppm: int) -> str:
     """Return the exact decimal of a ratio, such as ``0.5``."""
     whole, parts = divmod(ppm, PPM)
     return f"{whole}.{f'{parts:06d}'.rstrip('0')}" if parts else str(whole)
-
-
-def _subject(scope: CapScope, subject: str) -> str | None:
-    if scope is CapScope.ACCOUNT:
-        return None
-    if subject != EACH and scope is CapScope.KEY:
-        return render_id(KEY, int(subject))
-    if subject != EACH and scope is CapScope.SUB_ACCOUNT:
-        return render_id(SUB_ACCOUNT, int(subject))
-    return subject

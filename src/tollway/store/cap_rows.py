@@ -20,12 +20,15 @@ from sqlalchemy import (
     update,
 )
 
+from tollway.access.audit import AuditEntry
 from tollway.access.cap_rules import alert_nanos
 from tollway.access.caps import Cap, CapUse
 from tollway.access.terms import EACH, CapScope, CapSpan
+from tollway.ids import CAP, render_id
 from tollway.ledger.purses import PurseKind
 from tollway.limits.windows import Window
 from tollway.store.account_rows import lock_account
+from tollway.store.audit_rows import add_entry
 from tollway.store.event_rows import add_event, purse_event_values
 from tollway.store.rows import fields_of
 from tollway.store.tables import accounts, caps, purses
@@ -41,20 +44,28 @@ TOLD_MAX = 1000
 class CapRows(Rows):
     """The rows of caps; every call is one transaction."""
 
-    def set_cap(self, cap: Cap, *, named_max: int) -> Cap | None:
+    def set_cap(self, cap: Cap, entry: AuditEntry, *, named_max: int) -> Cap | None:
         """Write a cap, or give the one that is there its limit and alert, in the windows that run too.
 
         Returns the cap as it stands; None, and nothing changed, when the account would have too many by name.
         """
         with self._changing() as connection:
             lock_account(connection, cap.account_id)
-            found = _same(connection, cap)
-            if found is not None:
-                return _change(connection, found, cap, now_ms=cap.created_ms)
-            if _is_named(cap) and _count_named(connection, cap.account_id) >= named_max:
+            if (
+                _is_named(cap)
+                and _same(connection, cap) is None
+                and _count_named(connection, cap.account_id) >= named_max
+            ):
                 return None
-            add_cap(connection, cap)
-            return cap
+            standing = put_cap(connection, cap)
+            add_entry(connection, _about(entry, standing))
+            return standing
+
+    def cap(self, cap_id: int) -> Cap | None:
+        """Read one cap, lifted or not."""
+        with self._reading() as connection:
+            row = connection.execute(select(caps).where(caps.c.id == cap_id)).mappings().first()
+            return None if row is None else _read(row)
 
     def fit_cap(self, cap: Cap, now_ms: int) -> bool:
         """Bring the windows of a cap that run down to its limit, and call in what workers have borrowed beyond it.
@@ -67,21 +78,26 @@ class CapRows(Rows):
             beyond = and_(p.limit_nanos > cap.limit_nanos, p.leased_nanos > 0)
             return connection.scalar(select(p.id).where(beyond, *_running(cap.id, now_ms)).limit(1)) is None
 
-    def unset_cap(self, cap: Cap, removed_ms: int) -> Cap | None:
+    def unset_cap(self, cap: Cap, entry: AuditEntry, removed_ms: int) -> Cap | None:
         """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
         with self._changing() as connection:
             lock_account(connection, cap.account_id)
-            found = _same(connection, cap)
-            return None if found is None else _remove(connection, found, removed_ms)
+            lifted = lift_cap(connection, cap, removed_ms)
+            if lifted is not None:
+                add_entry(connection, _about(entry, lifted))
+            return lifted
 
-    def remove_cap(self, cap_id: int, removed_ms: int) -> Cap | None:
+    def remove_cap(self, cap_id: int, entry: AuditEntry, removed_ms: int) -> Cap | None:
         """Lift a cap, keeping the first time; None when there never was one."""
         with self._changing() as connection:
             row = connection.execute(select(caps).where(caps.c.id == cap_id).with_for_update()).mappings().first()
             if row is None:
                 return None
             found = _read(row)
-            return _remove(connection, found, removed_ms) if found.removed_ms is None else found
+            if found.removed_ms is not None:
+                return found
+            add_entry(connection, entry)
+            return _remove(connection, found, removed_ms)
 
     def caps(self, account_id: int | None) -> tuple[Cap, ...]:
         """Read the caps of an account, or all, that were not lifted, oldest first."""
@@ -125,6 +141,26 @@ def add_cap(connection: Connection, cap: Cap) -> None:
     fields = msgspec.structs.asdict(cap)
     fields["window"] = fields.pop("span").value
     connection.execute(insert(caps).values({**fields, "scope": cap.scope.value}))
+
+
+def put_cap(connection: Connection, cap: Cap) -> Cap:
+    """Write a cap, or give the one that is there its limit and alert; return it as it stands. The account is locked."""
+    found = _same(connection, cap)
+    if found is not None:
+        return _change(connection, found, cap, now_ms=cap.created_ms)
+    add_cap(connection, cap)
+    return cap
+
+
+def lift_cap(connection: Connection, cap: Cap, removed_ms: int) -> Cap | None:
+    """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
+    found = _same(connection, cap)
+    return None if found is None else _remove(connection, found, removed_ms)
+
+
+def _about(entry: AuditEntry, cap: Cap) -> AuditEntry:
+    """Return the entry with the id of the cap that it turned out to be about."""
+    return msgspec.structs.replace(entry, resource_id=render_id(CAP, cap.id))
 
 
 def _is_named(cap: Cap) -> bool:

@@ -1,59 +1,169 @@
-"""Sub-accounts in SQL. Knows no key and no cap of theirs."""
+"""Sub-accounts in SQL, made with their first key and their limits in one go. Knows no use case."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, String, and_, cast, delete, func, insert, select, update
 
-from tollway.access.caps import SubAccount, SubAccountState
+from tollway.access.audit import AuditEntry
+from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountState
+from tollway.access.limits import LimitScope
+from tollway.access.terms import CapScope, CapSpan
+from tollway.store.account_rows import lock_account
+from tollway.store.audit_rows import add_entry
+from tollway.store.cap_rows import lift_cap, put_cap
+from tollway.store.key_rows import add_key
 from tollway.store.rows import fields_of
-from tollway.store.tables import sub_accounts
+from tollway.store.tables import caps, keys, rate_limits, sub_accounts
 from tollway.store.transactions import Rows
+
+_MINE = cast(sub_accounts.c.id, String)
+_CAP = and_(
+    caps.c.account_id == sub_accounts.c.account_id,
+    caps.c.scope == CapScope.SUB_ACCOUNT.value,
+    caps.c.subject == _MINE,
+    caps.c.window == CapSpan.MONTH.value,
+    caps.c.removed_ms.is_(None),
+)
+_LIMIT = and_(
+    rate_limits.c.account_id == sub_accounts.c.account_id,
+    rate_limits.c.scope == LimitScope.SUB_ACCOUNT.value,
+    rate_limits.c.subject == _MINE,
+)
 
 
 class SubAccountRows(Rows):
     """The rows of sub-accounts; every call is one transaction."""
 
-    def add_sub_account(self, sub_account: SubAccount) -> None:
-        """Write a sub-account."""
-        with self._writing() as connection:
+    def add_sub_account(self, new: NewSubAccount, entries: Sequence[AuditEntry], *, count_max: int) -> bool:
+        """Write a sub-account; False, and nothing written, when its account has so many that were not removed."""
+        made = new.sub_account
+        with self._changing() as connection:
+            lock_account(connection, made.account_id)
+            if _count(connection, made.account_id) >= count_max:
+                return False
             connection.execute(
                 insert(sub_accounts).values(
-                    id=sub_account.id,
-                    account_id=sub_account.account_id,
-                    name=sub_account.name,
-                    state=sub_account.state.value,
-                    created_ms=sub_account.created_ms,
-                    external_ref=sub_account.external_ref,
-                    tag=sub_account.tag,
-                    models=",".join(sub_account.models),
+                    id=made.id,
+                    account_id=made.account_id,
+                    state=made.state.value,
+                    created_ms=made.created_ms,
+                    **_values(made),
                 )
             )
+            add_key(connection, new.key)
+            if new.cap is not None:
+                put_cap(connection, new.cap)
+            _limit(connection, made, made.created_ms)
+            for entry in entries:
+                add_entry(connection, entry)
+        return True
 
     def sub_account(self, sub_account_id: int) -> SubAccount | None:
-        """Read one sub-account."""
+        """Read one sub-account, removed or not."""
         with self._reading() as connection:
             return read_sub_account(connection, sub_account_id)
 
     def sub_accounts(self, account_id: int | None) -> tuple[SubAccount, ...]:
-        """Read the sub-accounts of an account, or all, oldest first."""
-        query = select(sub_accounts).order_by(sub_accounts.c.id)
+        """Read the sub-accounts of an account, or all, that were not removed, oldest first."""
+        query = _select().where(sub_accounts.c.removed_ms.is_(None)).order_by(sub_accounts.c.id)
         if account_id is not None:
             query = query.where(sub_accounts.c.account_id == account_id)
         with self._reading() as connection:
             return tuple(_read(row) for row in connection.execute(query).mappings())
 
-    def set_sub_account_state(self, sub_account_id: int, state: SubAccountState) -> bool:
-        """Change the state in every worker; False when there is no such sub-account."""
-        mine = sub_accounts.c.id == sub_account_id
+    def set_sub_account_state(self, sub_account_id: int, state: SubAccountState, entry: AuditEntry) -> bool:
+        """Change the state in every worker; False when it was removed, or never was."""
         with self._changing() as connection:
-            return connection.execute(update(sub_accounts).where(mine).values(state=state.value)).rowcount == 1
+            changed = connection.execute(update(sub_accounts).where(_stands(sub_account_id)).values(state=state.value))
+            if changed.rowcount == 1:
+                add_entry(connection, entry)
+            return changed.rowcount == 1
+
+    def change_sub_account(self, wanted: SubAccount, cap: Cap, entry: AuditEntry) -> tuple[bool, Cap | None]:
+        """Give a sub-account what `wanted` has, in every worker, and the monthly `cap`, which at zero is lifted.
+
+        Returns whether it is there and was not removed, and the cap that holds now.
+        """
+        with self._changing() as connection:
+            lock_account(connection, wanted.account_id)
+            changed = connection.execute(update(sub_accounts).where(_stands(wanted.id)).values(**_values(wanted)))
+            if changed.rowcount != 1:
+                return False, None
+            standing = put_cap(connection, cap) if cap.limit_nanos else None
+            if standing is None:
+                lift_cap(connection, cap, cap.created_ms)
+            _limit(connection, wanted, cap.created_ms)
+            add_entry(connection, entry)
+        return True, standing
+
+    def remove_sub_account(self, sub_account_id: int, entry: AuditEntry, removed_ms: int) -> bool:
+        """Remove a sub-account with its keys, caps and limits, in every worker; its lines and sums stay.
+
+        False when it was removed before, or never was.
+        """
+        with self._changing() as connection:
+            gone = update(sub_accounts).where(_stands(sub_account_id)).values(removed_ms=removed_ms)
+            if connection.execute(gone).rowcount != 1:
+                return False
+            k, c, r = keys.c, caps.c, rate_limits.c
+            mine = and_(k.account_id == entry.account_id, k.sub_account_id == sub_account_id, k.revoked_ms.is_(None))
+            connection.execute(update(keys).where(mine).values(revoked_ms=removed_ms))
+            capped = and_(c.scope == CapScope.SUB_ACCOUNT.value, c.subject == str(sub_account_id))
+            of_account = and_(c.account_id == entry.account_id, c.removed_ms.is_(None))
+            connection.execute(update(caps).where(of_account, capped).values(removed_ms=removed_ms))
+            limited = and_(r.scope == LimitScope.SUB_ACCOUNT.value, r.subject == str(sub_account_id))
+            connection.execute(delete(rate_limits).where(r.account_id == entry.account_id, limited))
+            add_entry(connection, entry)
+        return True
 
 
 def read_sub_account(connection: Connection, sub_account_id: int) -> SubAccount | None:
-    """Return one sub-account."""
-    row = connection.execute(select(sub_accounts).where(sub_accounts.c.id == sub_account_id)).mappings().first()
+    """Return one sub-account, removed or not."""
+    row = connection.execute(_select().where(sub_accounts.c.id == sub_account_id)).mappings().first()
     return None if row is None else _read(row)
+
+
+def _select() -> Select[*tuple[Any, ...]]:
+    joined = sub_accounts.outerjoin(caps, _CAP).outerjoin(rate_limits, _LIMIT)
+    limits = (func.coalesce(caps.c.limit_nanos, 0).label("monthly_cap_nanos"), rate_limits.c.rpm)
+    return select(*sub_accounts.columns, *limits).select_from(joined)
+
+
+def _stands(sub_account_id: int) -> Any:  # noqa: ANN401  a condition
+    return and_(sub_accounts.c.id == sub_account_id, sub_accounts.c.removed_ms.is_(None))
+
+
+def _count(connection: Connection, account_id: int) -> int:
+    mine = and_(sub_accounts.c.account_id == account_id, sub_accounts.c.removed_ms.is_(None))
+    return connection.scalar(select(func.count()).where(mine)) or 0
+
+
+def _values(sub_account: SubAccount) -> dict[str, str | None]:
+    """Return the columns that its owner may change."""
+    return {
+        "name": sub_account.name,
+        "external_ref": sub_account.external_ref,
+        "tag": sub_account.tag,
+        "models": ",".join(sub_account.models),
+    }
+
+
+def _limit(connection: Connection, sub_account: SubAccount, now_ms: int) -> None:
+    """Set or lift the limit of requests a minute; what else the row limits stays."""
+    r, rpm = rate_limits.c, sub_account.rpm
+    named = {
+        "account_id": sub_account.account_id,
+        "scope": LimitScope.SUB_ACCOUNT.value,
+        "subject": str(sub_account.id),
+    }
+    mine = and_(*(r[name] == value for name, value in named.items()))
+    changed = connection.execute(update(rate_limits).where(mine).values(rpm=rpm))
+    if changed.rowcount and rpm is None:
+        empty = and_(r.burst.is_(None), r.tpm.is_(None), r.concurrency.is_(None))
+        connection.execute(delete(rate_limits).where(mine, empty))
+    if not changed.rowcount and rpm is not None:
+        connection.execute(insert(rate_limits).values(**named, rpm=rpm, created_ms=now_ms))
 
 
 def _read(row: Mapping[Any, Any]) -> SubAccount:

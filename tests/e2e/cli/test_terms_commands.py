@@ -51,6 +51,8 @@ def test_sub_accounts_are_made_shown_and_suspended(shell: Shell) -> None:
     account = shell.account()
     made = shell("sub-account", "create", "--account", account, "--name", "Team", "--json").document
     assert made["id"].startswith("sa_")
+    assert made.pop("key")
+    assert made.pop("key_id").startswith("key_")
     assert (made["account"], made["name"], made["state"]) == (account, "Team", "active")
     assert shell("sub-account", "list", "--account", account, "--json").document == [made]
     assert shell("sub-account", "suspend", made["id"], "--json").document["state"] == "suspended"

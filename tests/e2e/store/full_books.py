@@ -15,7 +15,7 @@ from tollway.billing.caps import Caps, CapTarget
 from tollway.billing.keys import Keys, KeyTerms
 from tollway.billing.packages import Packages
 from tollway.billing.products import Products, ProductTerms
-from tollway.billing.sub_accounts import SubAccounts
+from tollway.billing.sub_accounts import SubAccounts, SubAccountTerms
 from tollway.ids import ORDER, render_id
 from tollway.ledger.lines import Attribution, ExchangeLine, Hold, Outcome
 from tollway.ledger.purses import CapWindow, cap_purse_id
@@ -48,7 +48,11 @@ class FullBooks:
         self.account = self.accounts.create(name, credit_nanos=20_000)
         self.other = self.accounts.create("Bob", credit_nanos=1_000)
         self.desk = Desk(store)
-        self.sub_account = SubAccounts(store, self.ids).create(self.account.id, "shop")
+        self.sub_account = (
+            SubAccounts(store, self.ids, lambda _: "tw-")
+            .create(self.account.id, SubAccountTerms(name="shop"))
+            .sub_account
+        )
         keys = Keys(store, self.ids, "tw-")
         self.key = keys.create(self.account.id, "k", terms=KeyTerms(sub_account_id=self.sub_account.id))[0]
         self.order_id = self.top_up()

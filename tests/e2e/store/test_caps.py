@@ -21,7 +21,7 @@ from tollway.billing.accounts import Accounts
 from tollway.billing.audit import Notary
 from tollway.billing.caps import ALERT_PPM, Caps, CapTarget, parse_target
 from tollway.billing.keys import Keys, KeyTerms
-from tollway.billing.sub_accounts import SubAccounts
+from tollway.billing.sub_accounts import SubAccounts, SubAccountTerms
 from tollway.errors import CommandRefused, Shortage
 from tollway.ids import ACCOUNT, KEY, SUB_ACCOUNT, IdError, render_id
 from tollway.jobs.sweeps import Sweep
@@ -52,7 +52,7 @@ def keys(store: Store) -> Keys:
 
 @pytest.fixture
 def sub_accounts(store: Store) -> SubAccounts:
-    return SubAccounts(store, store.ids())
+    return SubAccounts(store, store.ids(), lambda _: "tw-")
 
 
 def on(account: Account, scope: CapScope = CapScope.ACCOUNT, subject: str = "") -> CapTarget:
@@ -384,7 +384,7 @@ def test_a_key_is_made_with_its_caps_in_one_go(store: Store, keys: Keys, caps: C
 def test_lesson_4_a_key_finds_every_cap_that_was_set_for_it(
     store: Store, keys: Keys, caps: Caps, sub_accounts: SubAccounts, account: Account, accounts: Accounts
 ) -> None:
-    sub_account = sub_accounts.create(account.id, "team")
+    sub_account = sub_accounts.create(account.id, SubAccountTerms(name="team")).sub_account
     key, secret = keys.create(account.id, "k", terms=KeyTerms(sub_account_id=sub_account.id))
     eve = accounts.create("Eve")
     for each in (CapScope.KEY, CapScope.SUB_ACCOUNT, CapScope.TAG, CapScope.END_USER):
@@ -466,10 +466,10 @@ def test_thousands_of_caps_are_shared_by_the_keys_of_an_account(
 def test_a_sub_account_is_made_listed_and_suspended(
     store: Store, keys: Keys, accounts: Accounts, account: Account, sub_accounts: SubAccounts
 ) -> None:
-    team = sub_accounts.create(account.id, " team ")
+    team = sub_accounts.create(account.id, SubAccountTerms(name=" team ")).sub_account
     assert (team.name, team.state) == ("team", SubAccountState.ACTIVE)
     eve = accounts.create("Eve")
-    other = sub_accounts.create(eve.id, "other")
+    other = sub_accounts.create(eve.id, SubAccountTerms(name="other")).sub_account
     assert sub_accounts.list(account.id) == (team,)
     assert sub_accounts.list() == (team, other)
     key, secret = keys.create(account.id, "k", terms=KeyTerms(sub_account_id=team.id))
@@ -480,8 +480,8 @@ def test_a_sub_account_is_made_listed_and_suspended(
     sub_accounts.resume(team.id)
     assert not principal_of(store, secret).sub_account_suspended
     refused = (
-        lambda: sub_accounts.create(NOBODY, "x"),
-        lambda: sub_accounts.create(account.id, " "),
+        lambda: sub_accounts.create(NOBODY, SubAccountTerms(name="x")),
+        lambda: sub_accounts.create(account.id, SubAccountTerms(name=" ")),
         lambda: sub_accounts.show(NOBODY),
         lambda: sub_accounts.suspend(NOBODY),
         lambda: keys.create(account.id, "k", terms=KeyTerms(sub_account_id=other.id)),

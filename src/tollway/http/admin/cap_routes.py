@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from tollway.billing.caps import USES_MAX, parse_target
 from tollway.billing.terms_views import view_cap, view_cap_use
 from tollway.billing.views import View
+from tollway.http.admin.acting import Acting
 from tollway.http.admin.bodies import CapBody
 from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
@@ -20,12 +21,12 @@ def cap_routes(parts: AdminParts) -> APIRouter:
     caps = parts.desk.caps
 
     @router.put("")
-    def set_cap(body: CapBody) -> View:
+    def set_cap(body: CapBody, by: Acting) -> View:
         """Limit what a key, a sub-account, a tag, an end user or an account spends; change or lift the limit."""
         target = parse_target(
             account=body.account, key=body.key, sub_account=body.sub_account, tag=body.tag, end_user=body.end_user
         )
-        cap = caps.set(target, body.window, parse_amount(body.limit), parse_rate(body.alert))
+        cap = caps.set(target, body.window, parse_amount(body.limit), parse_rate(body.alert), by=by)
         return {"id": None, "removed": None} if cap is None else view_cap(cap)
 
     @router.get("")
@@ -41,8 +42,8 @@ def cap_routes(parts: AdminParts) -> APIRouter:
         return {"object": "list", "data": [view_cap_use(use) for use in uses], "has_more": more}
 
     @router.delete("/{cap}")
-    def remove_cap(cap: str) -> View:
+    def remove_cap(cap: str, by: Acting) -> View:
         """Lift a cap for good, from the next request on."""
-        return view_cap(found(lambda: caps.remove(parse_id(CAP, cap))))
+        return view_cap(found(lambda: caps.remove(parse_id(CAP, cap), by=by)))
 
     return router
