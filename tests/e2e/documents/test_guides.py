@@ -1,5 +1,6 @@
 """docs/guide does what it says: every block of every page is run against a gateway with all brands."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def run_typescript(folder: Path) -> Callable[[str], str]:
     """Return what runs a program in `folder`."""
 
     def run(code: str) -> str:
-        return node.run_typescript(code, name="program.ts", modules=node.packages("openai"), folder=folder)
+        own = Path(tempfile.mkdtemp(dir=folder))
+        return node.run_typescript(code, name="program.ts", modules=node.packages("openai-7"), folder=own)
 
     return run
 
