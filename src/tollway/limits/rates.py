@@ -60,11 +60,8 @@ class Limit(Protocol):
         ...
 
 
-class Rule(NamedTuple):
-    """A limit, and the name of the counter that is counted for it, the same wherever it is counted."""
-
-    name: bytes
-    limit: Limit
+Rule = tuple[bytes, Limit]
+"""The name of a counter, the same wherever it is counted, and what it may reach."""
 
 
 class Counter(NamedTuple):
@@ -75,12 +72,12 @@ class Counter(NamedTuple):
 
 
 class Measure(StrEnum):
-    """What is limited."""
+    """What is limited, by the name that it has in a Limit."""
 
-    REQUESTS = "requests a minute"
-    BURST = "requests in 10 seconds"
-    TOKENS = "tokens a minute"
-    CONCURRENCY = "requests at once"
+    REQUESTS = "rpm"
+    BURST = "burst"
+    TOKENS = "tpm"
+    CONCURRENCY = "concurrency"
 
 
 class Refused(NamedTuple):

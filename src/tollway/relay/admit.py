@@ -23,6 +23,7 @@ from tollway.relay.funding import Funding, Funds
 from tollway.relay.meter import EXTENSION_TOKENS, Limit
 from tollway.relay.need import Need
 from tollway.relay.ports import Books, KeyDirectory, Models
+from tollway.relay.throttle import Throttle, Ticket
 from tollway.routing.plan import plan, priced_targets, refuse_unknown
 
 OUTPUT_TOKENS_MIN = 16
@@ -69,6 +70,8 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     need: Need
     hold: Hold
     lowered: Lowered | None = None
+    ticket: Ticket | None = None
+    """What it was let through with; to be closed when it ends."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -97,8 +100,18 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 class Admission:
     """The one way to a provider."""
 
-    def __init__(self, *, keys: KeyDirectory, models: Models, books: Books, funds: Funds, terms: Terms) -> None:
-        """Take the neighbours and the terms."""
+    def __init__(
+        self,
+        *,
+        keys: KeyDirectory,
+        models: Models,
+        books: Books,
+        funds: Funds,
+        terms: Terms,
+        throttle: Throttle | None = None,
+    ) -> None:
+        """Take the neighbours and the terms; without a throttle, no rate is limited."""
+        self._throttle = throttle
         self._keys = keys
         self._models = models
         self._books = books
@@ -126,8 +139,20 @@ class Admission:
         if peek.media_parts and self._terms.media_addresses is Reach.PUBLIC and arrival.called.content_type == JSON:
             check_media_addresses(arrival.body)
         model = self._find_model(arrival, peek.model_asked)
-        asked = peek.model_asked
         check_model(principal, model.id)
+        throttle = self._throttle
+        if throttle is None or not throttle.concerns(principal):
+            return await self._fund(arrival, peek, model, None)
+        ticket = await throttle.enter(arrival, peek, model)
+        try:
+            return await self._fund(arrival, peek, model, ticket)
+        except BaseException:
+            if ticket is not None:
+                ticket.close(0)
+            raise
+
+    async def _fund(self, arrival: Arrival, peek: Peek, model: Model, ticket: Ticket | None) -> Admitted:
+        principal, asked = arrival.principal, peek.model_asked
         planned = plan(model, draw=random.random())  # noqa: S311  it spreads load, it keeps no secret
         targets = priced_targets(planned, now_ms=arrival.received_ms)
         need = Need(
@@ -140,7 +165,9 @@ class Admission:
         lowered = None
         if not self._books.try_hold(hold):
             hold, lowered = await self._borrow(hold, need)
-        return Admitted(principal=principal, peek=peek, model=model, need=need, hold=hold, lowered=lowered)
+        return Admitted(
+            principal=principal, peek=peek, model=model, need=need, hold=hold, lowered=lowered, ticket=ticket
+        )
 
     def _find_model(self, arrival: Arrival, asked: str) -> Model:
         """Return the model that is asked for: at the provider of the client's header, else as configured, else by path."""

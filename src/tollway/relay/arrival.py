@@ -5,7 +5,7 @@ import msgspec
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
-from tollway.relay.ports import Keeper, ReplyHeads
+from tollway.relay.ports import Keeper, Peer, ReplyHeads
 from tollway.settings.brand import UsageChunk
 
 
@@ -36,3 +36,5 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """On whose behalf, as far as the key and the client's headers say."""
     keeper: Keeper | None = None
     """Who keeps the answer, where the client has asked for that."""
+    peer: Peer | None = None
+    """Who sent it; None is nobody on a connection."""

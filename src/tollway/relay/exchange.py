@@ -438,6 +438,8 @@ class Exchange:
         assert not self._closed, "an exchange is settled exactly once"
         self._closed = True
         line, durable = self._relay.books.close(line)
+        if self._admitted.ticket is not None:
+            self._admitted.ticket.close(line.usage.tokens)
         if self._arrival.keeper is not None:
             self._arrival.keeper.settled(line)
         return line, durable

@@ -1,7 +1,7 @@
 """What the relay needs of its neighbours, as Protocols that app.py wires: keys, books, catalog, upstream, client."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tollway.access.principal import Principal
@@ -9,6 +9,7 @@ from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
 from tollway.dialects.record import CostFields
 from tollway.ledger.answers import AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.limits.rates import Rule, Verdict
 
 
 class KeyDirectory(Protocol):
@@ -61,6 +62,31 @@ class Books(Protocol):
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         """Settle or void the hold of the line's exchange; return the line as written and when it is durable."""
+        ...
+
+
+class Counters(Protocol):
+    """What is counted together for limits of rates: in this process, on this host, or across several."""
+
+    async def take(self, rules: Sequence[Rule], *, tokens: int) -> Verdict:
+        """Count a request, and the tokens that it is thought to need, for every rule, or for none; no two have one name."""
+        ...
+
+    def finish(self, rules: Sequence[Rule], *, reserved: int, used: int, taken_ms: int) -> None:
+        """End a request that was taken at `taken_ms`: it no longer runs, and used other tokens than were `reserved`."""
+        ...
+
+
+class Peer(Protocol):
+    """Who sent a request, as far as its connection tells, and what everything that it is answered with begins with."""
+
+    @property
+    def address(self) -> str:
+        """The client's IP address, found when it is asked for; empty where there is none."""
+        ...
+
+    def tell(self, lines: bytes) -> None:
+        """Put header lines into the head of whatever is answered."""
         ...
 
 

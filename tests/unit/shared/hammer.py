@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tollway.limits.rates import Rule
 from tollway.shared.counters import HostCounters
 
 
@@ -26,7 +25,7 @@ async def main() -> None:
     counters = HostCounters(path)
     print("ready", flush=True)
     sys.stdin.readline()
-    rules = (Rule(b"all", limit),)
+    rules = ((b"all", limit),)
     verdicts = [await counters.take(rules, tokens=3) for _ in range(count)]
     print(sum(verdict.refused is None for verdict in verdicts), flush=True)
     sys.stdin.readline()

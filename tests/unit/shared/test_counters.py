@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tollway.errors import SetupError
-from tollway.limits.rates import Measure, Rule
+from tollway.limits.rates import Measure
 from tollway.shared.counters import Counters, HostCounters
 from tollway.shared.seats import Seats
 from tollway.shared.table import TABLE_BYTES
@@ -74,13 +74,13 @@ def counters(request: pytest.FixtureRequest, path: Path) -> Iterator[Counters]:
 
 
 async def test_a_request_is_counted_under_its_names(counters: Counters) -> None:
-    both = (Rule(b"key", Limit(rpm=2)), Rule(b"account", Limit(rpm=3)))
+    both = ((b"key", Limit(rpm=2)), (b"account", Limit(rpm=3)))
     for _ in range(2):
         assert (await counters.take(both, tokens=0)).refused is None
     refused = (await counters.take(both, tokens=0)).refused
     assert refused is not None
     assert refused.place == 0
-    other = (Rule(b"another key", Limit(rpm=2)), both[1])
+    other = ((b"another key", Limit(rpm=2)), both[1])
     assert (await counters.take(other, tokens=0)).refused is None
     refused = (await counters.take(other, tokens=0)).refused
     assert refused is not None
@@ -88,7 +88,7 @@ async def test_a_request_is_counted_under_its_names(counters: Counters) -> None:
 
 
 async def test_what_ends_runs_no_longer_and_gives_tokens_back(counters: Counters) -> None:
-    rules = (Rule(b"key", Limit(concurrency=1, tpm=100)), Rule(b"account", Limit(rpm=10)))
+    rules = ((b"key", Limit(concurrency=1, tpm=100)), (b"account", Limit(rpm=10)))
     first = await counters.take(rules, tokens=70)
     assert first.tokens is not None
     assert first.tokens.remaining == 30
@@ -105,14 +105,14 @@ async def test_what_ends_runs_no_longer_and_gives_tokens_back(counters: Counters
 
 
 async def test_the_end_of_what_is_no_longer_counted_is_nothing(counters: Counters) -> None:
-    rules = (Rule(b"key", Limit(concurrency=1, tpm=100)),)
+    rules = ((b"key", Limit(concurrency=1, tpm=100)),)
     counters.finish(rules, reserved=70, used=20, taken_ms=0)
     assert (await counters.take(rules, tokens=100)).refused is None
     assert counters.reclaim() == 0
 
 
 async def test_what_was_counted_outlives_a_restart_and_what_ran_does_not(path: Path) -> None:
-    rules = (Rule(b"key", Limit(rpm=2, concurrency=1)),)
+    rules = ((b"key", Limit(rpm=2, concurrency=1)),)
     clock = Clock()
     counters = HostCounters(path, now_ms=clock)
     await counters.take(rules, tokens=0)
@@ -146,7 +146,7 @@ async def test_what_a_killed_process_ran_is_taken_back(path: Path) -> None:
     killed.tell()
     assert killed.read() == "5"
     counters = HostCounters(path)
-    rules = (Rule(b"all", Limit(concurrency=5)),)
+    rules = ((b"all", Limit(concurrency=5)),)
     assert counters.reclaim() == 0
     assert (await counters.take(rules, tokens=0)).refused is not None
     killed.kill()
@@ -164,12 +164,12 @@ async def test_who_takes_the_seat_of_a_killed_process_begins_with_nothing_runnin
     assert killed.read() == "5"
     killed.kill()
     counters = HostCounters(path)
-    assert (await counters.take((Rule(b"all", Limit(concurrency=5)),), tokens=0)).refused is None
+    assert (await counters.take(((b"all", Limit(concurrency=5)),), tokens=0)).refused is None
     counters.close()
 
 
 async def test_a_process_killed_in_an_operation_locks_nobody_out(path: Path) -> None:
-    rules = (Rule(b"all", Limit(rpm=10**6)),)
+    rules = ((b"all", Limit(rpm=10**6)),)
     counters = HostCounters(path)
     for _ in range(3):
         killed = Process(path, 10**7, rpm=10**6)

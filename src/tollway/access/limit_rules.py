@@ -1,0 +1,105 @@
+"""Which limits of rates hold for a request, and what is said when one is reached: the one place that resolves them. Pure.
+
+What an account has set for itself takes the place of what the deployment set for the same scope, whole.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Network
+
+from tollway.access.limits import LimitScope, RateRule
+from tollway.access.principal import Principal
+from tollway.access.terms import EACH
+from tollway.errors import Refusal
+
+Defaults = Mapping[LimitScope, RateRule]
+"""What the deployment set; a scope that is not in it has no limit."""
+
+Named = tuple[bytes, RateRule]
+"""A rule, and the name of what is counted for it, which no other rule has."""
+
+SCOPE_WORDS = {
+    LimitScope.KEY: "this API key",
+    LimitScope.SUB_ACCOUNT: "the sub-account of this API key",
+    LimitScope.ACCOUNT: "the account of this API key",
+    LimitScope.END_USER: "this end user",
+    LimitScope.KEY_IP: "this API key from this address",
+    LimitScope.IP: "this address",
+}
+MEASURE_WORDS = {
+    "rpm": "requests a minute",
+    "burst": "requests in 10 seconds",
+    "tpm": "tokens a minute",
+    "concurrency": "requests at a time",
+}
+CONCURRENCY = "concurrency"
+
+PREFIX_6 = 64
+"""Bits of an IPv6 address that count: a customer has all addresses that begin alike, and may use each once."""
+NETWORKS_KNOWN_MAX = 4096
+
+
+def are_limited(principal: Principal, defaults: Defaults) -> bool:
+    """Tell whether any limit may hold for a key's requests."""
+    terms = principal.terms
+    return bool(defaults or principal.limits or terms.limits or terms.end_user_limits)
+
+
+def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None, address: str) -> list[Named]:
+    """Return every limit that a request must stay within; `address` is the client's, empty where it is not known."""
+    own = {rule.scope: rule for rule in principal.limits}
+    for rule in principal.terms.limits:
+        own[rule.scope] = rule
+    named: list[Named] = []
+    key_id, account_id, sub_account_id = principal.key_id, principal.account_id, principal.sub_account_id
+    rule = own.get(LimitScope.KEY) or defaults.get(LimitScope.KEY)
+    if rule is not None:
+        named.append((b"key %d" % key_id, rule))
+    if sub_account_id is not None:
+        rule = own.get(LimitScope.SUB_ACCOUNT) or defaults.get(LimitScope.SUB_ACCOUNT)
+        if rule is not None:
+            named.append((b"sub-account %d" % sub_account_id, rule))
+    rule = own.get(LimitScope.ACCOUNT) or defaults.get(LimitScope.ACCOUNT)
+    if rule is not None:
+        named.append((b"account %d" % account_id, rule))
+    if end_user is not None:
+        users = principal.terms.end_user_limits
+        rule = users.get(end_user) or users.get(EACH) or defaults.get(LimitScope.END_USER)
+        if rule is not None:
+            named.append((b"end user %d %b" % (account_id, end_user.encode()), rule))
+    if address:
+        network = _network_of(address)
+        rule = defaults.get(LimitScope.KEY_IP)
+        if rule is not None:
+            named.append((b"key %d at %b" % (key_id, network), rule))
+        rule = defaults.get(LimitScope.IP)
+        if rule is not None:
+            named.append((b"at %b" % network, rule))
+    return named
+
+
+@lru_cache(NETWORKS_KNOWN_MAX)
+def _network_of(address: str) -> bytes:
+    """Return whose address it is: an IPv4 address itself, or what an IPv6 address begins with."""
+    if ":" not in address:
+        return address.encode("ascii")
+    return str(IPv6Network((address, PREFIX_6), strict=False)).encode("ascii")
+
+
+def limit_reached(rule: RateRule, *, measure: str, limit: int, retry_after_s: int) -> Refusal:
+    """Return the refusal of a request for which a limit has no room; `measure` is the name of a limit of a RateRule."""
+    said = f"At most {limit} {MEASURE_WORDS[measure]} for {SCOPE_WORDS[rule.scope]}"
+    metadata: dict[str, object] = {"scope": rule.scope.value, "measure": measure, "limit": limit}
+    if measure == CONCURRENCY:
+        return Refusal(
+            "transfer_agent_capacity_reached",
+            f"{said}: try again when one of them has ended.",
+            metadata=metadata,
+            retry_after_s=retry_after_s,
+        )
+    return Refusal(
+        "rate_limit_exceeded",
+        f"{said}: try again in {retry_after_s} s.",
+        metadata=metadata,
+        retry_after_s=retry_after_s,
+    )

@@ -1,0 +1,99 @@
+"""Limits of rates for requests: asks the counters before money is set aside, and tells them how a request ended.
+
+Knows no connection, and not where it is counted: in this process, on this host, or across several.
+"""
+
+from collections.abc import Callable, Sequence
+
+from tollway.access.limit_rules import Defaults, Named, are_limited, limit_reached, limits_for
+from tollway.access.limits import LimitScope
+from tollway.access.principal import Principal
+from tollway.catalog.records import Model
+from tollway.limits.rates import Verdict
+from tollway.money import divide_up
+from tollway.neutral.peek import Peek
+from tollway.pricing.estimate import BYTES_PER_TOKEN
+from tollway.relay.arrival import Arrival
+from tollway.relay.ports import Counters
+
+OUTPUT_TOKENS_THOUGHT = 1000
+"""What an answer is thought to have at most where the client gives no limit: more than nearly all have. What it has
+beyond is counted when it is known; the model's own limit would leave room for a few requests a minute."""
+
+MEDIA_PART_TOKENS_THOUGHT = 1500
+"""Of a picture or a sound in the body, whose bytes say nothing: a picture of a million pixels has about so many."""
+
+MEDIA_TEXT_TOKENS_THOUGHT = 4000
+"""The most that the text beside them is thought to have."""
+
+
+class Ticket:
+    """What was counted for a request that was let through, until it ends."""
+
+    __slots__ = ("_counters", "_reserved", "_rules", "_taken_ms")
+
+    def __init__(self, counters: Counters, rules: Sequence[Named], *, reserved: int, taken_ms: int) -> None:
+        """Take the rules that it was counted for, with how many tokens, and when by the clock of the counters."""
+        self._counters = counters
+        self._rules = rules
+        self._reserved = reserved
+        self._taken_ms = taken_ms
+
+    def close(self, tokens: int) -> None:
+        """Say that it has ended, and how many tokens it used. Called once."""
+        self._counters.finish(self._rules, reserved=self._reserved, used=tokens, taken_ms=self._taken_ms)
+
+
+class Throttle:
+    """Lets requests through as fast as their limits allow."""
+
+    def __init__(self, counters: Counters, *, defaults: Defaults, lines: Callable[[Verdict], bytes]) -> None:
+        """Take the counters, what the deployment set for each scope, and what makes header lines of a verdict."""
+        self._counters = counters
+        self._defaults = defaults
+        self._by_address = LimitScope.KEY_IP in defaults or LimitScope.IP in defaults
+        self._lines = lines
+
+    def concerns(self, principal: Principal) -> bool:
+        """Tell whether a key's requests may be limited: nearly all deployments answer no, so it is asked first."""
+        return are_limited(principal, self._defaults)
+
+    async def enter(self, arrival: Arrival, peek: Peek, model: Model) -> Ticket | None:
+        """Count a request; return what is to be closed when it ends, if anything is. Raises Refusal 429."""
+        peer = arrival.peer
+        rules = limits_for(
+            arrival.principal,
+            self._defaults,
+            end_user=arrival.attribution.end_user,
+            address=peer.address if self._by_address and peer is not None else "",
+        )
+        if not rules:
+            return None
+        tokens = thought_tokens(peek, model)
+        verdict = await self._counters.take(rules, tokens=tokens)
+        if peer is not None:
+            peer.tell(self._lines(verdict))
+        refused = verdict.refused
+        if refused is not None:
+            _, rule = rules[refused.place]
+            wait_s = divide_up(refused.wait_ms, 1000)
+            raise limit_reached(rule, measure=refused.measure.value, limit=refused.limit, retry_after_s=wait_s)
+        if any(rule.tpm is not None or rule.concurrency is not None for _, rule in rules):
+            return Ticket(self._counters, rules, reserved=tokens, taken_ms=verdict.at_ms)
+        return None
+
+
+def thought_tokens(peek: Peek, model: Model) -> int:
+    """Return about how many tokens a request will use, input and output together. Never used for money."""
+    if not peek.billed:
+        return 0
+    known = peek.estimated or peek.counted
+    if known is not None:
+        return known.tokens
+    tokens_in = divide_up(peek.body_bytes, BYTES_PER_TOKEN)
+    if peek.media_parts:
+        tokens_in = min(tokens_in, MEDIA_TEXT_TOKENS_THOUGHT) + peek.media_parts * MEDIA_PART_TOKENS_THOUGHT
+    tokens_out = peek.output_tokens_max
+    if tokens_out is None:
+        tokens_out = min(OUTPUT_TOKENS_THOUGHT, model.output_tokens_max or OUTPUT_TOKENS_THOUGHT)
+    return tokens_in + tokens_out * peek.choices
