@@ -30,6 +30,7 @@ from tollway.billing.sealing import GivenKey, NoKey, Sealer
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
+from tollway.billing.webhook_secrets import WebhookSecrets
 from tollway.settings import BillingSettings, Brands, PaymentSettings, Settings, brands_of
 from tollway.settings.load import SQLITE
 from tollway.settings.secret import encryption_key
@@ -38,6 +39,7 @@ from tollway.store.sqlite import database_path
 from tollway.store.store import Store
 
 NO_PAYMENTS = PaymentSettings()
+UNSEALED = Sealer(NoKey())
 
 
 @contextlib.contextmanager
@@ -45,12 +47,18 @@ def open_books(settings: Settings) -> Generator[Desk]:
     """Open the store for one piece of work, and close it; raises SetupError when it is of another schema version."""
     store = Store.open(settings.store.url, durability=settings.store.durability.value)
     try:
-        yield open_desk(store, brands_of(settings), settings.billing, settings.payments)
+        yield open_desk(store, brands_of(settings), settings.billing, settings.payments, open_sealer(settings))
     finally:
         store.close()
 
 
-def open_desk(store: Store, brands: Brands, billing: BillingSettings, payments: PaymentSettings = NO_PAYMENTS) -> Desk:
+def open_desk(
+    store: Store,
+    brands: Brands,
+    billing: BillingSettings,
+    payments: PaymentSettings = NO_PAYMENTS,
+    sealer: Sealer = UNSEALED,
+) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
     provider = open_payments(payments)
@@ -75,6 +83,7 @@ def open_desk(store: Store, brands: Brands, billing: BillingSettings, payments: 
         costs=Costs(store),
         bills=Bills(store, ids),
         audit=Audit(store, zone=zone),
+        webhook_secrets=WebhookSecrets(store, ids, sealer),
     )
 
 

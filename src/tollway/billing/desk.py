@@ -22,6 +22,7 @@ from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
 
+from tollway.billing.webhook_secrets import WebhookSecrets
 
 class Desk(NamedTuple):
     """Everything an operator can do with the books of one open store. Its calls wait for the disk."""
@@ -45,3 +46,4 @@ class Desk(NamedTuple):
     costs: Costs
     bills: Bills
     audit: Audit
+    webhook_secrets: WebhookSecrets
