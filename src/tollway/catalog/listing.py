@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tollway import clock
+from tollway.catalog.capabilities import modality_of, render_schema
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, PriceCard, Target, UnitPrices, card_at
@@ -57,6 +58,11 @@ class Listing:
         model = self._catalog.resolve(model_asked)
         return None if model is None else render_model(model, self._catalog.rates, now_ms=clock.now_ms())
 
+    def schema(self, model_asked: str) -> dict[str, object] | None:
+        """Return how one model is called; None when there is none."""
+        model = self._catalog.resolve(model_asked)
+        return None if model is None else render_schema(model)
+
     def suggest(self, model_asked: str) -> tuple[str, ...]:
         """Return the ids closest to one that does not exist."""
         return self._catalog.suggest(model_asked)
@@ -76,6 +82,7 @@ def render_model(model: Model, rates: RateTable, *, now_ms: int) -> dict[str, ob
         "context_length": model.context_tokens,
         "max_output_tokens": model.output_tokens_max,
         "capabilities": list(model.capabilities),
+        "modality": modality_of(model.capabilities),
         "pricing": render_pricing(model, rates, now_ms=now_ms),
     }
 

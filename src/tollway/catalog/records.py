@@ -338,5 +338,5 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     price_ppm: int = PPM
     """The model's discount or markup: what its prices are multiplied by, in parts per million."""
     capabilities: tuple[str, ...] = ()
-    """Of `chat`, `stream`, `tools`, `response_format`, `embeddings`, `vision`; empty means unknown."""
+    """Words of `capabilities.FACTS`; empty means unknown."""
     created_s: int = 0

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+from urllib.parse import parse_qs
 
 import msgspec
 
 from tollway.access.decide import may_use
 from tollway.access.principal import Principal
+from tollway.catalog.capabilities import MODALITIES
 from tollway.errors import Refusal
 from tollway.http.listings import (
     anthropic_model,
@@ -27,6 +29,9 @@ OLLAMA_VERSION = "0.13.0"
 ANTHROPIC_HEADER, GOOGLE_HEADER = b"anthropic-version", b"x-goog-api-key"
 """What their clients send with every request: only these tell them apart from others at the same path."""
 
+SCHEMA_BEHIND = "/schema"
+"""Behind a model's id: only how it is called. No model has an id that ends so."""
+
 SHOW_BODY_BYTES_MAX = 4096
 """Of `POST /api/show`: it names one model."""
 
@@ -40,6 +45,10 @@ class ModelList(Protocol):
 
     def entry(self, model_asked: str) -> dict[str, object] | None:
         """Return one model by its exact id, wildcards included."""
+        ...
+
+    def schema(self, model_asked: str) -> dict[str, object] | None:
+        """Return how one model is called."""
         ...
 
     def suggest(self, model_asked: str) -> tuple[str, ...]:
@@ -65,7 +74,7 @@ class ModelPages:
 
     async def list_plain(self, call: Call) -> Page:
         """List them as OpenAI does, or as Anthropic or Google does for a client of its own: all ask at one path."""
-        shown = self._usable(call)
+        shown = _chosen(self._usable(call), call.query)
         if _has(call, ANTHROPIC_HEADER):
             return Page(200, encode(anthropic_models(shown)))
         if _has(call, GOOGLE_HEADER):
@@ -73,11 +82,16 @@ class ModelPages:
         return Page(200, encode({"object": "list", "data": shown}))
 
     async def show_plain(self, call: Call) -> Page:
-        """Show one in the same forms. The path is decoded, so an id's slash may have come encoded or not."""
-        entry = self._find(call, call.path.split("/models/", 1)[1])
+        """Show one in the same forms, or how it is called. The path is decoded: an id's slash may have come encoded or not."""
+        model_asked = call.path.split("/models/", 1)[1]
+        if model_asked.endswith(SCHEMA_BEHIND):
+            return Page(200, encode(self._schema(call, model_asked.removesuffix(SCHEMA_BEHIND))))
+        entry = self._find(call, model_asked)
         if _has(call, ANTHROPIC_HEADER):
             return Page(200, encode(anthropic_model(entry)))
-        return Page(200, encode(gemini_model(entry) if _has(call, GOOGLE_HEADER) else entry))
+        if _has(call, GOOGLE_HEADER):
+            return Page(200, encode(gemini_model(entry)))
+        return Page(200, encode({**entry, "schema": self._schema(call, model_asked)}))
 
     async def list_gemini(self, call: Call) -> Page:
         """List them as Google does."""
@@ -109,6 +123,10 @@ class ModelPages:
             raise refuse_unknown(model_asked, self._models.suggest(model_asked))
         return entry
 
+    def _schema(self, call: Call, model_asked: str) -> dict[str, object] | None:
+        self._find(call, model_asked)
+        return self._models.schema(model_asked)
+
 
 async def show_version(_: Call) -> Page:
     """Say which Ollama this is like."""
@@ -133,6 +151,24 @@ def model_routes(models: ModelList) -> dict[str, Route]:
 
 def _page(answer: Callable[[Call], Awaitable[Page]]) -> Route:
     return Route(method=b"GET", gate=Gate.KEY, page=answer)
+
+
+def _chosen(entries: list[dict[str, object]], query: str) -> list[dict[str, object]]:
+    """Return the models that a query asks for: of one modality, of one provider; raises Refusal for no modality."""
+    if not query:
+        return entries
+    asked = {name: values[-1] for name, values in parse_qs(query).items()}
+    modality, provider = asked.get("modality"), asked.get("provider")
+    if modality not in {None, *MODALITIES}:
+        raise Refusal(
+            "invalid_request", f"There is no modality {modality!r:.99}: {', '.join(MODALITIES)}.", param="modality"
+        )
+    return [
+        entry
+        for entry in entries
+        if modality in {None, entry["modality"]}
+        and (provider in {None, entry["owned_by"]} or str(entry["id"]).startswith(f"{provider}/"))
+    ]
 
 
 def _asking(call: Call) -> Principal:

@@ -11,6 +11,7 @@ import msgspec
 
 from tollway.errors import CODES, SetupError
 from tollway.settings.brand import Brand, Brands, brand_names, read_brand, unknown_brand
+from tollway.settings.capabilities import CAPABILITIES
 from tollway.settings.fields import STORE_URL_EXAMPLES, Reading
 from tollway.settings.mistakes import Mistakes
 from tollway.settings.prices import check_prices, check_rates
@@ -32,7 +33,6 @@ LOCAL_PROVIDER = "local"
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
-CAPABILITIES = ("chat", "stream", "tools", "response_format", "embeddings", "vision")
 
 LATER_MANY = "come with a later version; leave it out"
 

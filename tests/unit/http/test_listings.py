@@ -21,6 +21,8 @@ def entry(name: str = "acme/m", **more: Any) -> dict[str, object]:
         "id": name,
         "created": 1_700_000_000,
         "capabilities": [],
+        "modality": "text",
+        "owned_by": "p",
         "context_length": None,
         "max_output_tokens": None,
         **more,

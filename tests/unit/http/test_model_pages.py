@@ -20,11 +20,15 @@ class Models:
 
     def entries(self) -> list[dict[str, object]]:
         """Return them."""
-        return [entry("acme/m"), entry("plain"), entry("acme/n:free")]
+        return [entry("acme/m"), entry("plain", modality="image", owned_by="acme"), entry("acme/n:free")]
 
     def entry(self, model_asked: str) -> dict[str, object] | None:
         """Return one of them."""
         return next((found for found in self.entries() if found["id"] == model_asked), None)
+
+    def schema(self, model_asked: str) -> dict[str, object] | None:
+        """Say how one of them is called."""
+        return {"model": model_asked}
 
     def suggest(self, model_asked: str) -> tuple[str, ...]:
         """Guess."""
@@ -35,9 +39,9 @@ PAGES = ModelPages(Models())
 ROUTES = model_routes(Models())
 
 
-def call(path: str, *headers: bytes, who: Principal | None = ANYBODY, body: bytes = b"") -> Call:
+def call(path: str, *headers: bytes, who: Principal | None = ANYBODY, body: bytes = b"", query: str = "") -> Call:
     """Return a request for a page."""
-    return Call(path=path, principal=who, headers=[(name, b"x") for name in headers], body=body)
+    return Call(path=path, principal=who, headers=[(name, b"x") for name in headers], body=body, query=query)
 
 
 async def shown(path: str, route: str | None = None, *headers: bytes, **more: Any) -> Any:
@@ -77,6 +81,38 @@ async def test_one_model_is_shown_in_the_same_forms(model: str) -> None:
     assert (await shown(f"/v1/models/{model}", "/v1/models/", ANTHROPIC_HEADER))["display_name"] == model
     assert (await shown(f"/v1/models/{model}", "/v1/models/", GOOGLE_HEADER))["name"] == f"models/{model}"
     assert (await shown(f"/v1beta/models/{model}", "/v1beta/models/"))["name"] == f"models/{model}"
+
+
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [
+        ("modality=image", ["plain"]),
+        ("modality=text", ["acme/m", "acme/n:free"]),
+        ("modality=video", []),
+        ("provider=acme", ["acme/m", "plain", "acme/n:free"]),
+        ("provider=p", ["acme/m", "acme/n:free"]),
+        ("provider=p&modality=text&other=1", ["acme/m", "acme/n:free"]),
+        ("provider=nobody", []),
+        ("modality=", ["acme/m", "plain", "acme/n:free"]),
+    ],
+)
+async def test_a_list_may_be_of_one_modality_or_one_provider(query: str, listed: list[str]) -> None:
+    assert [model["id"] for model in (await shown("/v1/models", query=query))["data"]] == listed
+
+
+async def test_a_modality_that_is_none_is_refused() -> None:
+    with pytest.raises(Refusal, match="embedding") as refused:
+        await shown("/v1/models", query="modality=nonsense")
+    assert refused.value.param == "modality"
+
+
+async def test_how_a_model_is_called_stands_on_its_page_and_alone() -> None:
+    assert (await shown("/v1/models/acme/m", "/v1/models/"))["schema"] == {"model": "acme/m"}
+    assert await shown("/v1/models/acme/m/schema", "/v1/models/") == {"model": "acme/m"}
+    for path, who in (("/v1/models/nope/schema", ANYBODY), ("/v1/models/plain/schema", NARROW)):
+        with pytest.raises(Refusal) as refused:
+            await shown(path, "/v1/models/", who=who)
+        assert refused.value.facts.status == 404
 
 
 async def test_a_model_that_does_not_exist_is_not_found_and_another_is_named() -> None:
