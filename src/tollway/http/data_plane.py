@@ -13,6 +13,8 @@ import structlog
 
 from tollway import clock, ids
 from tollway.access.credentials import key_digest
+from tollway.access.places import check_address, check_route
+from tollway.access.principal import Principal
 from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.caller import CallerHeaders
@@ -83,7 +85,9 @@ class DataPlane:
         if inbound.method != route.method and route.method is not ANY:
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
         if route.gate is not Gate.OPEN:
-            inbound.principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
+            inbound.principal = principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
+            if principal is not None:
+                _check_use(inbound, route, principal)
         wanted = self._body_bytes_max if inbound.dialect is not None else route.body_bytes_max
         check_head(inbound.headers, bytes_max=wanted or self._body_bytes_max)
         inbound.body_bytes_max = wanted
@@ -111,6 +115,7 @@ class DataPlane:
         if inbound.principal is None and route.gate is not Gate.OPEN:
             digest = key_digest(inbound.headers)
             inbound.principal = await self._relay.admission.look_up(digest, now_ms=inbound.received_ms)
+            _check_use(inbound, route, inbound.principal)
         dialect = inbound.dialect
         if dialect is None:
             await self._page(inbound, route)
@@ -131,6 +136,7 @@ class DataPlane:
             translate=caller.translate,
             passed=_passed(inbound.headers, dialect) if dialect.passed_headers else (),
             attribution=caller.attribution,
+            peer=inbound,
         )
         if caller.idempotency_key is None:
             await self._relay.serve(arrival, inbound)
@@ -185,6 +191,14 @@ class DataPlane:
 
 def _nothing_at(path: str) -> Refusal:
     return Refusal("not_found", f"There is nothing at {path[:200]!r}: check the base URL and the path.")
+
+
+def _check_use(inbound: Inbound, route: Route, principal: Principal) -> None:
+    """Raise Refusal 403 where a key is kept to other routes or networks."""
+    if principal.routes:
+        check_route(principal, route.word)
+    if principal.networks:
+        check_address(principal, inbound.address)
 
 
 def _called(inbound: Inbound) -> Called:

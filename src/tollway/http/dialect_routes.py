@@ -28,6 +28,29 @@ PATHS: Mapping[str, tuple[str, ...]] = {
 }
 """Where each dialect of clients is asked. OpenAI's also without `/v1`, which some programs leave out."""
 
+WORDS: Mapping[str, str] = {
+    "openai_chat": "chat",
+    "openai_completions": "completions",
+    "openai_responses": "responses",
+    "openai_embeddings": "embeddings",
+    "openai_images": "images",
+    "openai_image_edits": "images",
+    "openai_speech": "audio",
+    "openai_transcriptions": "audio",
+    "openai_speech_translations": "audio",
+    "openai_moderations": "moderations",
+    "rerank": "rerank",
+    "anthropic_messages": "messages",
+    "anthropic_count_tokens": "messages",
+    "ollama_chat": "ollama",
+    "ollama_generate": "ollama",
+    "ollama_embed": "ollama",
+    "ollama_embeddings": "ollama",
+}
+"""What a key that is kept to certain routes calls each."""
+
+GEMINI_WORD = "gemini"
+
 GEMINI_PATHS = ("/v1beta/models/", "/v1/models/", "/v1alpha/models/", "/v1/publishers/google/models/")
 """Below these stands `MODEL:METHOD`. Google's client asks at `/v1` since its third version, and at `/v1beta` before."""
 
@@ -55,9 +78,9 @@ def dialect_routes(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
     """Return the routes of every dialect that clients speak."""
     routes: dict[str, Route] = {}
     for name, paths in PATHS.items():
-        route = Route(method=b"POST", gate=Gate.ADMISSION, dialect=dialects[name])
+        route = Route(method=b"POST", gate=Gate.ADMISSION, dialect=dialects[name], word=WORDS[name])
         routes |= dict.fromkeys(paths, route)
-    gemini = Route(method=b"POST", gate=Gate.ADMISSION, find_dialect=_gemini_of(dialects))
+    gemini = Route(method=b"POST", gate=Gate.ADMISSION, find_dialect=_gemini_of(dialects), word=GEMINI_WORD)
     return routes | dict.fromkeys(GEMINI_PATHS, gemini)
 
 

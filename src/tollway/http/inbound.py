@@ -29,6 +29,10 @@ class Connection(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
 
+    def client_address(self, headers: list[tuple[bytes, bytes]]) -> str:
+        """Return the IP address that a request with these headers comes from; empty where there is none."""
+        ...
+
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         ...
@@ -43,6 +47,7 @@ class Inbound:
         "_connection",
         "_flow",
         "_head",
+        "_lines",
         "_on_gone",
         "_transport",
         "body",
@@ -73,6 +78,7 @@ class Inbound:
         self._begun = False
         self._chunked = version != "1.0"
         self._head: bytes | None = None
+        self._lines = b""
         self._on_gone: Callable[[], None] | None = None
         self.keep_alive = keep_alive and self._chunked
         self.method = b""
@@ -98,6 +104,15 @@ class Inbound:
         """Why it is answered with an error: a Refusal, or a defect."""
 
     @property
+    def address(self) -> str:
+        """The client's IP address; empty where there is none."""
+        return self._connection.client_address(self.headers)
+
+    def tell(self, lines: bytes) -> None:
+        """Put header lines into the head of whatever is answered."""
+        self._lines += lines
+
+    @property
     def started(self) -> bool:
         """Whether a byte of the answer has been sent."""
         return self._begun
@@ -116,12 +131,14 @@ class Inbound:
             return
         close = b"" if self.keep_alive else CLOSE
         self._begun = True
-        self._transport.write(b"%b%b\r\n%b" % (head, close, b"" if self.method == b"HEAD" else body))
+        content = b"" if self.method == b"HEAD" else body
+        self._transport.write(b"%b%b%b\r\n%b" % (head, self._lines, close, content))
         self._complete()
 
     async def start(self, head: bytes) -> None:
         """Begin an answer whose length is not known; its head goes out with the first piece."""
-        self._head = b"%b%b%b\r\n" % (head, b"" if self.keep_alive else CLOSE, CHUNKED if self._chunked else b"")
+        chunked = CHUNKED if self._chunked else b""
+        self._head = b"%b%b%b%b\r\n" % (head, self._lines, b"" if self.keep_alive else CLOSE, chunked)
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client reads slower than the provider writes.

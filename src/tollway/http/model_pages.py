@@ -32,6 +32,9 @@ ANTHROPIC_HEADER, GOOGLE_HEADER = b"anthropic-version", b"x-goog-api-key"
 SCHEMA_BEHIND = "/schema"
 """Behind a model's id: only how it is called. No model has an id that ends so."""
 
+WORD = "models"
+"""What a key that is kept to certain routes calls these."""
+
 SHOW_BODY_BYTES_MAX = 4096
 """Of `POST /api/show`: it names one model."""
 
@@ -145,12 +148,14 @@ def model_routes(models: ModelList) -> dict[str, Route]:
         **dict.fromkeys(("/v1beta/models/", "/v1alpha/models/"), _page(pages.show_gemini)),
         "/api/tags": _page(pages.list_ollama),
         "/api/version": Route(method=b"GET", gate=Gate.OPEN, page=show_version),
-        "/api/show": Route(method=b"POST", gate=Gate.KEY, page=pages.show_ollama, body_bytes_max=SHOW_BODY_BYTES_MAX),
+        "/api/show": Route(
+            method=b"POST", gate=Gate.KEY, page=pages.show_ollama, body_bytes_max=SHOW_BODY_BYTES_MAX, word=WORD
+        ),
     }
 
 
 def _page(answer: Callable[[Call], Awaitable[Page]]) -> Route:
-    return Route(method=b"GET", gate=Gate.KEY, page=answer)
+    return Route(method=b"GET", gate=Gate.KEY, page=answer, word=WORD)
 
 
 def _chosen(entries: list[dict[str, object]], query: str) -> list[dict[str, object]]:

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from tollway.dialects.record import JSON, CostFields
 from tollway.errors import Refusal
 from tollway.http.brand_errors import retold, with_members
-from tollway.money import render_json_number
+from tollway.limits.rates import Verdict
+from tollway.money import divide_up, render_json_number
 from tollway.settings.brand import Brand
 
 WARNING_CHARS_MAX = 2_000
@@ -117,6 +118,18 @@ class BrandHeads:
 def _without_port(host: bytes) -> bytes:
     name, colon, port = host.rpartition(b":")
     return name if colon and port.isdigit() else host
+
+
+def allowance(verdict: Verdict) -> bytes:
+    """Return the lines that tell how much is left of the limits of a request: of each kind, of the one with the least."""
+    lines = b""
+    for kind, standing in ((b"requests", verdict.requests), (b"tokens", verdict.tokens)):
+        if standing is not None:
+            reset_s = divide_up(standing.reset_ms, 1000)
+            lines += b"x-ratelimit-limit-%b: %d\r\n" % (kind, standing.limit)
+            lines += b"x-ratelimit-remaining-%b: %d\r\n" % (kind, standing.remaining)
+            lines += b"x-ratelimit-reset-%b: %ds\r\n" % (kind, reset_s)
+    return lines
 
 
 def advice(refusal: Refusal) -> list[tuple[bytes, bytes]]:

@@ -61,3 +61,5 @@ class Route(NamedTuple):
     """What the same path answers to GET, where this one takes another method."""
     body_bytes_max: int = 0
     """Of a page: no longer body is kept; zero for none at all."""
+    word: str = ""
+    """What keys may be kept to (`access.routes`); empty is what every key may use."""

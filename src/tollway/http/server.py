@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from tollway.http.client_address import ClientAddresses
 from tollway.http.server_protocol import Plane, ServerProtocol
 
 BACKLOG = 4096
@@ -17,15 +18,30 @@ BACKLOG = 4096
 LAST_WORDS_S = 2.0
 """How long requests that were cut short may take to settle and to tell their clients."""
 
+DIRECT = ClientAddresses()
+"""No proxy is trusted: whoever connects is the client."""
+
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Server:
     """One worker's server."""
 
-    def __init__(self, plane: Plane, *, grace_s: float, asgi: Asgi, asgi_below: Sequence[str]) -> None:
-        """Take the data plane, how long a stop waits for running requests, and the application below certain paths."""
-        bound = {"plane": plane, "asgi_below": tuple([start.encode("ascii") for start in asgi_below])}
+    def __init__(
+        self,
+        plane: Plane,
+        *,
+        grace_s: float,
+        asgi: Asgi,
+        asgi_below: Sequence[str],
+        addresses: ClientAddresses = DIRECT,
+    ) -> None:
+        """Take the data plane, how long a stop waits for running requests, and the application below certain paths.
+
+        `addresses` finds clients behind proxies.
+        """
+        starts = tuple([start.encode("ascii") for start in asgi_below])
+        bound = {"plane": plane, "asgi_below": starts, "addresses": addresses}
         config = uvicorn.Config(
             asgi,
             http=type("BoundServerProtocol", (ServerProtocol,), bound),

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tollway.http.client_address import ClientAddresses
 from tollway.http.inbound import LINGER_S, Inbound
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -52,6 +53,7 @@ class ServerProtocol(HttpToolsProtocol):
     """Set by the server on a subclass of its own."""
     asgi_below: tuple[bytes, ...]
     """Requests whose paths begin so are ASGI's."""
+    addresses: ClientAddresses
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin a connection."""
@@ -139,6 +141,8 @@ class ServerProtocol(HttpToolsProtocol):
             self._ended = True
             return
         if self.url.startswith(self.asgi_below):
+            address = self.client_address(self.headers)
+            self.scope["client"] = (address, 0) if address else None
             super().on_headers_complete()
             return
         inbound = Inbound(connection=self, keep_alive=parser.should_keep_alive(), version=parser.get_http_version())
@@ -156,6 +160,10 @@ class ServerProtocol(HttpToolsProtocol):
                     self.transport.write(CONTINUE)
         else:
             self._ready(inbound)
+
+    def client_address(self, headers: list[tuple[bytes, bytes]]) -> str:
+        """Return the IP address that a request with these headers comes from; empty where there is none."""
+        return self.addresses.find(self.client[0] if self.client else "", headers)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; one that nobody wants is thrown away as it comes."""
