@@ -13,6 +13,7 @@ from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.audit import Audit
 from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
+from tollway.billing.budgets import Budgets
 from tollway.billing.caps import Caps
 from tollway.billing.costs import Costs
 from tollway.billing.desk import Desk
@@ -56,6 +57,7 @@ def open_desk(
     store: Store,
     brands: Brands,
     billing: BillingSettings,
+    caps = Caps(store, ids, zone)
     payments: PaymentSettings = NO_PAYMENTS,
     sealer: Sealer = UNSEALED,
 ) -> Desk:
@@ -66,8 +68,9 @@ def open_desk(
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
-        keys=Keys(store, ids, brands.default.key_prefix),
-        caps=Caps(store, ids, zone),
+        keys=Keys(store, ids, lambda account: brands.named(account.brand).key_prefix),
+        own_providers=OwnProviders(store, ids, sealer, OwnTerms(reach=account_reach(settings))),
+        caps=caps,
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),
         payments=Payments(store, ids, provider, terms),
@@ -78,6 +81,7 @@ def open_desk(
         reports=Reports(store, zone=zone),
         repricing=Repricing(store),
         receipts=Receipts(store),
+        budgets=Budgets(store, caps),
         pages=Pages(issuer=brands.default.name, zone=zone),
         events=Events(store),
         costs=Costs(store),

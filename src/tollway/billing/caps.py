@@ -90,6 +90,10 @@ class CapRows(Protocol):
         """Read what is spent of each cap in the windows given, the most spent first; and whether there is more."""
         ...
 
+    def cap_use(self, cap: Cap, window: Window) -> CapUse:
+        """Read what is spent of one cap in a window, by the subject that spent most of it."""
+        ...
+
 
 class Caps:
     """The use cases of caps. Errors are CommandRefused with a sentence."""
@@ -174,6 +178,10 @@ class Caps:
         windows = {span: window_at(span, self._zone, now_ms) for span in CapSpan}
         return self._store.cap_uses(account_id, windows, limit)
 
+    def most_used(self, cap: Cap) -> CapUse:
+        """Return what is spent of one cap in the window that runs, by the subject that spent most of it."""
+        return self._store.cap_use(cap, window_at(cap.span, self._zone, self._now_ms()))
+
     def _note(self, by: Actor, action: str, cap: Cap) -> AuditEntry:
         set_to = {
             "scope": cap.scope.value,
@@ -254,6 +262,11 @@ def parse_target(
         return CapTarget(account_id, scope, str(parse_id(KEY, text)))
     if scope is CapScope.SUB_ACCOUNT:
         return CapTarget(account_id, scope, str(parse_id(SUB_ACCOUNT, text)))
+    return CapTarget(account_id, scope, checked_subject(text))
+
+
+def checked_subject(text: str) -> str:
+    """Return a tag or an end user as a request could carry it; raises CommandRefused for any other."""
     if not text or len(text) > SUBJECT_CHARS_MAX or not text.isprintable():
         raise CommandRefused(f"a tag or an end user has 1 to {SUBJECT_CHARS_MAX} printable characters")
-    return CapTarget(account_id, scope, text)
+    return text

@@ -7,6 +7,7 @@ from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.audit import Audit
 from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
+from tollway.billing.budgets import Budgets
 from tollway.billing.caps import Caps
 from tollway.billing.costs import Costs
 from tollway.billing.events import Events
@@ -47,3 +48,4 @@ class Desk(NamedTuple):
     bills: Bills
     audit: Audit
     webhook_secrets: WebhookSecrets
+    budgets: Budgets

@@ -135,6 +135,23 @@ class CapRows(Rows):
             rows = connection.execute(query).mappings().all()
         return tuple(_use(row, windows) for row in rows[:limit]), len(rows) > limit
 
+    def cap_use(self, cap: Cap, window: Window) -> CapUse:
+        """Read what is spent of one cap in a window, by the subject that spent most of it."""
+        p = purses.c
+        spent = (p.limit_nanos - p.balance_nanos).label("spent_nanos")
+        running = and_(p.cap_id == cap.id, p.kind == PurseKind.CAP.value, p.window_start_ms == window.start_ms)
+        query = select(p.subject, spent).where(running).order_by(spent.desc(), p.id).limit(1)
+        currency = select(accounts.c.currency).where(accounts.c.id == cap.account_id)
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+            return CapUse(
+                cap=cap,
+                subject=cap.subject if row is None else row.subject,
+                currency=connection.execute(currency).scalar_one(),
+                spent_nanos=0 if row is None else row.spent_nanos,
+                resets_ms=window.end_ms,
+            )
+
 
 def add_cap(connection: Connection, cap: Cap) -> None:
     """Write a cap that is not there yet."""
