@@ -14,6 +14,7 @@ from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.neutral.embedding import EmbeddingRequest
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
+from tollway.neutral.wishes import Wishes
 
 MEDIA_TOKENS_MAX = 65_536
 """What a hold allows for a picture, sound or file among the inputs, whose tokens do not follow from the body's bytes."""
@@ -27,7 +28,7 @@ PLAUSIBLE_MAX = 1e6
 _VALUE_BYTES = 4
 
 
-def peek_of(model: str, body: bytes, *, media: int = 0) -> Peek:
+def peek_of(model: str, body: bytes, *, media: int = 0, wishes: Wishes | None = None) -> Peek:
     """Return the facts of an embedding request, which has no output.
 
     Its input may be many texts, each as long as the model's context: only the body's bytes bound their tokens.
@@ -41,6 +42,7 @@ def peek_of(model: str, body: bytes, *, media: int = 0) -> Peek:
         body_bytes=len(body),
         media_parts=media,
         input_tokens_bound=len(body) + media * MEDIA_TOKENS_MAX,
+        wishes=wishes,
     )
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from tollway.neutral.usage import Usage
+from tollway.neutral.wishes import Wishes
 
 
 class Peek(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,3 +37,6 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """False where the dialect has no word for a limit on output: a balance that is too small must refuse the request."""
     billed: bool = True
     """False for what costs nothing by its nature, such as counting tokens."""
+    wishes: Wishes | None = None
+    """What the body says to the gateway about models and providers; None where it names one model and says nothing. With
+    wishes, `model_asked` is the first model, and empty where none is named."""

@@ -13,6 +13,7 @@ from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Reach, Target
 from tollway.clock import SteadyClock
 from tollway.dialects.record import JSON
+from tollway.dialects.routing_wishes import model_must_be
 from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.neutral.peek import Peek
@@ -138,6 +139,8 @@ class Admission:
         peek = arrival.dialect.peek(arrival.body, arrival.called)
         if peek.media_parts and self._terms.media_addresses is Reach.PUBLIC and arrival.called.content_type == JSON:
             check_media_addresses(arrival.body)
+        if not peek.model_asked:
+            raise Refusal("invalid_request", model_must_be(), param="model")
         model = self._find_model(arrival, peek.model_asked)
         check_model(principal, model.id)
         throttle = self._throttle

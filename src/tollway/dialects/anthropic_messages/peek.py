@@ -7,6 +7,7 @@ from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 
 OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
@@ -45,15 +46,13 @@ _Name = Annotated[str, Meta(min_length=1)]
 _Messages = Annotated[list[_Message], Meta(min_length=1)]
 
 
-class _Counted(Struct):
-    model: _Name
+class _Counted(Wishing, kw_only=True):
     messages: _Messages
     tools: list[_Tool] | None = None
     mcp_servers: list[Raw] | None = None
 
 
-class _Facts(Struct):
-    model: _Name
+class _Facts(Wishing, kw_only=True):
     messages: _Messages
     max_tokens: Annotated[int, Meta(ge=0, le=OUTPUT_TOKENS_LIMIT_MAX)]
     stream: bool | None = None
@@ -65,7 +64,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _COUNTED = msgspec.json.Decoder(_Counted)
 
 _FIELDS = {
-    "model": "`model` must be a string that names a model; GET /v1/models lists them",
+    "model": model_must_be(),
+    **FIELDS,
     "messages": "`messages` must be a non-empty array of objects, each with `content` that is a string or an array of "
     "objects with a `type`",
     "tools": "`tools` must be an array of objects",
@@ -87,13 +87,14 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     """Return the facts of a request; raises Refusal `invalid_request` that says what to mend, and nothing else."""
     facts = read_facts(body, _FACTS, _EXPECTED)
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=facts.stream is True,
         usage_asked=facts.stream is True,
         output_tokens_max=facts.max_tokens,
         choices=1,
         body_bytes=len(body),
         media_parts=_media(facts),
+        wishes=wishes_of(facts),
     )
 
 
@@ -101,7 +102,7 @@ def peek_counted(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     """Return the facts of a request that only asks how many tokens it has; it costs nothing."""
     facts = read_facts(body, _COUNTED, _EXPECTED_COUNTED)
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=False,
         usage_asked=False,
         output_tokens_max=0,
@@ -109,6 +110,7 @@ def peek_counted(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         body_bytes=len(body),
         media_parts=_media(facts),
         billed=False,
+        wishes=wishes_of(facts),
     )
 
 

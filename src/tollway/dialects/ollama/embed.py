@@ -24,6 +24,7 @@ from tollway.dialects.record import (
     RenderedRequest,
     RequestEdits,
 )
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.embedding import EmbeddingAnswer, EmbeddingRequest
 from tollway.neutral.peek import Peek
@@ -32,14 +33,12 @@ from tollway.neutral.usage import Usage
 DIMENSIONS_MAX = 1_000_000
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     input: str | list[str]
     dimensions: Annotated[int, Meta(ge=1, le=DIMENSIONS_MAX)] | None = None
 
 
-class _OlderFacts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _OlderFacts(Wishing, gc=False, kw_only=True):
     prompt: Annotated[str, Meta(min_length=1)]
 
 
@@ -65,30 +64,33 @@ _COUNT = msgspec.json.Decoder(Count | None)
 _WORD = msgspec.json.Decoder(str | None)
 _ENCODE = msgspec.json.Encoder().encode
 _KNOWN = frozenset(("model", "input", "prompt", "dimensions"))
-_MODEL = "`model` must be a string that names a model; GET /api/tags lists them"
+_MODEL = model_must_be("GET /api/tags")
 
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `input`",
     fields={
         "model": _MODEL,
+        **FIELDS,
         "input": "`input` must be a string or an array of strings",
         "dimensions": f"`dimensions` must be a whole number from 1 to {DIMENSIONS_MAX}",
     },
 )
 _OLDER_EXPECTED = Expected(
     summary="a JSON object with `model` and `prompt`",
-    fields={"model": _MODEL, "prompt": "`prompt` must be a string that is not empty"},
+    fields={"model": _MODEL, **FIELDS, "prompt": "`prompt` must be a string that is not empty"},
 )
 
 
 def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     """Return the facts of a request; raises Refusal `invalid_request`."""
-    return peek_of(read_facts(body, _FACTS, _EXPECTED).model, body)
+    facts = read_facts(body, _FACTS, _EXPECTED)
+    return peek_of(first_model(facts), body, wishes=wishes_of(facts))
 
 
 def peek_older(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     """Return the facts of a request of the older form; raises Refusal `invalid_request`."""
-    return peek_of(read_facts(body, _OLDER_FACTS, _OLDER_EXPECTED).model, body)
+    facts = read_facts(body, _OLDER_FACTS, _OLDER_EXPECTED)
+    return peek_of(first_model(facts), body, wishes=wishes_of(facts))
 
 
 def parse_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
@@ -97,7 +99,7 @@ def parse_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
     if not facts.input:
         raise refused("`input` must not be empty: this model's provider has nothing to load", param="input")
     return EmbeddingRequest(
-        model=facts.model,
+        model=first_model(facts),
         inputs=(facts.input,) if isinstance(facts.input, str) else tuple(facts.input),
         single=isinstance(facts.input, str),
         dimensions=facts.dimensions,
@@ -108,7 +110,7 @@ def parse_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
 def parse_older_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
     """Return a request of the older form in the neutral form; raises Refusal `invalid_request`."""
     facts = read_facts(body, _OLDER_FACTS, _OLDER_EXPECTED)
-    return EmbeddingRequest(model=facts.model, inputs=(facts.prompt,), single=True, knobs=_knobs(body))
+    return EmbeddingRequest(model=first_model(facts), inputs=(facts.prompt,), single=True, knobs=_knobs(body))
 
 
 def _knobs(body: bytes) -> dict[str, Raw]:

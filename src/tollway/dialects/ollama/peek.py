@@ -7,6 +7,7 @@ from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 
 OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
@@ -21,8 +22,7 @@ class _Options(Struct, gc=False):
     num_predict: Annotated[int, Meta(le=OUTPUT_TOKENS_LIMIT_MAX)] | None = None
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     stream: bool | None = None
     options: _Options | None = None
     messages: list[_Message] | None = None
@@ -32,7 +32,8 @@ class _Facts(Struct, gc=False):
 _FACTS = msgspec.json.Decoder(_Facts)
 
 EXPECTED_FIELDS = {
-    "model": "`model` must be a string that names a model; GET /api/tags lists them",
+    "model": model_must_be("GET /api/tags"),
+    **FIELDS,
     "stream": "`stream` must be true or false",
     "options": "`options` must be an object of numbers, booleans and strings, with `num_predict` a whole number up to "
     f"{OUTPUT_TOKENS_LIMIT_MAX} (0 and below: no limit) and `stop` a string or an array of strings",
@@ -60,11 +61,12 @@ def _peek(body: bytes, expected: Expected) -> Peek:
     limit = None if facts.options is None else facts.options.num_predict
     media = len(facts.images or ()) + sum(len(message.images or ()) for message in facts.messages or ())
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=facts.stream is not False,  # an Ollama server streams unless it is told not to
         usage_asked=False,
         output_tokens_max=limit if limit is not None and limit > 0 else None,
         choices=1,
         body_bytes=len(body),
         media_parts=media,
+        wishes=wishes_of(facts),
     )

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 
 CHOICES_MAX = 128
@@ -45,8 +46,7 @@ class _Tool(Struct, gc=False):
 _Limit = Annotated[int, Meta(ge=1, le=OUTPUT_TOKENS_LIMIT_MAX)]
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     messages: Annotated[list[_Message], Meta(min_length=1)]
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
@@ -65,7 +65,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `messages`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "messages": "`messages` must be a non-empty array of objects, each with `content` that is a string, an array of "
         "objects with a `type`, or null",
         "stream": "`stream` must be true or false",
@@ -89,13 +90,14 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         # Which of the two a provider heeds is its choice: the larger one is what may be paid.
         limit = max(facts.max_completion_tokens, limit or 0)
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=streamed,
         usage_asked=streamed and options is not None and options.include_usage is True,
         output_tokens_max=with_foreign(limit, facts.n_predict),
         choices=facts.n or 1,
         body_bytes=len(body),
         media_parts=_count_media(facts.messages) + _count_searches(facts),
+        wishes=wishes_of(facts),
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 
 CHOICES_MAX = 128
@@ -30,8 +31,7 @@ class _StreamOptions(Struct, gc=False):
 _Many = Annotated[int, Meta(ge=1, le=CHOICES_MAX)]
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     prompt: str | Annotated[list[str | int | list[int]], Meta(min_length=1)]
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
@@ -46,7 +46,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `prompt`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "prompt": "`prompt` must be a string, or a non-empty array of strings or of tokens",
         "stream": "`stream` must be true or false",
         "stream_options": "`stream_options` must be an object, with `include_usage` true or false, or null",
@@ -68,13 +69,14 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     if choices > _CHOICES_TOTAL_MAX:
         raise refused(f"`prompt` asks for more than {_CHOICES_TOTAL_MAX} answers: send fewer", param="prompt")
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=streamed,
         usage_asked=streamed and options is not None and options.include_usage is True,
         output_tokens_max=_limit(facts),
         choices=choices,
         body_bytes=len(body),
         media_parts=0,
+        wishes=wishes_of(facts),
     )
 
 

@@ -12,6 +12,7 @@ from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.embedding_form import peek_of
 from tollway.dialects.patching import finished
 from tollway.dialects.record import PLAIN_CALL, Called, RenderedRequest, RequestEdits
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.embedding import EmbeddingRequest
 from tollway.neutral.peek import Peek
 
@@ -38,8 +39,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Input = _Text | Annotated[list[str | int | list[int] | _Thing], Meta(min_length=1)]
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     input: _Input
     encoding_format: str | None = None
     dimensions: Annotated[int, Meta(ge=1, le=DIMENSIONS_MAX)] | None = None
@@ -54,7 +54,8 @@ _KNOWN = frozenset(("model", "input", "encoding_format", "dimensions", "user", "
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `input`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "input": "`input` must be a string, or a non-empty array of strings, of whole numbers (tokens), or of arrays of them",
         "encoding_format": '`encoding_format` must be "float" or "base64"',
         "dimensions": f"`dimensions` must be a whole number from 1 to {DIMENSIONS_MAX}",
@@ -68,7 +69,7 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     facts = read_facts(body, _FACTS, _EXPECTED)
     given = facts.input
     media = 0 if isinstance(given, str) else sum(isinstance(each, _Thing) for each in given)
-    return peek_of(facts.model, body, media=media)
+    return peek_of(first_model(facts), body, media=media, wishes=wishes_of(facts))
 
 
 def parse_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
@@ -85,7 +86,7 @@ def parse_request(body: bytes, _peek: Peek) -> EmbeddingRequest:
         raise refused(_EXPECTED.fields["encoding_format"], param="encoding_format")
     inputs, single = _inputs(facts.input)
     return EmbeddingRequest(
-        model=facts.model,
+        model=first_model(facts),
         inputs=inputs,
         single=single,
         dimensions=facts.dimensions,

@@ -1,12 +1,11 @@
 """What a request for a judgement says before it is relayed. Knows no provider and no price."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
 
@@ -18,9 +17,8 @@ class _Part(Struct, gc=False):
     type: str = "text"
 
 
-class _Facts(Struct, gc=False):
+class _Facts(Wishing, gc=False, kw_only=True):
     input: str | list[str | _Part]
-    model: Annotated[str, Meta(min_length=1)] | None = None
 
 
 _FACTS = msgspec.json.Decoder(_Facts)
@@ -28,7 +26,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _EXPECTED = Expected(
     summary="a JSON object with `input`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "input": "`input` must be a string, an array of strings, or an array of objects with a `type`",
     },
 )
@@ -37,9 +36,10 @@ _EXPECTED = Expected(
 def peek_moderation(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     """Return the facts of a moderation; raises Refusal `invalid_request` that says what to mend."""
     facts = read_facts(body, _FACTS, _EXPECTED)
+    facts.model = facts.model or MODEL_DEFAULT
     parts = facts.input if isinstance(facts.input, list) else []
     return Peek(
-        model_asked=facts.model or MODEL_DEFAULT,
+        model_asked=first_model(facts),
         streamed=False,
         usage_asked=False,
         output_tokens_max=0,
@@ -48,4 +48,5 @@ def peek_moderation(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         media_parts=sum(isinstance(part, _Part) and part.type != "text" for part in parts),
         counted=Usage(),  # who bills it reports it; where nothing is reported it is free
         limit_lowers=False,
+        wishes=wishes_of(facts),
     )

@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_media.answer import is_json
 from tollway.dialects.openai_media.form import FormFacts, is_form
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
@@ -55,8 +56,7 @@ _BYTES_PER_TOKEN = 4
 """As for every estimate of text."""
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     prompt: str | None = None
     n: Annotated[int, Meta(ge=1, le=PICTURES_MAX)] | None = None
     size: str | None = None
@@ -77,7 +77,8 @@ _NULL = Raw(b"null")
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `prompt`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "prompt": "`prompt` must be a string",
         "n": f"`n` must be a whole number from 1 to {PICTURES_MAX}",
         "size": "`size` must be a string like `1024x1024`",
@@ -152,7 +153,7 @@ def _peek(facts: _Facts, *, body_bytes: int, shown: int) -> Peek:
     if facts.output_format == "svg":
         allowance += LINES_TOKENS
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=facts.stream is True,
         usage_asked=False,
         output_tokens_max=drawn + allowance,
@@ -164,4 +165,5 @@ def _peek(facts: _Facts, *, body_bytes: int, shown: int) -> Peek:
         input_tokens_bound=(prompt_bytes + shown * SHOWN_TOKENS) * pictures,
         estimated=Usage(input=divide_up(prompt_bytes, _BYTES_PER_TOKEN) * pictures, output=drawn * pictures),
         limit_lowers=False,
+        wishes=wishes_of(facts),
     )

@@ -8,11 +8,12 @@ from math import ceil
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_media.form import FormFacts, is_form
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
@@ -45,8 +46,7 @@ _WAVE_HEAD_BYTES = 36
 _BYTES_PER_TOKEN = 4
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     input: str
     instructions: str | None = None
     speed: Annotated[float, Meta(gt=0)] | None = None
@@ -59,7 +59,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _EXPECTED = Expected(
     summary="a JSON object with `model` and `input`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "input": "`input` must be a string: the text to be spoken",
         "instructions": "`instructions` must be a string",
         "speed": "`speed` must be a number above 0",
@@ -79,7 +80,7 @@ def peek_speech(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     text_bytes = len(facts.input.encode()) + len((facts.instructions or "").encode())
     slowness = 1 / max(SLOWEST, min(facts.speed or 1.0, 1.0))
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=facts.stream_format == "sse" or facts.stream is True,
         usage_asked=False,
         output_tokens_max=ceil(characters * SPOKEN_TOKENS_MAX * slowness),
@@ -93,6 +94,7 @@ def peek_speech(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
             audio_output=divide_up(characters * SPOKEN_TOKENS_PER_S, SPOKEN_CHARACTERS_PER_S),
         ),
         limit_lowers=False,
+        wishes=wishes_of(facts),
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from tollway.dialects.body import Expected, read_facts, refused
 from tollway.dialects.openai_limit import FOREIGN, MUST_BE, Foreign, with_foreign
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.neutral.peek import Peek
 
 OUTPUT_TOKENS_LIMIT_MAX = 2**31 - 1
@@ -41,8 +42,7 @@ class _Tool(Struct, gc=False):
 _Limit = Annotated[int, Meta(ge=1, le=OUTPUT_TOKENS_LIMIT_MAX)]
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     input: str | list[_Item] | None = None
     tools: list[_Tool] | None = None
     stream: bool | None = None
@@ -59,7 +59,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 EXPECTED = Expected(
     summary="a JSON object with `model` and `input`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "input": "`input` must be a string or an array of items, each an object whose `content` or `output`, if any, is a "
         "string or an array of objects with a `type`",
         "tools": "`tools` must be an array of objects, each with a `type`",
@@ -82,13 +83,14 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         )
     streamed = facts.stream is True
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=streamed,
         usage_asked=streamed,
         output_tokens_max=with_foreign(facts.max_output_tokens, facts.n_predict),
         choices=1,
         body_bytes=len(body),
         media_parts=_count_unbounded(facts),
+        wishes=wishes_of(facts),
     )
 
 

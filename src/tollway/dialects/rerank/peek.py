@@ -6,10 +6,11 @@ Some bill a ranking by searches (a hundred pieces of text each), some by tokens;
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 
 from tollway.dialects.body import Expected, read_facts
 from tollway.dialects.record import PLAIN_CALL, Called
+from tollway.dialects.routing_wishes import FIELDS, Wishing, first_model, model_must_be, wishes_of
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
@@ -25,8 +26,7 @@ byte."""
 _BYTES_PER_TOKEN = 4
 
 
-class _Facts(Struct, gc=False):
-    model: Annotated[str, Meta(min_length=1)]
+class _Facts(Wishing, gc=False, kw_only=True):
     query: Raw
     documents: Annotated[list[Raw], Meta(min_length=1)]
 
@@ -36,7 +36,8 @@ _FACTS = msgspec.json.Decoder(_Facts)
 _EXPECTED = Expected(
     summary="a JSON object with `model`, `query` and `documents`",
     fields={
-        "model": "`model` must be a string that names a model; GET /v1/models lists them",
+        "model": model_must_be(),
+        **FIELDS,
         "query": "`query` must be given: what the documents are ranked by",
         "documents": "`documents` must be a non-empty array",
     },
@@ -48,7 +49,7 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
     facts = read_facts(body, _FACTS, _EXPECTED)
     documents = len(facts.documents)
     return Peek(
-        model_asked=facts.model,
+        model_asked=first_model(facts),
         streamed=False,
         usage_asked=False,
         output_tokens_max=0,
@@ -60,4 +61,5 @@ def peek(body: bytes, _called: Called = PLAIN_CALL) -> Peek:
         calls=divide_up(documents + len(body) // PIECE_BYTES, SEARCH_PIECES),
         estimated=Usage(input=divide_up(len(body), _BYTES_PER_TOKEN), output=0),
         limit_lowers=False,
+        wishes=wishes_of(facts),
     )

@@ -61,7 +61,7 @@ def test_counting_needs_no_limit_and_costs_nothing() -> None:
     found = ANTHROPIC_COUNT_TOKENS.peek(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', PLAIN_CALL)
     assert (found.billed, found.streamed, found.output_tokens_max) == (False, False, 0)
     with pytest.raises(Refusal, match="`model` must be"):
-        ANTHROPIC_COUNT_TOKENS.peek(b'{"messages":[{"role":"user","content":"hi"}]}', PLAIN_CALL)
+        ANTHROPIC_COUNT_TOKENS.peek(b'{"model":5,"messages":[{"role":"user","content":"hi"}]}', PLAIN_CALL)
 
 
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
