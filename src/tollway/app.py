@@ -26,6 +26,7 @@ from tollway.errors import TollwayError
 from tollway.http.account.parts import AccountParts
 from tollway.http.admin.parts import AdminParts
 from tollway.http.caller import CallerHeaders
+from tollway.http.client_address import ClientAddresses
 from tollway.http.data_plane import DataPlane
 from tollway.http.dialect_routes import dialect_routes, speakers
 from tollway.http.doors import Doors, account_door, admin_door
@@ -33,7 +34,7 @@ from tollway.http.later import later_routes
 from tollway.http.model_pages import model_routes
 from tollway.http.pages import own_routes
 from tollway.http.payment_pages import payment_routes
-from tollway.http.replies import BrandHeads, ReplyHeads
+from tollway.http.replies import BrandHeads, ReplyHeads, allowance
 from tollway.http.routes import Route
 from tollway.http.server import Server
 from tollway.id_source import IdSource
@@ -45,9 +46,12 @@ from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
 from tollway.relay.signatures import Signatures
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.settings import Brands
+from tollway.relay.throttle import Throttle, defaults_of
+from tollway.settings import Brands, Settings
 from tollway.settings.brand import header_prefixes
 from tollway.settings.records import MediaAddresses
+from tollway.shared.counters import Counters, HostCounters
+from tollway.shared.place import counters_path
 from tollway.store.group_commit import GroupCommit
 from tollway.store.store import Store
 from tollway.upstream.client import Answer, UpstreamClient
@@ -207,22 +211,10 @@ class Worker:
         self._keys = self._store.key_directory()
         self._default, others = open_upstreams(deployment)
         self._upstreams = (self._default, *set(others.values()))
-        terms = Terms(
-            worker_id=registered.id,
-            hold_ttl_ms=hold_ttl_ms(deployment.catalog),
-            deadlines=self._deadlines,
-            media_addresses=MEDIA_REACH[settings.server.media_addresses],
-        )
-        funds = Funds(
-            fee_ppm=settings.billing.platform_fee_ppm,
-            rates=deployment.rates,
-            windows=WindowClock(ZoneInfo(settings.billing.timezone)),
-        )
+        self._counters = open_counters(settings)
         heads = open_heads(deployment.brands)
         relay = Relay(
-            admission=Admission(
-                keys=self._keys, models=deployment.catalog, books=self._books, funds=funds, terms=terms
-            ),
+            admission=self._open_admission(deployment, registered.id),
             books=self._books,
             cards=CardBook(self._store),
             outward=Outward(
@@ -273,8 +265,34 @@ class Worker:
             body_bytes_max=settings.server.body_bytes_max,
         )
         self._events_ms = settings.retention.events_days * DAY_MS
-        self._server = Server(data_plane, grace_s=settings.server.shutdown_grace_s, asgi=doors, asgi_below=doors.below)
+        self._server = Server(
+            data_plane,
+            grace_s=settings.server.shutdown_grace_s,
+            asgi=doors,
+            asgi_below=doors.below,
+            addresses=ClientAddresses(settings.server.trusted_proxies),
+        )
         self._sweeps = self._plan_sweeps(paying=paying)
+
+    def _open_admission(self, deployment: Deployment, worker_id: int) -> Admission:
+        settings = deployment.settings
+        return Admission(
+            keys=self._keys,
+            models=deployment.catalog,
+            books=self._books,
+            funds=Funds(
+                fee_ppm=settings.billing.platform_fee_ppm,
+                rates=deployment.rates,
+                windows=WindowClock(ZoneInfo(settings.billing.timezone)),
+            ),
+            terms=Terms(
+                worker_id=worker_id,
+                hold_ttl_ms=hold_ttl_ms(deployment.catalog),
+                deadlines=self._deadlines,
+                media_addresses=MEDIA_REACH[settings.server.media_addresses],
+            ),
+            throttle=Throttle(self._counters, defaults=defaults_of(settings.limits), lines=allowance),
+        )
 
     def _plan_sweeps(self, *, paying: bool) -> tuple[Sweep, ...]:
         """Return what is done now and then, beside the requests."""
@@ -304,6 +322,7 @@ class Worker:
             for upstream in self._upstreams:
                 await upstream.close()
             await self._commits.stop()
+            self._counters.close()
             self._store.close()
         if self._commits.lines_lost:
             raise LinesLost(self._commits.lines_lost)
@@ -339,6 +358,7 @@ class Worker:
         self._commits.look_wanted()
 
     async def _reclaim(self) -> None:
+        self._counters.reclaim()  # in this thread, like everything that the counters are asked
         await asyncio.to_thread(self._store.reclaim_dead_workers, clock.now_ms())
 
 
@@ -359,6 +379,13 @@ def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
     asked = dialect_routes(DIALECTS)
     both = {path: asked[path]._replace(get=pages[path]) for path in asked.keys() & pages.keys()}
     return pages | asked | both
+
+
+def open_counters(settings: Settings) -> Counters:
+    """Return what counts requests for their limits: one worker in its own memory, several together. Raises SetupError."""
+    if settings.server.workers == 1:
+        return Counters.in_memory()
+    return HostCounters(counters_path(settings.store.url))
 
 
 def hold_ttl_ms(catalog: Catalog) -> int:

@@ -5,9 +5,12 @@ Knows no connection, and not where it is counted: in this process, on this host,
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from tollway.access.limit_rules import Defaults, Named, are_limited, limit_reached, limits_for
-from tollway.access.limits import LimitScope
+from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
+from tollway.access.terms import EACH
 from tollway.catalog.records import Model
 from tollway.limits.rates import Verdict
 from tollway.money import divide_up
@@ -15,6 +18,7 @@ from tollway.neutral.peek import Peek
 from tollway.pricing.estimate import BYTES_PER_TOKEN
 from tollway.relay.arrival import Arrival
 from tollway.relay.ports import Counters
+from tollway.settings import LimitsSettings
 
 OUTPUT_TOKENS_THOUGHT = 1000
 """What an answer is thought to have at most where the client gives no limit: more than nearly all have. What it has
@@ -81,6 +85,15 @@ class Throttle:
         if any(rule.tpm is not None or rule.concurrency is not None for _, rule in rules):
             return Ticket(self._counters, rules, reserved=tokens, taken_ms=verdict.at_ms)
         return None
+
+
+def defaults_of(limits: LimitsSettings) -> Defaults:
+    """Return what the operator set, by scope."""
+    rules = [
+        RateRule(scope=scope, subject=EACH, **msgspec.structs.asdict(getattr(limits, scope.value)))
+        for scope in LimitScope
+    ]
+    return {rule.scope: rule for rule in rules if rule != RateRule(scope=rule.scope, subject=EACH)}
 
 
 def thought_tokens(peek: Peek, model: Model) -> int:

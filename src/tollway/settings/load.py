@@ -177,10 +177,6 @@ def model_place(number: int, model: ModelSettings) -> str:
 
 def _check_not_yet(settings: Settings, mistakes: Mistakes) -> None:
     """Refuse what would have no effect: a setting that does nothing in silence is worse than none."""
-    if settings.server.trusted_proxies:
-        mistakes.add(
-            "[server]: trusted_proxies", f"rules that look at a client's address, which it is for, {LATER_MANY}"
-        )
     if settings.shared.redis_url:
         mistakes.add("[shared]: redis_url", f"limits of rates, which hosts count together by it, {LATER_MANY}")
 

@@ -45,6 +45,11 @@ BODY_BYTES_MAX = 32 * 1024 * 1024
 RETENTION_DAYS_MAX = 36_500
 """A hundred years: beyond it somebody means seconds."""
 
+RATE_MAX = 2**32
+"""A limit that nobody reaches: more is a slip of the pen."""
+
+Rate = Annotated[int, Meta(ge=1, le=RATE_MAX)]
+
 WORKERS_MAX = 256
 """Worker numbers are ten bits of every id, and each restart takes a fresh one: this leaves room for both."""
 
@@ -106,6 +111,31 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     events_days: Annotated[int, Meta(ge=0, le=RETENTION_DAYS_MAX)] = 365
     """0 keeps them for ever."""
+
+
+class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One table of `[limits]`; None is no limit of that kind."""
+
+    rpm: Rate | None = None
+    """Requests in any 60 seconds."""
+    burst: Rate | None = None
+    """Requests in any 10 seconds."""
+    tpm: Rate | None = None
+    """Tokens in any 60 seconds, input and output together."""
+    concurrency: Rate | None = None
+    """Requests that run at a time."""
+
+
+class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[limits]`: how fast requests may come, where an account has no rule of its own for the same scope."""
+
+    key: RateSettings = RateSettings()
+    account: RateSettings = RateSettings()
+    sub_account: RateSettings = RateSettings()
+    end_user: RateSettings = RateSettings()
+    key_ip: RateSettings = RateSettings()
+    """Of one key from one address."""
+    ip: RateSettings = RateSettings()
 
 
 class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +284,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
+    limits: LimitsSettings = LimitsSettings()
     shared: SharedSettings = SharedSettings()
     brand: BrandSettings = BrandSettings()
     brands: tuple[BrandSettings, ...] = ()

@@ -65,7 +65,7 @@ host = "0.0.0.0"
 port = 0
 workers = 2
 body_bytes_max = 2048
-trusted_proxies = []
+trusted_proxies = ["10.0.0.0/8", "::1"]
 shutdown_grace_s = 5
 [store]
 url = "sqlite:////books/t.db"
@@ -102,7 +102,7 @@ capabilities = ["chat", "tools"]
 """)
     )
     assert settings.server == ServerSettings(
-        host="0.0.0.0", port=0, workers=2, body_bytes_max=2048, trusted_proxies=(), shutdown_grace_s=5
+        host="0.0.0.0", port=0, workers=2, body_bytes_max=2048, trusted_proxies=("10.0.0.0/8", "::1/128"), shutdown_grace_s=5
     )
     assert settings.store == StoreSettings(url="sqlite:////books/t.db", durability=Durability.NORMAL)
     assert settings.billing.platform_fee_ppm == 55_000
@@ -199,7 +199,8 @@ def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
             "[store]: url: the environment variable TOLLWAY_NO_SUCH_URL is not set",
         ),
         ('[store]\nurl = "sqlite:///:memory:"', "[store]: url: must name a file"),
-        ('[server]\ntrusted_proxies = ["10.0.0.0/8", "::1"]', "[server]: trusted_proxies: rules that look at"),
+        ("[limits]\nkey = { rpm = 0 }", "[limits]: key: rpm: must be"),
+        ("[limits]\nkeys = { rpm = 5 }", "[limits]: keys: is not a setting; did you mean key?"),
         (
             '[shared]\nredis_url = "redis://x"',
             "[shared]: redis_url: limits of rates, which hosts count together by it, come with a later version",
