@@ -68,8 +68,7 @@ def open_desk(
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
-        keys=Keys(store, ids, lambda account: brands.named(account.brand).key_prefix),
-        own_providers=OwnProviders(store, ids, sealer, OwnTerms(reach=account_reach(settings))),
+        keys=Keys(store, ids, brands.default.key_prefix),
         caps=caps,
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),
