@@ -57,12 +57,12 @@ def open_desk(
     store: Store,
     brands: Brands,
     billing: BillingSettings,
-    caps = Caps(store, ids, zone)
     payments: PaymentSettings = NO_PAYMENTS,
     sealer: Sealer = UNSEALED,
 ) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
+    caps = Caps(store, ids, zone)
     provider = open_payments(payments)
     terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
@@ -80,12 +80,12 @@ def open_desk(
         reports=Reports(store, zone=zone),
         repricing=Repricing(store),
         receipts=Receipts(store),
-        budgets=Budgets(store, caps),
         pages=Pages(issuer=brands.default.name, zone=zone),
         events=Events(store),
         costs=Costs(store),
         bills=Bills(store, ids),
         audit=Audit(store, zone=zone),
+        budgets=Budgets(store, caps),
         webhook_secrets=WebhookSecrets(store, ids, sealer),
     )
 

@@ -22,8 +22,8 @@ from tollway.billing.repricing import Repricing
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
-
 from tollway.billing.webhook_secrets import WebhookSecrets
+
 
 class Desk(NamedTuple):
     """Everything an operator can do with the books of one open store. Its calls wait for the disk."""

@@ -53,9 +53,9 @@ from tollway.store.statement_rows import StatementRows
 from tollway.store.sub_account_rows import SubAccountRows
 from tollway.store.usage_rows import UsageRows
 from tollway.store.voucher_rows import VoucherRows
+from tollway.store.webhook_secret_rows import WebhookSecretRows
 from tollway.store.workers import Worker
 
-from tollway.store.webhook_secret_rows import WebhookSecretRows
 LINES_WAITING_MAX = 20_000
 """About a second of charges at full speed: beyond that, a request is better refused than kept waiting."""
 POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -79,11 +79,11 @@ class Store(
     SubAccountRows,
     UsageRows,
     VoucherRows,
+    WebhookSecretRows,
 ):
     """An open store. Its plain methods are transactions of their own and may be called from any thread.
 
     They raise Refusal `not_ready` when the database cannot be used.
-    WebhookSecretRows,
     """
 
     def __init__(self, backend: Backend) -> None:
