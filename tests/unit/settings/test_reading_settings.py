@@ -102,7 +102,12 @@ capabilities = ["chat", "tools"]
 """)
     )
     assert settings.server == ServerSettings(
-        host="0.0.0.0", port=0, workers=2, body_bytes_max=2048, trusted_proxies=("10.0.0.0/8", "::1/128"), shutdown_grace_s=5
+        host="0.0.0.0",
+        port=0,
+        workers=2,
+        body_bytes_max=2048,
+        trusted_proxies=("10.0.0.0/8", "::1/128"),
+        shutdown_grace_s=5,
     )
     assert settings.store == StoreSettings(url="sqlite:////books/t.db", durability=Durability.NORMAL)
     assert settings.billing.platform_fee_ppm == 55_000
