@@ -11,6 +11,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,7 @@ def run_shell(page: Page, block: Block) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
         cwd=page.folder,
-        env={**os.environ, **page.environment},
+        env={**page.environment, **os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=COMMAND_S,
@@ -96,7 +97,7 @@ def run_shell(page: Page, block: Block) -> None:
 def run_python(page: Page, block: Block) -> None:
     """Run a block with the names of the blocks before it."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(said), contextlib.chdir(page.folder):
         exec(compile(page.local(block.text), f"{page.path.name}:{block.line}", "exec"), page.names)
     page.printed = said.getvalue()
 

@@ -1,5 +1,6 @@
 """docs/guide does what it says: every block of every page is run against a gateway with all brands."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from tollway.settings import SecretUse
 from tollway.settings.load import load_settings
 
 GUIDE = ROOT / "docs" / "guide"
-PAGES = sorted(GUIDE.glob("*.md"))
+MORE = [ROOT / "docs" / name for name in ("routing.md", "account-api.md")]
+PAGES = [*sorted(GUIDE.glob("*.md")), *(page for page in MORE if page.exists())]
 CANARY = "sk-canary-99887766"
 
 SETTINGS = Path(__file__).with_name("guide.toml").read_text()
@@ -75,8 +77,8 @@ def run_typescript(folder: Path) -> Callable[[str], str]:
 def test_every_block_of_a_page_does_what_the_page_says(
     path: Path, gateway: Deployment, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+    # Of its own: what a page exports stays with it.
+    monkeypatch.setattr(os, "environ", os.environ.copy() | environment)
     page = Page(
         path=path, url=gateway.url, environment=environment, run_typescript=run_typescript(tmp_path), folder=tmp_path
     )
