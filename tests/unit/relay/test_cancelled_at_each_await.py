@@ -1,4 +1,4 @@
-"""A request that is cancelled at any moment, by its client or by a stop, leaves one line and no money held.
+"""A request that is cancelled at any moment, by its client or by a stop, leaves one line, no money held, and nothing running.
 
 The relay, the admission and the books are the real ones. What they wait for (the store's commits, a provider, a client)
 needs a turn of the event loop here and no more, so that every turn of a request can be the one in which it is cancelled.
@@ -15,6 +15,7 @@ import pytest
 from tests.providers import a_provider
 from tests.unit.dialects.chunks import DONE, HI, ROLE, STOP, chunk, usage_chunk
 from tollway import clock
+from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
 from tollway.billing.books import Books, PurseRef
 from tollway.catalog.rates import RateTable
@@ -34,7 +35,7 @@ from tollway.clock import SteadyClock
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import Refusal
-from tollway.http.replies import ReplyHeads
+from tollway.http.replies import ReplyHeads, allowance
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.slices import Grant
 from tollway.limits.windows import WindowClock
@@ -43,13 +44,17 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.passage import Passage
+from tollway.relay.throttle import Throttle
 from tollway.settings.brand import read_brand
+from tollway.shared.counters import Counters
 
 ACCOUNT, EXCHANGE, WORKER = 7, 1, 3
 MONEY = 20_000_000
 CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=10**9, output=2 * 10**9, source="t")
 LONG = chunk({"content": "word " * 800})
 
+ONE_AT_A_TIME = RateRule(scope=LimitScope.KEY, subject="*", concurrency=1)
+NAMED = ((b"key 1", ONE_AT_A_TIME),)
 HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 
 
@@ -286,7 +291,7 @@ CASES = {
 class Run:
     """One request through the relay, cancelled in a turn of the event loop."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, counters: Counters) -> None:
         self.purse = Purse()
         self.client = Reader()
         self.books = Books(self.purse)
@@ -299,6 +304,7 @@ class Run:
                 books=self.books,
                 funds=funds,
                 terms=Terms(worker_id=WORKER, hold_ttl_ms=10**6, deadlines=self.deadlines),
+                throttle=Throttle(counters, defaults={LimitScope.KEY: ONE_AT_A_TIME}, lines=allowance),
             ),
             books=self.books,
             cards=case.catalog,
@@ -339,13 +345,17 @@ class Run:
 @pytest.mark.parametrize("how", ["leave", "stop"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 async def test_lesson_6_whenever_a_request_is_cancelled_no_money_stays_held(case: Case, how: str) -> None:
-    undisturbed = Run(case)
+    counters = Counters.in_memory()
+    undisturbed = Run(case, counters)
     left_alone = await undisturbed.cancelled_after(10**6, how)
     assert [line.outcome for line in undisturbed.purse.lines] == [case.ends]
     for turns in range(left_alone + 1):
-        run = Run(case)
+        run = Run(case, counters)
         await run.cancelled_after(turns, how)
         at = f"cancelled in turn {turns} of {left_alone}"
+        verdict = await counters.take(NAMED, tokens=0)
+        assert verdict.refused is None, f"{at}: it still runs"
+        counters.finish(NAMED, reserved=0, used=0, taken_ms=verdict.at_ms)
         assert run.books.open_count == 0, at
         assert len(run.purse.lines) <= 1, at
         run.books.give_back_idle()
