@@ -4,16 +4,27 @@ from fastapi import FastAPI, Request, Response
 
 from tollway import __version__
 from tollway.http.account.asking import call_of
+from tollway.http.account.audit_routes import audit_routes
+from tollway.http.account.budget_routes import budget_routes, tag_budget_routes
 from tollway.http.account.errors import told
 from tollway.http.account.gate import Gate
 from tollway.http.account.parts import AccountParts
 from tollway.http.account.pricing_routes import pricing_routes
 from tollway.http.account.replying import JSON
+from tollway.http.account.sub_account_routes import sub_account_routes
+from tollway.http.account.webhook_secret_routes import webhook_secret_routes
 from tollway.http.asgi_errors import ERRORS, refusal_of
 
 OPENAPI = "/api/v1/openapi.json"
 
-ROUTES = (pricing_routes,)
+ROUTES = (
+    pricing_routes,
+    sub_account_routes,
+    tag_budget_routes,
+    webhook_secret_routes,
+    budget_routes,
+    audit_routes,
+)
 """What makes each group of routes."""
 
 
