@@ -19,7 +19,7 @@ from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Origin, PriceCard, Reach, Timeouts
-from tollway.desks import open_desk, open_sealer
+from tollway.desks import open_desk
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
@@ -224,9 +224,7 @@ class Worker:
             ),
         )
         answers = StoredAnswers(self._commits)
-        self._desk = open_desk(
-            self._store, deployment.brands, settings.billing, settings.payments, open_sealer(settings)
-        )
+        self._desk = open_desk(self._store, settings)
         admin = AdminParts(
             desk=self._desk,
             catalog=deployment.catalog,

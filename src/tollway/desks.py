@@ -19,6 +19,7 @@ from tollway.billing.costs import Costs
 from tollway.billing.desk import Desk
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
+from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
 from tollway.billing.payment_ports import PaymentProvider
 from tollway.billing.payments import Payments, PaymentTerms
@@ -32,7 +33,8 @@ from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
 from tollway.billing.webhook_secrets import WebhookSecrets
-from tollway.settings import BillingSettings, Brands, PaymentSettings, Settings, brands_of
+from tollway.catalog.own_providers import OwnTerms, account_reach
+from tollway.settings import PaymentSettings, Settings, brands_of
 from tollway.settings.load import SQLITE
 from tollway.settings.secret import encryption_key
 from tollway.store.key_file import KeyFile
@@ -48,19 +50,15 @@ def open_books(settings: Settings) -> Generator[Desk]:
     """Open the store for one piece of work, and close it; raises SetupError when it is of another schema version."""
     store = Store.open(settings.store.url, durability=settings.store.durability.value)
     try:
-        yield open_desk(store, brands_of(settings), settings.billing, settings.payments, open_sealer(settings))
+        yield open_desk(store, settings)
     finally:
         store.close()
 
 
-def open_desk(
-    store: Store,
-    brands: Brands,
-    billing: BillingSettings,
-    payments: PaymentSettings = NO_PAYMENTS,
-    sealer: Sealer = UNSEALED,
-) -> Desk:
+def open_desk(store: Store, settings: Settings) -> Desk:
     """Return the use cases of an open store's books, for the command line and the admin API."""
+    brands, billing, payments = brands_of(settings), settings.billing, settings.payments
+    sealer = open_sealer(settings)
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
     caps = Caps(store, ids, zone)
     provider = open_payments(payments)
@@ -69,6 +67,7 @@ def open_desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
         keys=Keys(store, ids, brands.default.key_prefix),
+        own_providers=OwnProviders(store, ids, sealer, OwnTerms(reach=account_reach(settings))),
         caps=caps,
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),

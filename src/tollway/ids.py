@@ -27,6 +27,7 @@ PRODUCT = "prod_"
 PACKAGE = "pkg_"
 MANAGEMENT_KEY = "mk_"
 AUDIT = "aud_"
+OWN_PROVIDER = "prov_"
 
 
 class IdError(ValueError):

@@ -38,3 +38,14 @@ class OwnProvider(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name it and nothing else: a repr ends up in logs."""
         return f"OwnProvider({self.name!r})"
+
+
+class Obstacle(StrEnum):
+    """Why the store did not write a provider."""
+
+    NAME = "name"
+    """Another one of the account has it."""
+    COUNT = "count"
+    """The account has too many."""
+    GONE = "gone"
+    """It was removed, or never was there."""

@@ -12,6 +12,7 @@ from tollway.billing.caps import Caps
 from tollway.billing.costs import Costs
 from tollway.billing.events import Events
 from tollway.billing.keys import Keys
+from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
 from tollway.billing.payments import Payments
 from tollway.billing.printable import Pages
@@ -31,6 +32,7 @@ class Desk(NamedTuple):
     accounts: Accounts
     sub_accounts: SubAccounts
     keys: Keys
+    own_providers: OwnProviders
     caps: Caps
     products: Products
     packages: Packages
@@ -47,5 +49,5 @@ class Desk(NamedTuple):
     costs: Costs
     bills: Bills
     audit: Audit
-    webhook_secrets: WebhookSecrets
     budgets: Budgets
+    webhook_secrets: WebhookSecrets

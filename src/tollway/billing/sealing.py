@@ -45,7 +45,7 @@ class GivenKey:
     def make(self) -> bytes:
         """Return the key; raises CommandRefused where it was left unread."""
         if not self._key:
-            raise CommandRefused("this needs the key of [server] encryption_key, which was not read for this command")
+            raise CommandRefused("this needs the key of [server] encryption_key, which is not there: set what it names")
         return self._key
 
 

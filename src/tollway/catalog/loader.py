@@ -10,11 +10,11 @@ from tollway import clock
 from tollway.catalog.assembly import make_provider
 from tollway.catalog.cards import configured_prices
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
-from tollway.catalog.own_providers import OwnCall, OwnPrices, OwnTerms, call_price, own_presets
+from tollway.catalog.own_providers import OwnCall, OwnPrices, OwnTerms, account_reach, call_price, own_presets
 from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset, unknown_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Provider, Reach
+from tollway.catalog.records import Provider
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
@@ -30,7 +30,7 @@ from tollway.settings import (
     read_settings,
 )
 from tollway.settings.load import LOCAL_PROVIDER, model_place, provider_place
-from tollway.settings.own_providers import AccountAddresses, CallSettings
+from tollway.settings.own_providers import CallSettings
 from tollway.settings.prices import check_prices
 
 
@@ -130,7 +130,7 @@ def _own_terms(settings: Settings, mistakes: Mistakes, rates: RateTable) -> OwnT
         check_prices(model.prices, place, mistakes)
         _check_currencies(model.prices, f"{place}: price", rates, mistakes)
     return OwnTerms(
-        reach=Reach.PUBLIC if settings.server.account_addresses is AccountAddresses.PUBLIC else Reach.PRIVATE,
+        reach=account_reach(settings),
         price_ppm=settings.billing.own_provider_ppm,
         currency=rates.currency,
         models=tuple(

@@ -16,6 +16,7 @@ from tollway.cli.ledger_commands import ledger_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
+from tollway.cli.own_provider_commands import own_provider_commands
 from tollway.cli.package_commands import package_commands, product_commands
 from tollway.cli.payment_commands import add_payment_commands, auto_topup_commands, order_commands
 from tollway.cli.request_commands import request_commands
@@ -56,6 +57,7 @@ def build(office: Office) -> typer.Typer:
     app.add_typer(account_commands(office), name="account")
     app.add_typer(sub_account_commands(office), name="sub-account")
     app.add_typer(key_commands(office), name="key")
+    app.add_typer(own_provider_commands(office), name="provider")
     app.add_typer(cap_commands(office), name="cap")
     app.add_typer(product_commands(office), name="product")
     app.add_typer(package_commands(office), name="package")

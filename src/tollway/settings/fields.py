@@ -1,5 +1,6 @@
 """The kinds of values that settings hold, each with the sentence said when one is wrong. Knows no setting by name."""
 
+import contextlib
 import difflib
 import ipaddress
 import re
@@ -147,6 +148,14 @@ def _read_secret(value: object, reading: Reading) -> object:
         raise FieldError(str(error)) from None
 
 
+def _read_wanted_secret(value: object, reading: Reading) -> object:
+    """Read a secret that commands about the books may need: where they have it, and else only once they do."""
+    if reading.secrets is SecretUse.LEAVE:
+        with contextlib.suppress(FieldError):
+            return _read_secret(value, reading._replace(secrets=SecretUse.RESOLVE))
+    return _read_secret(value, reading)
+
+
 def _read_credentials(value: object, reading: Reading) -> object:
     if not isinstance(value, str):
         raise FieldError('must be the path of a file, or text such as "env:NAME"')
@@ -204,12 +213,10 @@ def _read_networks(value: object) -> tuple[str, ...]:
     return tuple(networks)
 
 
-Name = Annotated[
-    str,
-    text_rule(
-        r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes, underscores, and not auto"
-    ),
-]
+NAME_RULE = text_rule(
+    r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes, underscores, and not auto"
+)
+Name = Annotated[str, NAME_RULE]
 """A name that stands before the slash of a model id."""
 
 ModelId = Annotated[
@@ -246,6 +253,7 @@ FeeText = Annotated[str, Rule(_read_fee_text)]
 Timezone = Annotated[str, Rule(_read_timezone)]
 """A name of the IANA time zone database."""
 SecretReference = FileRule(_read_secret)
+WantedSecretReference = FileRule(_read_wanted_secret)
 CredentialsReference = FileRule(_read_credentials)
 Texts = Annotated[Mapping[str, str], Rule(_read_texts)]
 """Texts by name; whoever uses them knows the names."""

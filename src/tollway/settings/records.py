@@ -34,6 +34,7 @@ from tollway.settings.fields import (
     StoreUrl,
     Texts,
     Timezone,
+    WantedSecretReference,
 )
 from tollway.settings.own_providers import AccountAddresses, AuthChoice, CallSettings, OwnProvidersSettings
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
@@ -92,7 +93,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which addresses of pictures, sounds and files are passed on to providers, who fetch them."""
     account_addresses: AccountAddresses = AccountAddresses.PUBLIC
     """Where accounts may have providers of their own."""
-    encryption_key: Annotated[Secret, SecretReference] | None = None
+    encryption_key: Annotated[Secret, WantedSecretReference] | None = None
     """What secrets are encrypted with in the store: 32 bytes as base64 or hexadecimal; None takes the file beside SQLite's."""
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     """How long running exchanges may go on after a stop was asked for."""

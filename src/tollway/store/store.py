@@ -44,6 +44,7 @@ from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
 from tollway.store.numbers import SharedIds
+from tollway.store.own_provider_rows import OwnProviderRows
 from tollway.store.package_rows import PackageRows
 from tollway.store.payment_rows import PaymentRows
 from tollway.store.reprice_rows import RepriceRows
@@ -72,6 +73,7 @@ class Store(
     CostRows,
     EventRows,
     KeyRows,
+    OwnProviderRows,
     PackageRows,
     PaymentRows,
     RepriceRows,

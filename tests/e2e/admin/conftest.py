@@ -15,7 +15,7 @@ from tollway.http.admin.api import build_admin
 from tollway.http.admin.parts import AdminParts
 from tollway.id_source import IdSource
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.settings import BrandSettings, LocalModelSettings, Settings
+from tollway.settings import BrandSettings, LocalModelSettings, Settings, StoreSettings
 from tollway.store.store import Store
 
 NOBODY = "acct_0000000000000001"
@@ -24,9 +24,10 @@ NOBODY = "acct_0000000000000001"
 class Admin:
     """The API, a client with a valid key, and one without."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, url: str) -> None:
         deployment = deploy(
             Settings(
+                store=StoreSettings(url=url),
                 local_model=LocalModelSettings(enabled=True),
                 brands=(
                     BrandSettings(preset="gogpu", hosts=("g.example",)),
@@ -34,7 +35,7 @@ class Admin:
                 ),
             )
         )
-        self.desk = open_desk(store, deployment.brands, deployment.settings.billing, deployment.settings.payments)
+        self.desk = open_desk(store, deployment.settings)
         self.commits = store.group_commit(store.register_worker(clock.now_ms()))
         self.commits.start()
         self.parts = AdminParts(
@@ -60,8 +61,9 @@ class Admin:
 
 @pytest.fixture
 async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
-    store = Store.open(f"sqlite:///{tmp_path / 'tollway.db'}", durability="normal")
-    admin = Admin(store)
+    url = f"sqlite:///{tmp_path / 'tollway.db'}"
+    store = Store.open(url, durability="normal")
+    admin = Admin(store, url)
     yield admin
     await admin.client.aclose()
     await admin.stranger.aclose()

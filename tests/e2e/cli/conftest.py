@@ -13,7 +13,7 @@ from tollway.catalog.loader import Deployment
 from tollway.cli.office import Finding, Health, Welcome
 from tollway.cli.program import run
 from tollway.desks import open_desk
-from tollway.settings import Settings, brands_of
+from tollway.settings import Settings
 from tollway.store.migrate import migrate
 from tollway.store.store import Store
 
@@ -29,7 +29,7 @@ class BackOffice:
     def open_books(self, settings: Settings) -> Iterator[Desk]:
         store = Store.open(settings.store.url, durability="normal")
         try:
-            yield open_desk(store, brands_of(settings), settings.billing, settings.payments)
+            yield open_desk(store, settings)
         finally:
             store.close()
 

@@ -9,7 +9,7 @@ import pytest
 from tollway.billing.sealing import OVERHEAD_BYTES, GivenKey, NoKey, Sealer
 from tollway.desks import open_sealer
 from tollway.errors import CommandRefused, SetupError
-from tollway.settings import Secret, ServerSettings, Settings, StoreSettings, load_settings
+from tollway.settings import Secret, SecretUse, ServerSettings, Settings, StoreSettings, load_settings
 from tollway.settings.secret import encryption_key
 from tollway.store.key_file import KeyFile
 
@@ -51,7 +51,7 @@ def test_without_a_key_nothing_is_sealed_and_the_refusal_says_what_to_configure(
     with pytest.raises(CommandRefused, match="cannot be opened"):
         Sealer(NoKey()).open(b"\x01" + bytes(40), context="provider:1")
     for use in (GivenKey(b"").find, GivenKey(b"").make):
-        with pytest.raises(CommandRefused, match="was not read"):
+        with pytest.raises(CommandRefused, match="is not there"):
             use()
 
 
@@ -122,6 +122,10 @@ def test_the_settings_name_the_key_and_a_wrong_one_is_a_mistake(
     assert "canary" not in str(caught.value)
     monkeypatch.setenv("SEALING", BASE64)
     assert load_settings(path).server.encryption_key == Secret(BASE64)
+    # A command about the books has it where it is there, and goes without where it is not.
+    assert load_settings(path, secrets=SecretUse.LEAVE).server.encryption_key == Secret(BASE64)
+    monkeypatch.delenv("SEALING")
+    assert load_settings(path, secrets=SecretUse.LEAVE).server.encryption_key == Secret("")
 
 
 def test_a_deployment_seals_with_its_setting_else_with_the_file_beside_its_store(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tollway.http.admin.cap_routes import cap_routes
 from tollway.http.admin.event_routes import event_routes
 from tollway.http.admin.gate import Gate
 from tollway.http.admin.key_routes import key_routes
+from tollway.http.admin.own_provider_routes import own_provider_routes
 from tollway.http.admin.package_routes import package_routes, product_routes
 from tollway.http.admin.parts import PREFIX, AdminParts
 from tollway.http.admin.payment_routes import order_routes, payment_routes
@@ -32,6 +33,7 @@ ROUTES = (
     account_routes,
     sub_account_routes,
     key_routes,
+    own_provider_routes,
     cap_routes,
     product_routes,
     package_routes,

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from tollway.access.own_providers import ProviderAuth
 from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 from tollway.access.terms import CapSpan, PackageUnit
 from tollway.billing.bill_files import BillColumns, Rounding
@@ -102,6 +103,34 @@ class SubAccountPatch(Body):
     rpm: int | None = None
     tag: str | None = None
     models: list[str] = []
+
+
+class NewOwnProvider(Body):
+    """A provider that an account brings."""
+
+    account: str
+    name: str
+    """What its requests call it."""
+    preset: str
+    base_url: str | None = None
+    """The preset's when left out."""
+    auth: Annotated[ProviderAuth, Field(strict=False)] = ProviderAuth.API_KEY
+    key: str | None = None
+    """Kept encrypted, and never shown."""
+    default: bool = False
+    """It takes what leads nowhere else."""
+    enabled: bool = True
+
+
+class OwnProviderPatch(Body):
+    """What a provider is to have other than it has; what is left out stays. With another address, the key is given again."""
+
+    name: str = ""
+    base_url: str | None = None
+    auth: Annotated[ProviderAuth, Field(strict=False)] = ProviderAuth.API_KEY
+    key: str = ""
+    default: bool = False
+    enabled: bool = True
 
 
 class CapBody(Body):
