@@ -1,6 +1,17 @@
-"""The tables of payments: orders, what the payment provider told of them, vouchers, automatic top-ups. Knows no statement."""
+"""The tables of payments: orders, what the payment provider told of them, vouchers, automatic top-ups; providers' bills. Knows no statement."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from tollway.store.columns import AMOUNT, ID, TIME, metadata
 
@@ -67,3 +78,19 @@ auto_topups = Table(
     Column("tried_ms", TIME),
     Column("failures", Integer, nullable=False, server_default="0"),
 )
+
+bill_lines = Table(
+    "bill_lines",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("bill", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("day_ms", TIME, nullable=False),
+    Column("amount_nanos", AMOUNT, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("tokens", BigInteger),
+    Column("imported_ms", TIME, nullable=False),
+    Index("bill_lines_bill", "bill"),
+)
+"""Lines of a provider's own bill, to be compared with what was recorded."""

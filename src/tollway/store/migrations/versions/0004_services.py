@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.add_column("keys", sa.Column("networks", sa.String(), nullable=False, server_default=sa.text("''")))
     op.add_column("keys", sa.Column("old_digest", sa.LargeBinary()))
     op.add_column("keys", sa.Column("old_expires_ms", sa.BigInteger()))
+    op.add_column("keys", sa.Column("disabled_ms", sa.BigInteger()))
     given = sa.text("old_digest IS NOT NULL")
     op.create_index("keys_old_digest", "keys", ["old_digest"], unique=True, sqlite_where=given, postgresql_where=given)
     _add_access()
