@@ -88,6 +88,11 @@ def account_commands(office: Office) -> typer.Typer:
             changed = desk.accounts.agree(parse_id(ACCOUNT, account), fee_ppm=fee_ppm, price_ppm=price_ppm)
         show(as_fields(view_account(changed)), json=json)
 
+    _add_states(app, office)
+    return app
+
+
+def _add_states(app: typer.Typer, office: Office) -> None:
     @app.command()
     def suspend(account: AccountId, json: Json = False, config: Config = None) -> None:
         """Refuse an account's keys from the next request on."""
@@ -101,8 +106,6 @@ def account_commands(office: Office) -> typer.Typer:
         with office.open_books(choose_settings(config)) as desk:
             resumed = desk.accounts.resume(parse_id(ACCOUNT, account))
         show(as_fields(view_account(resumed)), json=json)
-
-    return app
 
 
 def add_money_commands(app: typer.Typer, office: Office) -> None:

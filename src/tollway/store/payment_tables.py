@@ -1,4 +1,4 @@
-"""The tables of payments: orders, what the payment provider told of them, vouchers, automatic top-ups; providers' bills. Knows no statement."""
+"""The tables of payments: orders, what the payment provider told of them, vouchers, top-ups, bills. Knows no statement."""
 
 from sqlalchemy import (
     BigInteger,
