@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.admin.conftest import Admin, error_of
 from tollway import clock
 from tollway.errors import Refusal
-from tollway.http.admin.once import Send, answer_once
+from tollway.http.once import Send, answer_once
 from tollway.ledger.answers import AnswerState
 from tollway.relay.recording import ANSWER_BYTES_MAX
 from tollway.relay.stored_answers import Asked, StoredAnswers
@@ -87,7 +87,7 @@ async def test_a_defect_is_answered_the_same_again_because_nobody_knows_how_far_
 ) -> None:
     calls: list[object] = []
 
-    def fail(*words: object) -> Any:
+    def fail(*words: object, **_: object) -> Any:
         calls.append(words)
         raise AssertionError("a defect")
 

@@ -14,9 +14,9 @@ from tollway.http.account.asking import ASKED, Asker, Call
 from tollway.http.account.errors import told
 from tollway.http.account.needs import Asked, Need, asked_at
 from tollway.http.account.parts import AccountParts
-from tollway.http.admin.once import answer_once
 from tollway.http.asgi import Asgi, Headers, Scope, Send, check_address, peer_of, replay, send_whole, with_headers
 from tollway.http.caller import idempotency_key
+from tollway.http.once import answer_once
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState

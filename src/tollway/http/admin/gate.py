@@ -4,8 +4,6 @@ It wraps the whole application, so that a route which forgets to ask for a key c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
@@ -14,9 +12,10 @@ from tollway.access.key_view import AdminKeyView
 from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
 from tollway.http.admin.acting import ACTOR
-from tollway.http.admin.once import Send, answer_once
 from tollway.http.admin.parts import PREFIX, AdminParts
+from tollway.http.asgi import Asgi, Headers, Scope, Send, check_address, peer_of, replay, send_whole, with_headers
 from tollway.http.caller import idempotency_key
+from tollway.http.once import answer_once
 from tollway.http.replies import advice
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
@@ -27,10 +26,6 @@ BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
 LARGER_BODIES = {f"{PREFIX}/bills": BILL_BYTES_MAX}
 """Where a file is sent instead."""
-
-Scope = MutableMapping[str, Any]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 
 class Gate:
@@ -50,16 +45,16 @@ class Gate:
         ids = [(b"x-request-id", name), (self._brand_header, name)]
         try:
             admin_key = await self._check_key(scope["headers"])
-            _check_address(scope)
+            check_address(scope)
             bytes_max = LARGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
             check_head(scope["headers"], bytes_max=bytes_max)
             body = await read_body(receive, bytes_max=bytes_max)
 
             # A new scope: the server still has this one.
-            inner_scope = {**scope, ACTOR: Actor(kind=ActorKind.ADMIN_KEY, id=admin_key.id, ip=_address_of(scope))}
+            inner_scope = {**scope, ACTOR: Actor(kind=ActorKind.ADMIN_KEY, id=admin_key.id, ip=peer_of(scope))}
 
             async def answer(to: Send) -> None:
-                await self._inner(inner_scope, _replay(body, receive), _with_headers(to, ids))
+                await self._inner(inner_scope, replay(body, receive), with_headers(to, ids))
 
             key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
             if key is None:
@@ -77,7 +72,8 @@ class Gate:
                 )
                 await answer_once(self._parts.answers, asked, answer, send)
         except Refusal as refusal:
-            await _refuse(refusal, self._parts.render_error(refusal), _with_headers(send, ids))
+            body = self._parts.render_error(refusal)
+            await send_whole(with_headers(send, ids), refusal.facts.status, advice(refusal), body)
 
     async def _check_key(self, headers: Headers) -> AdminKeyView:
         secret = admin_secret(headers)
@@ -105,42 +101,3 @@ def admin_secret(headers: Headers) -> str:
     if not secret or len(secret) > KEY_BYTES_MAX or not secret.isascii():
         raise Refusal("invalid_api_key", "No admin key: send it as `Authorization: Bearer …` or `X-Admin-Key`.")
     return secret.decode("ascii")
-
-
-def _check_address(scope: Scope) -> None:
-    """Refuse what some databases cannot even be asked for."""
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        raise Refusal("invalid_request", "The address has a character zero, which no text has.")
-
-
-def _address_of(scope: Scope) -> str | None:
-    """Return the address of the peer, where it has one."""
-    client = scope.get("client")
-    return None if not client else str(client[0])
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body that was read, then whatever comes next."""
-    whole: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Any:  # noqa: ANN401 ASGI's messages have no closer type
-        return whole.pop() if whole else await receive()
-
-    return replayed
-
-
-def _with_headers(send: Send, more: Headers) -> Send:
-    """Return a `send` that puts more headers on the answer."""
-
-    async def sent(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *more]}
-        await send(message)
-
-    return sent
-
-
-async def _refuse(refusal: Refusal, body: bytes, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *advice(refusal)]
-    await send({"type": "http.response.start", "status": refusal.facts.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,6 @@
-"""Admin calls with an idempotency key: done once for all the times they are sent. Knows no route, no key and no SQL.
+"""Calls with an idempotency key, of what FastAPI answers: done once for all the times they are sent.
 
-An answer is held back until it is kept: a caller that has seen one will see the same again.
+Knows no route, no key and no SQL. An answer is held back until it is kept: a caller that has seen one will see the same again.
 """
 
 import asyncio
