@@ -18,6 +18,7 @@ from tollway.billing.caps import Caps
 from tollway.billing.costs import Costs
 from tollway.billing.desk import Desk
 from tollway.billing.events import Events
+from tollway.billing.insights import Insights
 from tollway.billing.keys import Keys
 from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
@@ -25,9 +26,11 @@ from tollway.billing.payment_ports import PaymentProvider
 from tollway.billing.payments import Payments, PaymentTerms
 from tollway.billing.printable import Pages
 from tollway.billing.products import Products
+from tollway.billing.provider_health import ProviderHealth
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
 from tollway.billing.repricing import Repricing
+from tollway.billing.request_log import RequestLog
 from tollway.billing.sealing import GivenKey, NoKey, Sealer
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
@@ -60,7 +63,7 @@ def open_desk(store: Store, settings: Settings) -> Desk:
     brands, billing, payments = brands_of(settings), settings.billing, settings.payments
     sealer = open_sealer(settings)
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
-    caps = Caps(store, ids, zone)
+    caps, reports = Caps(store, ids, zone), Reports(store, zone=zone)
     provider = open_payments(payments)
     terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
@@ -76,7 +79,7 @@ def open_desk(store: Store, settings: Settings) -> Desk:
         auto_topups=AutoTopups(store, ids, provider, terms),
         admin_keys=AdminKeys(store, ids, brands.default.key_prefix),
         statements=Statements(store, zone=zone),
-        reports=Reports(store, zone=zone),
+        reports=reports,
         repricing=Repricing(store),
         receipts=Receipts(store),
         pages=Pages(issuer=brands.default.name, zone=zone),
@@ -85,6 +88,9 @@ def open_desk(store: Store, settings: Settings) -> Desk:
         bills=Bills(store, ids),
         audit=Audit(store, zone=zone),
         budgets=Budgets(store, caps),
+        insights=Insights(store, reports, zone),
+        request_log=RequestLog(store, zone=zone),
+        provider_health=ProviderHealth(store),
         webhook_secrets=WebhookSecrets(store, ids, sealer),
     )
 

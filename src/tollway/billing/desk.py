@@ -11,15 +11,18 @@ from tollway.billing.budgets import Budgets
 from tollway.billing.caps import Caps
 from tollway.billing.costs import Costs
 from tollway.billing.events import Events
+from tollway.billing.insights import Insights
 from tollway.billing.keys import Keys
 from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
 from tollway.billing.payments import Payments
 from tollway.billing.printable import Pages
 from tollway.billing.products import Products
+from tollway.billing.provider_health import ProviderHealth
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
 from tollway.billing.repricing import Repricing
+from tollway.billing.request_log import RequestLog
 from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
@@ -50,4 +53,7 @@ class Desk(NamedTuple):
     bills: Bills
     audit: Audit
     budgets: Budgets
+    insights: Insights
+    request_log: RequestLog
+    provider_health: ProviderHealth
     webhook_secrets: WebhookSecrets

@@ -1,6 +1,7 @@
 """Requests as people look for them, and what is to be known about one beside its line. Values only; knows no SQL."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -8,13 +9,23 @@ from tollway.ledger.lines import Outcome
 from tollway.ledger.usage import ALL_TIME, EVERYBODY, Span, UsageFilter
 
 
+class Statuses(NamedTuple):
+    """HTTP statuses that clients got: from the lowest to the highest, both included."""
+
+    lowest: int
+    highest: int
+
+
 class RequestQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which finished requests."""
 
     who: UsageFilter = EVERYBODY
     outcome: Outcome | None = None
+    statuses: Statuses | None = None
     span: Span = ALL_TIME
     """In which they ended."""
+    after: int | None = None
+    """The last one of the page before; None begins with the newest. For pages of one account only."""
 
 
 EVERY_REQUEST = RequestQuery()

@@ -26,6 +26,8 @@ ROWS_AT_ONCE = 200
 
 Lines = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
+Place = tuple[int, int]
+"""Ids: the lowest, and the first one above them."""
 
 
 class BooksReader(Rows):
@@ -102,13 +104,19 @@ def read_transfer(row: AnyRow) -> Transfer:
 def _find(connection: Connection, query: RequestQuery, limit: int) -> Iterator[AnyRow]:
     if query.who == EVERYBODY:
         return iter(_of_everybody(connection, query, limit))
-    found = (row for hour, count in _hours(connection, query) for row in _in_hour(connection, query.who, hour, count))
-    return islice((row for row in found if _is_wanted(row, query)), limit)
+    found = (
+        row
+        for hour, count in served_hours(connection, query)
+        for row in lines_in_hour(connection, query.who, hour, count)
+    )
+    return islice((row for row in found if is_wanted(row, query)), limit)
 
 
 def _of_everybody(connection: Connection, query: RequestQuery, limit: int) -> list[AnyRow]:
     e, (start_ms, end_ms) = exchanges.c, query.span
     wanted = [] if query.outcome is None else [e.outcome == query.outcome.value]
+    if query.statuses is not None:
+        wanted.append(e.status.between(*query.statuses))
     if end_ms is not None:
         wanted += [e.ended_ms < end_ms, e.exchange_id < first_id(end_ms + LONGEST_MS)]
     if start_ms is not None:
@@ -122,16 +130,18 @@ def _of_everybody(connection: Connection, query: RequestQuery, limit: int) -> li
     return [*found, *connection.execute(lines.where(e.exchange_id < begun).limit(limit - len(found)))]
 
 
-def _is_wanted(row: AnyRow, query: RequestQuery) -> bool:
-    start_ms, end_ms = query.span
+def is_wanted(row: AnyRow, query: RequestQuery) -> bool:
+    """Tell whether a line of somebody who was asked for is one of those that were."""
+    (start_ms, end_ms), statuses = query.span, query.statuses
     return (
-        (query.outcome is None or row.outcome == query.outcome)
+        (statuses is None or statuses.lowest <= row.status <= statuses.highest)
+        and (query.outcome is None or row.outcome == query.outcome)
         and (start_ms is None or row.ended_ms >= start_ms)
         and (end_ms is None or row.ended_ms < end_ms)
     )
 
 
-def _hours(connection: Connection, query: RequestQuery) -> Iterator[tuple[int, int]]:
+def served_hours(connection: Connection, query: RequestQuery) -> Iterator[tuple[int, int]]:
     """Return the hours in which somebody was served, the last one first, and how often."""
     h, who = usage_hours.c, query.who
     if who.key_id is not None and who.account_id is None:  # hours are found by account
@@ -146,8 +156,10 @@ def _hours(connection: Connection, query: RequestQuery) -> Iterator[tuple[int, i
     return ((hour, count) for hour, count in connection.execute(found).all())
 
 
-def _in_hour(connection: Connection, who: UsageFilter, hour: int, count: int) -> Iterator[AnyRow]:
-    """Return the lines of somebody that ended in an hour, as many as there are.
+def lines_in_hour(
+    connection: Connection, who: UsageFilter, hour: int, count: int, after: int | None = None
+) -> Iterator[AnyRow]:
+    """Return the lines of somebody that ended in an hour, as many as there are; those that follow `after`, if it is given.
 
     Down from the end of the hour, until all are found: seldom further than a little before its beginning. Those whose
     id is of a later time come after (a clock was set back meanwhile, which ids are not), and last those that nobody saw
@@ -156,10 +168,22 @@ def _in_hour(connection: Connection, who: UsageFilter, hour: int, count: int) ->
     e, end = exchanges.c, hour + HOUR_MS
     theirs = [LINE_KEYS[name] == value for name, value in _given(who)]
     lines = select(exchanges).where(*theirs, e.ended_ms >= hour, e.ended_ms < end).order_by(e.exchange_id.desc())
-    usual = _downward(connection, lines, first_id(hour - LONGEST_MS), first_id(end))
-    late = _downward(connection, lines, first_id(end), first_id(end + LONGEST_MS))
-    forgotten = _downward(connection, lines, 0, first_id(hour - LONGEST_MS))
-    return islice(chain(usual, late, forgotten), count)
+    lowest, highest = first_id(hour - LONGEST_MS), first_id(end + LONGEST_MS)
+    places = [(lowest, first_id(end)), (first_id(end), highest), (0, lowest)]
+    if after is not None:
+        before, places = _divide(places, after)
+        counting = select(func.count()).select_from(exchanges).where(*theirs, e.ended_ms >= hour, e.ended_ms < end)
+        for least, above in before:
+            count -= connection.scalar(counting.where(e.exchange_id >= least, e.exchange_id < above)) or 0
+    found = (_downward(connection, lines, least, above) for least, above in places)
+    return islice(chain.from_iterable(found), max(0, count))
+
+
+def _divide(places: Sequence[Place], after: int) -> tuple[list[Place], list[Place]]:
+    """Return the ids that were looked at when a line was reached, its own the last of them, and those that follow."""
+    found = next((at for at, (least, above) in enumerate(places) if least <= after < above), len(places) - 1)
+    least, above = places[found]
+    return [*places[:found], (after, above)], [(least, after), *places[found + 1 :]]
 
 
 def _downward(connection: Connection, lines: Lines, lowest: int, above: int) -> Iterator[AnyRow]:

@@ -48,10 +48,12 @@ from tollway.store.own_provider_rows import OwnProviderRows
 from tollway.store.package_rows import PackageRows
 from tollway.store.payment_rows import PaymentRows
 from tollway.store.reprice_rows import RepriceRows
+from tollway.store.request_log_rows import RequestLogRows
 from tollway.store.sqlite import database_path
 from tollway.store.sqlite_backend import SqliteBackend
 from tollway.store.statement_rows import StatementRows
 from tollway.store.sub_account_rows import SubAccountRows
+from tollway.store.timing_rows import TimingRows
 from tollway.store.usage_rows import UsageRows
 from tollway.store.voucher_rows import VoucherRows
 from tollway.store.webhook_secret_rows import WebhookSecretRows
@@ -77,8 +79,10 @@ class Store(
     PackageRows,
     PaymentRows,
     RepriceRows,
+    RequestLogRows,
     StatementRows,
     SubAccountRows,
+    TimingRows,
     UsageRows,
     VoucherRows,
     WebhookSecretRows,
