@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from tollway.access.networks import MAPPED
-
 FORWARDED_FOR = b"x-forwarded-for"
 ADDRESSES_KNOWN_MAX = 4096
 
@@ -61,6 +59,6 @@ def normal_address(text: str) -> str | None:
         parsed = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(parsed, IPv6Address) and parsed in MAPPED:
-        parsed = IPv4Address(int(parsed) & 0xFFFF_FFFF)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:  # as sockets for both kinds show them
+        return str(parsed.ipv4_mapped)
     return str(parsed)
