@@ -69,7 +69,7 @@ def open_desk(store: Store, settings: Settings) -> Desk:
     return Desk(
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
-        keys=Keys(store, ids, brands.default.key_prefix),
+        keys=Keys(store, ids, lambda account: brands.named(account.brand).key_prefix),
         own_providers=OwnProviders(store, ids, sealer, OwnTerms(reach=account_reach(settings))),
         caps=caps,
         products=Products(store, ids),

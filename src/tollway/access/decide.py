@@ -11,6 +11,8 @@ def check_key(principal: Principal | None, *, now_ms: int) -> Principal:
         raise Refusal("invalid_api_key", "This API key is unknown or was revoked: check it, or create a new one.")
     if principal.expires_ms is not None and principal.expires_ms <= now_ms:
         raise Refusal("invalid_api_key", "This API key has expired: create a new one.")
+    if principal.disabled:
+        raise Refusal("invalid_api_key", "This API key is disabled: enable it, or use another one.")
     if principal.account_suspended:
         raise Refusal("account_suspended", "The account of this API key is suspended: ask its operator.")
     if principal.sub_account_suspended:

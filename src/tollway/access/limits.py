@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class LimitScope(StrEnum):
@@ -35,3 +36,41 @@ class RateRule(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens in any 60 seconds, input and output together."""
     concurrency: int | None = None
     """Requests that run at a time."""
+
+
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a RateRule without its subject; None is no limit of that kind."""
+
+    rpm: int | None = None
+    burst: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+
+
+NO_LIMITS = RateLimits()
+
+
+class RateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become of limits: what is left out stays, None lifts."""
+
+    rpm: int | UnsetType | None = UNSET
+    burst: int | UnsetType | None = UNSET
+    tpm: int | UnsetType | None = UNSET
+    concurrency: int | UnsetType | None = UNSET
+
+    @property
+    def told(self) -> dict[str, int | None]:
+        """What is to change, by name."""
+        every = {"rpm": self.rpm, "burst": self.burst, "tpm": self.tpm, "concurrency": self.concurrency}
+        return {name: value for name, value in every.items() if value is not UNSET}
+
+
+NO_CHANGE = RateChange()
+
+
+class AccountLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule as an account has it."""
+
+    account_id: int
+    rule: RateRule
+    created_ms: int

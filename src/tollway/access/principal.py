@@ -46,6 +46,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     """Model ids this key may use, exact or ending in `*`; empty means all."""
     expires_ms: int | None = None
+    disabled: bool = False
+    """Refused until somebody enables it again."""
     account_suspended: bool = False
     sub_account_suspended: bool = False
     currency: str = "USD"

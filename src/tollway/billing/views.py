@@ -73,9 +73,13 @@ def view_key(key: KeyView) -> View:
         "billing": key.billing.value,
         "package": None if key.package_id is None else render_id(PACKAGE, key.package_id),
         "models": list(key.models),
+        "routes": list(key.routes),
+        "networks": list(key.networks),
         "unsupported": key.unsupported.value,
         "costs": key.costs.value,
         "expires": view_time(key.expires_ms),
+        "old_text_until": view_time(key.old_expires_ms),
+        "disabled": view_time(key.disabled_ms),
         "revoked": view_time(key.revoked_ms),
         "created": view_time(key.created_ms),
     }

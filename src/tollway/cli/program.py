@@ -6,12 +6,13 @@ import typer
 from typer.main import get_command
 
 from tollway import __version__
+from tollway.cli.admin_key_commands import admin_key_commands
 from tollway.cli.audit_commands import audit_commands
 from tollway.cli.bill_commands import add_cost_command, bill_commands
 from tollway.cli.cap_commands import cap_commands
 from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
 from tollway.cli.event_commands import event_commands
-from tollway.cli.key_commands import admin_key_commands, key_commands
+from tollway.cli.key_commands import key_commands
 from tollway.cli.ledger_commands import ledger_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office

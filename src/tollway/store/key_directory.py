@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from tollway.access.kinds import KeyKind, cannot_ask
 from tollway.access.principal import Principal
 from tollway.access.terms import AccountTerms
 from tollway.errors import Refusal
@@ -28,6 +29,10 @@ class KeyReader(Protocol):
 
         `terms` are those of accounts read before: all keys of an account share one object.
         """
+        ...
+
+    def kinds(self, digests: Sequence[bytes]) -> dict[bytes, KeyKind]:
+        """Read the kinds of those digests that belong to keys which cannot ask models, valid or not."""
         ...
 
     def version(self) -> str:
@@ -71,17 +76,23 @@ class KeyDirectory:
     def find(self, digest: bytes) -> Principal | None:
         """Read the principal of a key that is not revoked, and remember it; None when there is none.
 
-        For an embedded store; the event loop may wait for no other. Raises Refusal `not_ready`.
+        For an embedded store; the event loop may wait for no other. Raises Refusal `not_ready`, and `invalid_api_key`
+        for a key of another kind.
         """
         moved = self._look()
         found = self._reader.find((digest,), self._terms)
         self._remember(found, moved)
-        return found.get(digest)
+        principal = found.get(digest)
+        refusal = None if principal is not None else cannot_ask(self._reader.kinds((digest,)).get(digest))
+        if refusal is not None:
+            raise refusal
+        return principal
 
     async def look_up(self, digest: bytes) -> Principal | None:
         """Do as `find` does without stopping the event loop, in one question with all who ask at the same time.
 
-        Raises Refusal `not_ready` when the answer does not come in time, or too many wait for one.
+        Raises Refusal `not_ready` when the answer does not come in time, or too many wait for one, and `invalid_api_key`
+        for a key of another kind.
         """
         answer = self._waiting.get(digest)
         if answer is None:
@@ -116,19 +127,28 @@ class KeyDirectory:
             digests = tuple(self._waiting)[:LOOKUPS_AT_ONCE]
             answers = {digest: self._waiting.pop(digest) for digest in digests}
             moved = self._look()
-            asked = loop.run_in_executor(self._thread, self._reader.find, digests, self._terms)
+            asked = loop.run_in_executor(self._thread, self._read, digests, self._terms)
             await asyncio.wait((asked,))
             failure = asked.exception()
             if failure is None:
-                self._remember(asked.result(), moved)
+                self._remember(asked.result()[0], moved)
             for digest, answer in answers.items():
-                if failure is None:
-                    answer.set_result(asked.result().get(digest))
+                refusal = failure or cannot_ask(asked.result()[1].get(digest))
+                if refusal is None:
+                    answer.set_result(asked.result()[0].get(digest))
                 else:
-                    answer.set_exception(failure)
+                    answer.set_exception(refusal)
                     # Marked as seen: whoever asked may have left.
                     answer.exception()
         self._asking = None
+
+    def _read(
+        self, digests: Sequence[bytes], terms: Mapping[int, AccountTerms]
+    ) -> tuple[dict[bytes, Principal], dict[bytes, KeyKind]]:
+        """Read who is behind digests, and of the others, which are keys of another kind."""
+        found = self._reader.find(digests, terms)
+        unknown = tuple(digest for digest in digests if digest not in found)
+        return found, self._reader.kinds(unknown) if unknown else {}
 
     def _look(self) -> int:
         """Forget everything if anything has changed; return the counter, which a change while reading will move."""

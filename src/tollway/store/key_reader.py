@@ -1,16 +1,18 @@
 """Reads keys for the data plane: through the engine on any database, or on a plain connection to SQLite. Knows no cache."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from tollway.access.kinds import KeyKind
 from tollway.access.principal import Principal
 from tollway.access.terms import AccountTerms
 from tollway.errors import Refusal
-from tollway.store.principal_rows import Query, read_principals
+from tollway.store.kind_rows import STRANGE, read_kinds
+from tollway.store.principal_rows import Fetch, Query, read_principals
 from tollway.store.schema import ACCESS_VERSION_KEY
 from tollway.store.sqlite import compiled
 from tollway.store.tables import meta
@@ -28,11 +30,12 @@ class EngineKeys:
     def find(self, digests: Sequence[bytes], terms: Mapping[int, AccountTerms]) -> dict[bytes, Principal]:
         """Read the principals of those digests that belong to a key which is not revoked."""
         with self._reading() as connection:
+            return read_principals(_fetch_on(connection), digests, terms)
 
-            def fetch(query: Query, *lists: Sequence[Any]) -> Sequence[Sequence[Any]]:
-                return connection.execute(query.statement, dict(zip(query.lists, lists, strict=True))).all()
-
-            return read_principals(fetch, digests, terms)
+    def kinds(self, digests: Sequence[bytes], among: Iterable[KeyKind] = STRANGE) -> dict[bytes, KeyKind]:
+        """Read the kinds of those digests that belong to keys of certain kinds, valid or not."""
+        with self._reading() as connection:
+            return read_kinds(_fetch_on(connection), digests, among)
 
     def version(self) -> str:
         """Read what moves whenever keys or accounts change."""
@@ -54,7 +57,14 @@ class SqliteKeys:
         try:
             return read_principals(self._fetch, digests, terms)
         except sqlite3.OperationalError as error:
-            raise Refusal("not_ready", f"The store cannot be used at the moment: {error}.") from error
+            raise _unusable(error) from error
+
+    def kinds(self, digests: Sequence[bytes]) -> dict[bytes, KeyKind]:
+        """Read the kinds of those digests that belong to keys which cannot ask models."""
+        try:
+            return read_kinds(self._fetch, digests, STRANGE)
+        except sqlite3.OperationalError as error:
+            raise _unusable(error) from error
 
     def version(self) -> str:
         """Read what moves whenever keys or accounts change."""
@@ -74,3 +84,16 @@ class SqliteKeys:
             lists = {name: [None] * length for name, length in zip(query.lists, lengths, strict=True)}
             sql = self._compiled[query, lengths] = compiled(query.statement.params(lists))
         return sql
+
+
+def _fetch_on(connection: Connection) -> Fetch:
+    """Return what runs queries on a connection of the engine."""
+
+    def fetch(query: Query, *lists: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        return connection.execute(query.statement, dict(zip(query.lists, lists, strict=True))).all()
+
+    return fetch
+
+
+def _unusable(error: sqlite3.OperationalError) -> Refusal:
+    return Refusal("not_ready", f"The store cannot be used at the moment: {error}.")

@@ -3,15 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap
-from tollway.access.key_view import AdminKeyView, KeyView
+from tollway.access.key_view import AdminKeyView, KeyChange, KeyView
+from tollway.access.kinds import KeyKind
+from tollway.access.limits import NO_LIMITS, AccountLimit, LimitScope, RateChange, RateLimits, RateRule
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
+from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
-from tollway.store.cap_rows import add_cap
+from tollway.store.cap_rows import add_cap, lift_cap, put_cap
 from tollway.store.key_reader import EngineKeys
+from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
 from tollway.store.tables import admin_keys, keys
 from tollway.store.transactions import Rows
@@ -34,6 +40,7 @@ _KEY = (
     keys.c.networks,
     keys.c.digest,
     keys.c.old_expires_ms,
+    keys.c.disabled_ms,
 )
 _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
 
@@ -41,13 +48,60 @@ _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin
 class KeyRows(Rows):
     """The rows of API keys; every call is one transaction."""
 
-    def add_key(self, key: KeyView, caps: Sequence[Cap], entry: AuditEntry) -> None:
-        """Write a key with its digest and its caps."""
+    def add_key(self, key: KeyView, caps: Sequence[Cap], entry: AuditEntry, limits: RateLimits = NO_LIMITS) -> None:
+        """Write a key with its digest, its caps and its limits."""
         with self._changing() as connection:
             add_key(connection, key)
             for cap in caps:
                 add_cap(connection, cap)
+            if limits != NO_LIMITS:
+                change_limit(connection, _limit_of(key, entry.created_ms), RateChange(**msgspec.structs.asdict(limits)))
             add_entry(connection, entry)
+
+    def update_key(
+        self, key: KeyView, change: KeyChange, caps: Sequence[Cap], entry: AuditEntry
+    ) -> tuple[KeyView, tuple[Cap, ...]] | None:
+        """Change a key, its caps (zero lifts) and its limits; return it with the caps that were there and were changed.
+
+        None, and nothing changed, when it was revoked.
+        """
+        mine = and_(keys.c.id == key.id, keys.c.revoked_ms.is_(None))
+        with self._changing() as connection:
+            lock_account(connection, key.account_id)
+            # Also where no column changes: that it was not revoked must hold until the end.
+            values = {"name": keys.c.name} | _columns(change, entry.created_ms)
+            if connection.execute(update(keys).where(mine).values(values)).rowcount != 1:
+                return None
+            changed: list[Cap] = []
+            for cap in caps:
+                standing = put_cap(connection, cap) if cap.limit_nanos else lift_cap(connection, cap, cap.created_ms)
+                if standing is not None and standing.id != cap.id and standing.removed_ms is None:
+                    changed.append(standing)
+            if change.limits.told:
+                change_limit(connection, _limit_of(key, entry.created_ms), change.limits)
+            add_entry(connection, entry)
+            updated = read_key(connection, key.id)
+            assert updated is not None, "it was changed in this transaction"
+            return updated, tuple(changed)
+
+    def rotate_key(self, key: KeyView, old_expires_ms: int | None, entry: AuditEntry) -> KeyView | None:
+        """Give a key the digest and hint of `key`; its old digest works until then, or not at all where that is None.
+
+        None, and nothing changed, when it was revoked.
+        """
+        values = {
+            "digest": key.digest,
+            "hint": key.hint,
+            # What it was before this statement: two who rotate at once both die but for the later one.
+            "old_digest": None if old_expires_ms is None else keys.c.digest,
+            "old_expires_ms": old_expires_ms,
+        }
+        with self._changing() as connection:
+            rotating = update(keys).where(keys.c.id == key.id, keys.c.revoked_ms.is_(None)).values(values)
+            if connection.execute(rotating).rowcount != 1:
+                return None
+            add_entry(connection, entry)
+            return read_key(connection, key.id)
 
     def revoke_key(self, key_id: int, revoked_ms: int, entry: AuditEntry) -> KeyView | None:
         """Revoke a key in every worker; None, and nothing changed, when there is no such key that is not revoked."""
@@ -64,11 +118,44 @@ class KeyRows(Rows):
         with self._reading() as connection:
             return read_key(connection, key_id)
 
+    def key_of_digest(self, digest: bytes) -> KeyView | None:
+        """Read the key with a digest, revoked or not, also under that before its last rotation."""
+        mine = or_(keys.c.digest == digest, keys.c.old_digest == digest)
+        with self._reading() as connection:
+            row = connection.execute(select(*_KEY).where(mine)).mappings().first()
+            return None if row is None else _read_key(row)
+
+    def kind_of(self, digest: bytes) -> KeyKind | None:
+        """Read what kind of key has a digest, whether it is valid or not; None when none has."""
+        return EngineKeys(self._reading).kinds((digest,), KeyKind).get(digest)
+
     def principal(self, key_id: int) -> Principal | None:
         """Read what a key stands for, as admission sees it; None when there is no such key, or it was revoked."""
         with self._reading() as connection:
             digest = connection.scalar(select(keys.c.digest).where(keys.c.id == key_id))
         return None if digest is None else EngineKeys(self._reading).find((digest,), {}).get(digest)
+
+
+def _columns(change: KeyChange, now_ms: int) -> dict[str, Any]:
+    """Return what is to stand in the columns that a change names."""
+    values: dict[str, Any] = {
+        "name": change.name,
+        "expires_ms": change.expires_ms,
+        "unsupported": change.unsupported,
+        "costs": change.costs,
+    }
+    values |= {
+        name: UNSET if listed is UNSET else ",".join(listed)
+        for name, listed in (("models", change.models), ("routes", change.routes), ("networks", change.networks))
+    }
+    if change.disabled is not UNSET:
+        values["disabled_ms"] = func.coalesce(keys.c.disabled_ms, now_ms) if change.disabled else None
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def _limit_of(key: KeyView, now_ms: int) -> AccountLimit:
+    rule = RateRule(scope=LimitScope.KEY, subject=str(key.id))
+    return AccountLimit(account_id=key.account_id, rule=rule, created_ms=now_ms)
 
 
 def add_key(connection: Connection, key: KeyView) -> None:

@@ -59,6 +59,7 @@ class KeyRow(NamedTuple):
     sub_tag: str | None
     sub_models: str | None
     sub_removed_ms: int | None
+    disabled_ms: int | None
 
 
 Fetch = Callable[..., Sequence[Sequence[Any]]]
@@ -95,6 +96,7 @@ KEYS = Query(
         sub_accounts.c.tag,
         sub_accounts.c.models,
         sub_accounts.c.removed_ms,
+        keys.c.disabled_ms,
     )
     .select_from(
         keys.join(accounts, accounts.c.id == keys.c.account_id).outerjoin(
@@ -206,6 +208,7 @@ def read_principals(
             package=None if row.package_id is None else bought[row.package_id],
             models=_texts(row.models),
             expires_ms=row.expires_ms,
+            disabled=row.disabled_ms is not None,
             account_suspended=row.state == AccountState.SUSPENDED,
             sub_account_suspended=row.sub_state == SubAccountState.SUSPENDED or row.sub_removed_ms is not None,
             currency=row.currency,

@@ -43,6 +43,7 @@ from tollway.store.event_list import EventRows
 from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
+from tollway.store.limit_rows import LimitRows
 from tollway.store.numbers import SharedIds
 from tollway.store.own_provider_rows import OwnProviderRows
 from tollway.store.package_rows import PackageRows
@@ -75,6 +76,7 @@ class Store(
     CostRows,
     EventRows,
     KeyRows,
+    LimitRows,
     OwnProviderRows,
     PackageRows,
     PaymentRows,

@@ -27,6 +27,11 @@ CARD = PriceCard(id=1, provider="p", model="m", currency="USD", input=1_000_000,
 """One nano-unit a token of input: what is used is what is charged."""
 
 
+def tw(_: Account) -> str:
+    """Return what keys begin with."""
+    return "tw-"
+
+
 class Desk:
     """A worker at work."""
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tests.e2e.store.conftest import CARD, Desk
+from tests.e2e.store.conftest import CARD, Desk, tw
 from tollway import clock
 from tollway.access.packages import MICROS_PER_TOKEN, ModelRatio, Package
 from tollway.access.principal import BillingMode
@@ -53,7 +53,7 @@ class FullBooks:
             .create(self.account.id, SubAccountTerms(name="shop"))
             .sub_account
         )
-        keys = Keys(store, self.ids, "tw-")
+        keys = Keys(store, self.ids, tw)
         self.key = keys.create(self.account.id, "k", terms=KeyTerms(sub_account_id=self.sub_account.id))[0]
         self.order_id = self.top_up()
         self.refund(self.order_id)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.store.conftest import Desk, Tamper, on_sqlite
+from tests.e2e.store.conftest import Desk, Tamper, on_sqlite, tw
 from tests.waiting import until
 from tollway import clock
 from tollway.billing.accounts import Accounts
@@ -26,7 +26,7 @@ NOBODY = 12345
 
 @pytest.fixture
 def keys(store: Store) -> Keys:
-    return Keys(store, store.ids(), "tw-")
+    return Keys(store, store.ids(), tw)
 
 
 def digest_of(secret: str) -> bytes:

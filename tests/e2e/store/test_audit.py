@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.store.conftest import Tamper
+from tests.e2e.store.conftest import Tamper, tw
 from tollway.access.audit import OPERATOR, Actor, ActorKind, AuditQuery
 from tollway.billing.accounts import Accounts
 from tollway.billing.audit import Audit, parse_actor, view_entry
@@ -33,7 +33,7 @@ def clock() -> Callable[[], int]:
 def test_each_change_of_a_key_is_told_with_who_made_it_and_from_where(
     store: Store, audit: Audit, account: Account
 ) -> None:
-    keys = Keys(store, store.ids(), "tw-")
+    keys = Keys(store, store.ids(), tw)
     key, secret = keys.create(account.id, "ci", KeyTerms(models=("m/*",), daily_cap_nanos=5), by=ROBOT)
     revoked = keys.revoke(key.id)
     assert keys.revoke(key.id) == revoked
@@ -55,7 +55,7 @@ def test_the_trail_is_searched_by_anything_that_an_entry_says(
     store: Store, audit: Audit, accounts: Accounts, account: Account, clock: Callable[[], int]
 ) -> None:
     other = accounts.create("Bo")
-    keys = Keys(store, store.ids(), "tw-", now_ms=clock)
+    keys = Keys(store, store.ids(), tw, now_ms=clock)
     made = [keys.create(account.id, f"k{number}")[0] for number in range(5)]
     keys.create(other.id, "k", by=ROBOT)
     keys.revoke(made[0].id, by=ROBOT)
@@ -102,7 +102,7 @@ def test_only_kinds_and_keys_act(text: str) -> None:
 def test_a_change_that_cannot_be_told_of_is_not_made(
     store: Store, audit: Audit, account: Account, tamper: Tamper
 ) -> None:
-    keys = Keys(store, store.ids(), "tw-")
+    keys = Keys(store, store.ids(), tw)
     tamper("ALTER TABLE audit RENAME TO gone")
     with pytest.raises(Exception, match="audit"):
         keys.create(account.id, "k")

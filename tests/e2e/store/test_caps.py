@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import Desk, tw
 from tollway import clock
 from tollway.access.audit import OPERATOR
 from tollway.access.cap_rules import alert_nanos, rules_for
@@ -47,7 +47,7 @@ def caps(store: Store) -> Caps:
 
 @pytest.fixture
 def keys(store: Store) -> Keys:
-    return Keys(store, store.ids(), "tw-")
+    return Keys(store, store.ids(), tw)
 
 
 @pytest.fixture

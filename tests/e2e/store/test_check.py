@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk, Tamper
+from tests.e2e.store.conftest import Desk, Tamper, tw
 from tollway.billing.keys import Keys
 from tollway.ledger.records import Account
 from tollway.store.postgres.address import is_postgres
@@ -52,7 +52,7 @@ async def test_the_check_finds_what_was_tampered_with(
     if is_postgres(url) and "no proper" in says and says not in WORDS_MISUSED:
         pytest.skip("a column of PostgreSQL holds nothing of another kind")
     desk = Desk(store)
-    key = Keys(store, store.ids(), "tw-").create(account.id, "k")[0]
+    key = Keys(store, store.ids(), tw).create(account.id, "k")[0]
     asked = msgspec.structs.replace(desk.line(await desk.stepped(account, 50), 30), key_id=key.id)
     desk.books.close(asked)
     running = await desk.stepped(account, 4_000)

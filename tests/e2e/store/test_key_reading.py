@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from tests.e2e.store.conftest import tw
 from tollway.access.terms import NO_TERMS, AccountTerms
 from tollway.billing.keys import Keys
 from tollway.ledger.records import Account
@@ -24,7 +25,7 @@ class Endless(Mapping[int, AccountTerms]):
 
 
 def test_the_accounts_that_are_remembered_are_not_looked_through(store: Store, account: Account) -> None:
-    key, secret = Keys(store, store.ids(), "tw-").create(account.id, "k")
+    key, secret = Keys(store, store.ids(), tw).create(account.id, "k")
     digest = hashlib.sha256(secret.encode()).digest()
     found = EngineKeys(store._reading).find((digest,), Endless())
     assert (found[digest].key_id, found[digest].terms) == (key.id, NO_TERMS)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk
+from tests.e2e.store.conftest import Desk, tw
 from tollway import clock
 from tollway.access.packages import MICROS_PER_TOKEN, ModelRatio, Package, PackageState, Product, ProductState
 from tollway.access.principal import BillingMode, Principal
@@ -74,7 +74,7 @@ def packages(store: Store, at: Clock) -> Packages:
 
 @pytest.fixture
 def keys(store: Store) -> Keys:
-    return Keys(store, store.ids(), "tw-")
+    return Keys(store, store.ids(), tw)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from tests.e2e.store.conftest import CARD, Desk
+from tests.e2e.store.conftest import CARD, Desk, tw
 from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.keys import Keys
@@ -74,7 +74,7 @@ async def test_lesson_20_and_42_an_earlier_store_is_refused_until_it_is_migrated
     assert [account.name for account in accounts.list()] == ["Ada", "Böb & co.", "Eve"]
     balance = accounts.balance(ADA)
     assert (balance.balance_nanos, balance.held_nanos) == (5_196_148_492, 0)
-    assert len(Keys(store, store.ids(), "tw-").list(ADA)) == 2
+    assert len(Keys(store, store.ids(), tw).list(ADA)) == 2
     principal = store.key_directory().find(KEY_DIGEST)
     assert principal is not None
     assert (principal.key_id, principal.models) == (KEY_OF_ADA, ("gpt-4o-mini", "groq/*"))

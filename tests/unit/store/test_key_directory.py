@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from tollway.access.kinds import KeyKind
 from tollway.access.principal import Principal
 from tollway.access.terms import NO_TERMS, AccountTerms
 from tollway.errors import Refusal
@@ -32,6 +33,9 @@ class Reader:
             raise self.broken
         found = (digest for digest in digests if digest.startswith(b"k"))
         return {digest: Principal(key_id=len(self.asked), account_id=7, terms=NO_TERMS) for digest in found}
+
+    def kinds(self, digests: Sequence[bytes]) -> dict[bytes, KeyKind]:
+        return {digest: KeyKind.MANAGEMENT for digest in digests if digest.startswith(b"m")}
 
     def version(self) -> str:
         return self.current
@@ -72,6 +76,19 @@ async def test_a_key_is_looked_up_once_and_then_known(directory: KeyDirectory, r
     assert await directory.look_up(b"stranger") is None
     assert directory.known(b"stranger") is None
     assert reader.terms[1] == {7: NO_TERMS}
+
+
+async def test_a_key_that_cannot_ask_models_is_told_so_by_what_it_is(directory: KeyDirectory) -> None:
+    known, manages, nobody = await asking(directory, b"k1", b"m1", b"x")
+    with pytest.raises(Refusal, match="management key") as caught:
+        await manages
+    assert caught.value.code == "invalid_api_key"
+    assert await known is not None
+    assert await nobody is None
+    with pytest.raises(Refusal, match="cannot ask models"):
+        directory.find(b"m1")
+    assert directory.find(b"x") is None
+    assert directory.find(b"k1") is not None
 
 
 async def test_all_who_ask_at_the_same_time_are_answered_by_one_question(

@@ -252,6 +252,20 @@ class NewKey(Body):
     """Zero is none."""
     monthly_cap: Amount = "0"
     """Zero is none."""
+    total_cap: Amount = "0"
+    """Of all that it ever spends; zero is none."""
+    routes: list[str] = []
+    """What it may be used for, such as `chat`; empty means everything."""
+    networks: list[str] = []
+    """Networks or addresses that it may be used from; empty means everywhere."""
+    rpm: int | None = None
+    """Requests in any 60 seconds; null and zero are no limit, as with the next."""
+    burst: int | None = None
+    """Requests in any 10 seconds."""
+    tpm: int | None = None
+    """Tokens in any 60 seconds."""
+    concurrency: int | None = None
+    """Requests that run at a time."""
     unsupported: Annotated[Unsupported, Field(strict=False)] = Unsupported.DROPPED
     """What becomes of parameters that a model does not know: `refused` is strict mode."""
     costs: Annotated[ShownCosts, Field(strict=False)] = ShownCosts.SHOWN

@@ -9,6 +9,7 @@ from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import KEY_BYTES_MAX
 from tollway.access.key_view import AdminKeyView
+from tollway.access.kinds import cannot_administer
 from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
 from tollway.http.admin.acting import ACTOR
@@ -80,7 +81,7 @@ class Gate:
         # The store is asked each time: admin calls are few, and a revoked key must not work once more.
         admin_key = await asyncio.to_thread(self._parts.desk.admin_keys.verify, secret)
         if admin_key is None:
-            raise Refusal("invalid_api_key", "This admin key is unknown or was revoked: `tollway admin-key create`.")
+            raise cannot_administer(await asyncio.to_thread(self._parts.desk.keys.kind_of, secret))
         return admin_key
 
 
