@@ -6,12 +6,17 @@ from tollway import __version__
 from tollway.http.account.asking import call_of
 from tollway.http.account.audit_routes import audit_routes
 from tollway.http.account.budget_routes import budget_routes, tag_budget_routes
+from tollway.http.account.discovery_routes import discovery_routes
 from tollway.http.account.errors import told
 from tollway.http.account.gate import Gate
+from tollway.http.account.log_routes import log_routes
 from tollway.http.account.parts import AccountParts
 from tollway.http.account.pricing_routes import pricing_routes
+from tollway.http.account.provider_routes import provider_routes
 from tollway.http.account.replying import JSON
+from tollway.http.account.statistics_routes import statistics_routes
 from tollway.http.account.sub_account_routes import sub_account_routes
+from tollway.http.account.usage_routes import usage_routes
 from tollway.http.account.webhook_secret_routes import webhook_secret_routes
 from tollway.http.asgi_errors import ERRORS, refusal_of
 
@@ -20,10 +25,15 @@ OPENAPI = "/api/v1/openapi.json"
 ROUTES = (
     pricing_routes,
     sub_account_routes,
+    usage_routes,
     tag_budget_routes,
     webhook_secret_routes,
+    discovery_routes,
+    statistics_routes,
     budget_routes,
+    log_routes,
     audit_routes,
+    provider_routes,
 )
 """What makes each group of routes."""
 
