@@ -97,7 +97,7 @@ def test_what_is_left_out_stays_and_none_takes_it_away(
 def test_a_removed_sub_account_leaves_nothing_that_spends_and_its_name_is_free(
     store: Store, sub_accounts: SubAccounts, account: Account
 ) -> None:
-    keys, caps = Keys(store, store.ids(), "tw-"), Caps(store, store.ids(), UTC)
+    keys, caps = Keys(store, store.ids(), lambda _: "tw-"), Caps(store, store.ids(), UTC)
     made, key, secret = sub_accounts.create(account.id, EVERYTHING)
     second, other = keys.create(account.id, "k", KeyTerms(sub_account_id=made.id))
     revoked = keys.revoke(second.id)
