@@ -80,6 +80,32 @@ def sub_account_commands(office: Office) -> typer.Typer:
             found = desk.sub_accounts.show(parse_id(SUB_ACCOUNT, sub_account))
         show(as_fields(view_sub_account(found)), json=json)
 
+    @app.command()
+    def suspend(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
+        """Refuse a sub-account's keys from the next request on."""
+        with office.open_books(choose_settings(config)) as desk:
+            suspended = desk.sub_accounts.suspend(parse_id(SUB_ACCOUNT, sub_account))
+        show(as_fields(view_sub_account(suspended)), json=json)
+
+    @app.command()
+    def resume(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
+        """Let a suspended sub-account's keys spend again."""
+        with office.open_books(choose_settings(config)) as desk:
+            resumed = desk.sub_accounts.resume(parse_id(SUB_ACCOUNT, sub_account))
+        show(as_fields(view_sub_account(resumed)), json=json)
+
+    @app.command()
+    def remove(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
+        """Revoke a sub-account's keys and lift its limits for good; its history stays."""
+        with office.open_books(choose_settings(config)) as desk:
+            removed = desk.sub_accounts.remove(parse_id(SUB_ACCOUNT, sub_account))
+        show(as_fields(view_sub_account(removed)), json=json)
+
+    _add_set(app, office)
+    return app
+
+
+def _add_set(app: typer.Typer, office: Office) -> None:
     @app.command("set")
     def set_sub_account(
         sub_account: SubAccountId,
@@ -105,29 +131,6 @@ def sub_account_commands(office: Office) -> typer.Typer:
         with office.open_books(choose_settings(config)) as desk:
             changed = desk.sub_accounts.update(parse_id(SUB_ACCOUNT, sub_account), changes)
         show(as_fields(view_sub_account(changed)), json=json)
-
-    @app.command()
-    def suspend(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
-        """Refuse a sub-account's keys from the next request on."""
-        with office.open_books(choose_settings(config)) as desk:
-            suspended = desk.sub_accounts.suspend(parse_id(SUB_ACCOUNT, sub_account))
-        show(as_fields(view_sub_account(suspended)), json=json)
-
-    @app.command()
-    def resume(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
-        """Let a suspended sub-account's keys spend again."""
-        with office.open_books(choose_settings(config)) as desk:
-            resumed = desk.sub_accounts.resume(parse_id(SUB_ACCOUNT, sub_account))
-        show(as_fields(view_sub_account(resumed)), json=json)
-
-    @app.command()
-    def remove(sub_account: SubAccountId, json: Json = False, config: Config = None) -> None:
-        """Revoke a sub-account's keys and lift its limits for good; its history stays."""
-        with office.open_books(choose_settings(config)) as desk:
-            removed = desk.sub_accounts.remove(parse_id(SUB_ACCOUNT, sub_account))
-        show(as_fields(view_sub_account(removed)), json=json)
-
-    return app
 
 
 def _listed(models: str) -> tuple[str, ...]:
