@@ -10,6 +10,7 @@ import hashlib
 import mmap
 import os
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Self
 
 from tollway import clock
-from tollway.errors import SetupError
+from tollway.errors import Refusal, SetupError
 from tollway.limits.rates import RUNNING, Counter, Rule, Verdict, settle, take
 from tollway.shared.seats import Seats
-from tollway.shared.table import DIGEST_BYTES, SALT_BYTES, SEATS, TABLE_BYTES, Table
+from tollway.shared.table import DIGEST_BYTES, ENTRIES_AT, SALT_BYTES, SEATS, TABLE_BYTES, Table
 
 NAMES_KNOWN_MAX = 4096
 """Names whose digests are remembered: half a microsecond each to make anew."""
@@ -40,6 +41,11 @@ class FileLock:
 
     def __exit__(self, *_: object) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+def no_room() -> Refusal:
+    """Return the refusal of a request that cannot be counted."""
+    return Refusal("not_ready", "The disk is full: requests cannot be counted for their limits.", retry_after_s=1)
 
 
 Lock = AbstractContextManager[None, None]
@@ -77,13 +83,19 @@ class Counters:
         return cls(Table(mmap.mmap(-1, TABLE_BYTES)), now_ms=now_ms)
 
     async def take(self, rules: Sequence[Rule], *, tokens: int) -> Verdict:
-        """Count a request, and the tokens that it is thought to need, for every rule, or for none; no two have one name."""
+        """Count a request, and the tokens that it is thought to need, for every rule, or for none; no two have one name.
+
+        Raises Refusal `not_ready` on a full disk.
+        """
         with self._alone:
             table, now_ms = self._table, self._now_ms()
             places: list[int] = []
             counters: list[Counter] = []
             for name, limit in rules:
-                place = table.find_or_make(self._digest(name), second=now_ms // 1000, beside=places)
+                try:
+                    place = table.find_or_make(self._digest(name), second=now_ms // 1000, beside=places)
+                except OSError as error:
+                    raise no_room() from error
                 cells = table.cells(place)
                 if limit.concurrency is not None:
                     cells[RUNNING] = table.running(place)
@@ -130,15 +142,21 @@ class HostCounters(Counters):
         try:
             self._seats = Seats(path.with_name(f"{path.name}.seats"), count=SEATS)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            # Several processes may do this at once: what stands there is kept.
             if os.fstat(self._fd).st_size < TABLE_BYTES:
-                # With its room on the disk: on a full one, a page that has none would kill who writes to it. Several
-                # processes may do this at once: what stands there is kept.
-                os.posix_fallocate(self._fd, 0, TABLE_BYTES)
+                os.ftruncate(self._fd, TABLE_BYTES)
+            self._make_room(0, ENTRIES_AT)
             memory = mmap.mmap(self._fd, TABLE_BYTES)
         except OSError as error:
             raise SetupError((f"{path} cannot be made, in which workers count requests: {error.strerror}",)) from error
         self._mine = self._seats.take()
-        super().__init__(Table(memory), seat=self._mine.number, alone=FileLock(self._fd), now_ms=now_ms)
+        table = Table(memory, reserve=self._make_room)
+        super().__init__(table, seat=self._mine.number, alone=FileLock(self._fd), now_ms=now_ms)
+
+    def _make_room(self, offset: int, length: int) -> None:
+        """Take room on the disk: who wrote to a page of the file that has none, on a full disk, would be killed for it."""
+        if sys.platform == "linux":
+            os.posix_fallocate(self._fd, offset, length)
 
     def reclaim(self) -> int:
         """Take back what dead workers left running; return how many there were."""

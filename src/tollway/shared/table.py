@@ -9,7 +9,7 @@ How many requests run is kept for each worker by itself, so that what a dead one
 
 import mmap
 from array import array
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from tollway.limits.rates import CELLS, SECOND
 
@@ -31,7 +31,7 @@ SHARE_MAX = 2**16 - 1
 DIGESTS_AT = HEADER_BYTES
 ENTRIES_AT = DIGESTS_AT + PLACES * DIGEST_BYTES
 TABLE_BYTES = ENTRIES_AT + PLACES * ENTRY_BYTES
-"""25 MB, of which only what was ever used takes memory."""
+"""25 MB, of which only what was ever used takes memory, or room on a disk."""
 
 _SEATS_AT = 64
 """Where in the header it says how many seats, from the first, were ever sat on."""
@@ -47,9 +47,14 @@ _SHARES_FIRST = SHARES_AT // 2
 class Table:
     """The counters of one piece of memory. Whoever shares it with others takes turns with them."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        """Use memory of TABLE_BYTES; zeroes are an empty table."""
+    def __init__(self, memory: mmap.mmap, *, reserve: Callable[[int, int], None] | None = None) -> None:
+        """Use memory of TABLE_BYTES; zeroes are an empty table.
+
+        Before a place is used for the first time, `reserve` is asked to make room for so many bytes behind an offset,
+        from ENTRIES_AT on; it may raise OSError.
+        """
         self._memory = memory
+        self._reserve = reserve
         self._all = memoryview(memory)
         entries = self._all[ENTRIES_AT:TABLE_BYTES]
         self._seats = self._all[_SEATS_AT : _SEATS_AT + 8].cast("q")
@@ -105,7 +110,8 @@ class Table:
     def find_or_make(self, digest: bytes, *, second: int, beside: Collection[int]) -> int:
         """Return the place of a counter, which is made where there is none: of all in its set, the stalest goes.
 
-        `second` is the present one, and `beside` are places that must stay.
+        `second` is the present one, and `beside` are places that must stay. Raises OSError when there is no room for a
+        place that was never used.
         """
         found = self.find(digest)
         if found is not None:
@@ -115,6 +121,8 @@ class Table:
         if at >= 0:
             # Places fill in their order. The digest before may end in zeroes, which belong to the same row of them.
             place = -(-(at - DIGESTS_AT) // DIGEST_BYTES)
+            if self._reserve is not None:
+                self._reserve(ENTRIES_AT + place * ENTRY_BYTES, ENTRY_BYTES)
         else:
             first = (start - DIGESTS_AT) // DIGEST_BYTES
             stay = [place for place in range(first, first + WAYS) if place not in beside]

@@ -1,6 +1,9 @@
 """Counters as the gateway uses them: of one worker, and of all workers of a host."""
 
+import asyncio
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,11 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tollway.errors import SetupError
+from tollway.errors import Refusal, SetupError
 from tollway.limits.rates import Measure
 from tollway.shared.counters import Counters, HostCounters
 from tollway.shared.seats import Seats
-from tollway.shared.table import TABLE_BYTES
+from tollway.shared.table import ENTRIES_AT, TABLE_BYTES
 
 HAMMER = Path(__file__).with_name("hammer.py")
 
@@ -195,12 +198,36 @@ def test_a_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         HostCounters(tmp_path / "link")
 
 
-def test_the_file_has_its_room_on_the_disk_and_is_private(path: Path) -> None:
-    HostCounters(path).close()
+def test_the_file_takes_room_as_it_is_used_and_is_private(path: Path) -> None:
+    counters = HostCounters(path)
     found = path.stat()
     assert found.st_size == TABLE_BYTES
-    assert found.st_blocks * 512 >= TABLE_BYTES
+    assert ENTRIES_AT <= found.st_blocks * 512 < 2 * ENTRIES_AT
     assert found.st_mode & 0o077 == 0
+
+    async def ask() -> None:
+        for number in range(100):
+            await counters.take(((b"%d" % number, Limit(rpm=1)),), tokens=0)
+
+    asyncio.run(ask())
+    assert path.stat().st_blocks > found.st_blocks
+    counters.close()
+
+
+async def test_where_there_is_no_room_a_request_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    counters = HostCounters(path)
+    known, new = ((b"known", Limit(rpm=5)),), ((b"new", Limit(rpm=5)),)
+    await counters.take(known, tokens=0)
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(Refusal, match="The disk is full") as caught:
+        await counters.take(new, tokens=0)
+    assert caught.value.code == "not_ready"
+    assert (await counters.take(known, tokens=0)).refused is None
+    counters.close()
 
 
 def test_more_workers_than_seats_are_refused(tmp_path: Path) -> None:
