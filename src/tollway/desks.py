@@ -44,9 +44,6 @@ from tollway.store.key_file import KeyFile
 from tollway.store.sqlite import database_path
 from tollway.store.store import Store
 
-NO_PAYMENTS = PaymentSettings()
-UNSEALED = Sealer(NoKey())
-
 
 @contextlib.contextmanager
 def open_books(settings: Settings) -> Generator[Desk]:

@@ -15,7 +15,7 @@ from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Prices, Provider, Target
 from tollway.errors import Refusal
-from tollway.money import PPM
+from tollway.money import PPM, divide_up
 
 REMEMBERED_MAX = 4096
 """Names resolved through wildcards are remembered. Clients choose them, so that memory must have a bound."""
@@ -155,6 +155,27 @@ class Catalog:
         model = self.models.get(model_asked)
         if model is not None:
             return model
+    def load_prices(self) -> None:
+        """Import the price library. Takes 0.15 s the first time: call it off the event loop."""
+        self._pricing.library.load()
+
+    def model_at(self, provider: Provider, model_routed: str, *, prices: tuple[Prices, ...], price_ppm: int) -> Model:
+        """Return a model at a provider that is none of this deployment's, at these prices.
+
+        Without any, at what the operator charges for a model of that name, else at the price library's; its card is None
+        where nobody knows one.
+        """
+        alike = next((sketch for sketch in self._sketches if sketch.id == model_routed and not prices), None)
+        sketch = Sketch(
+            id=f"{provider.name}/{model_routed}",
+            targets=((provider, model_routed, 1),),
+            prices=prices if alike is None else alike.prices,
+            price_ppm=price_ppm if alike is None else divide_up(price_ppm * alike.price_ppm, PPM),
+            context_tokens=None if alike is None else alike.context_tokens,
+            output_tokens_max=None if alike is None else alike.output_tokens_max,
+        )
+        return sketch.fill(sketch.id, self._pricing)[0]
+
         if len(model_asked) > ASKED_CHARACTERS_MAX:  # nor worth remembering: a few thousand of them fill the memory
             return None
         remembered = self._remembered
