@@ -15,8 +15,9 @@ from tollway.billing.accounts import Ids, checked_name
 from tollway.billing.audit import Notary
 from tollway.billing.calling_in import Pause, ask_again, sleep
 from tollway.billing.caps import ALERT_PPM, checked_limit
-from tollway.billing.keys import HINT_CHARS, key_digest, new_secret
-from tollway.billing.products import checked_model
+from tollway.billing.key_secrets import make_secret
+from tollway.billing.key_terms import checked_models
+from tollway.billing.rate_limits import REQUESTS_MAX
 from tollway.errors import CommandRefused, NotThere
 from tollway.ids import ACCOUNT, KEY, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
@@ -25,8 +26,6 @@ from tollway.money import render_amount
 REF_CHARS_MAX = 256
 TAG_BYTES_MAX = 256
 """As long as any that a request may carry."""
-MODELS_MAX = 1000
-RPM_MAX = 1_000_000
 SUB_ACCOUNTS_MAX = 10_000
 """Of one account: a listing has them all."""
 
@@ -217,17 +216,17 @@ class SubAccounts:
         return changed
 
     def _first_key(self, sub_account: SubAccount, prefix: str) -> tuple[KeyView, str]:
-        secret = new_secret(prefix)
+        secret = make_secret(prefix)
         key = KeyView(
             id=self._ids.next(),
             account_id=sub_account.account_id,
             name=sub_account.name,
-            hint=f"{secret[: len(prefix) + HINT_CHARS]}...{secret[-HINT_CHARS:]}",
+            hint=secret.hint,
             created_ms=sub_account.created_ms,
             sub_account_id=sub_account.id,
-            digest=key_digest(secret),
+            digest=secret.digest,
         )
-        return key, secret
+        return key, secret.text
 
     def _cap(self, sub_account: SubAccount) -> Cap:
         """Return the cap on what a sub-account spends in a month; zero is to lift the one that is there."""
@@ -275,16 +274,9 @@ def checked_tag(tag: str | None) -> str | None:
 
 def checked_rpm(rpm: int | None) -> int | None:
     """Return a limit of requests a minute, None for none; raises CommandRefused when it is below zero or too large."""
-    if rpm is not None and not 0 <= rpm <= RPM_MAX:
-        raise CommandRefused(f"a limit of {rpm} requests a minute is not one of 1 to {RPM_MAX}, or 0 for none")
+    if rpm is not None and not 0 <= rpm <= REQUESTS_MAX:
+        raise CommandRefused(f"a limit of {rpm} requests a minute is not one of 1 to {REQUESTS_MAX}, or 0 for none")
     return rpm or None
-
-
-def checked_models(models: Sequence[str]) -> tuple[str, ...]:
-    """Return model ids, exact or ending in a star; raises CommandRefused for others, and for too many."""
-    if len(models) > MODELS_MAX:
-        raise CommandRefused(f"a list of models has at most {MODELS_MAX}: one that ends in * admits many")
-    return tuple(checked_model(model) for model in models)
 
 
 def _checked(changes: SubAccountChanges) -> dict[str, object]:

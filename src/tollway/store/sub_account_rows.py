@@ -7,12 +7,13 @@ from sqlalchemy import Connection, Select, String, and_, cast, delete, func, ins
 
 from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountState
-from tollway.access.limits import LimitScope
+from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
 from tollway.access.terms import CapScope, CapSpan
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
 from tollway.store.cap_rows import lift_cap, put_cap
 from tollway.store.key_rows import add_key
+from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
 from tollway.store.tables import caps, keys, rate_limits, sub_accounts
 from tollway.store.transactions import Rows
@@ -150,20 +151,10 @@ def _values(sub_account: SubAccount) -> dict[str, str | None]:
 
 
 def _limit(connection: Connection, sub_account: SubAccount, now_ms: int) -> None:
-    """Set or lift the limit of requests a minute; what else the row limits stays."""
-    r, rpm = rate_limits.c, sub_account.rpm
-    named = {
-        "account_id": sub_account.account_id,
-        "scope": LimitScope.SUB_ACCOUNT.value,
-        "subject": str(sub_account.id),
-    }
-    mine = and_(*(r[name] == value for name, value in named.items()))
-    changed = connection.execute(update(rate_limits).where(mine).values(rpm=rpm))
-    if changed.rowcount and rpm is None:
-        empty = and_(r.burst.is_(None), r.tpm.is_(None), r.concurrency.is_(None))
-        connection.execute(delete(rate_limits).where(mine, empty))
-    if not changed.rowcount and rpm is not None:
-        connection.execute(insert(rate_limits).values(**named, rpm=rpm, created_ms=now_ms))
+    """Set or lift the limit of requests a minute; what else limits it stays."""
+    rule = RateRule(scope=LimitScope.SUB_ACCOUNT, subject=str(sub_account.id))
+    limit = AccountLimit(account_id=sub_account.account_id, rule=rule, created_ms=now_ms)
+    change_limit(connection, limit, RateChange(rpm=sub_account.rpm))
 
 
 def _read(row: Mapping[Any, Any]) -> SubAccount:

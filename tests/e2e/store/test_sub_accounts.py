@@ -149,12 +149,12 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"monthly_cap_nanos": -1},
     {"monthly_cap_nanos": 2**63},
     {"rpm": -1},
-    {"rpm": 1_000_001},
+    {"rpm": 1_000_000_001},
     {"tag": "é" * 129},
     {"tag": "\ud800"},
     {"models": ("a,b",)},
     {"models": ("",)},
-    {"models": ("m",) * 1001},
+    {"models": tuple(f"m{number}" for number in range(1001))},
 )
 
 
