@@ -52,8 +52,13 @@ class CallerHeaders:
         for prefix in header_prefixes:
             self._names |= {f"{prefix}-{word}".encode("ascii"): field for word, field in WORDS.items()}
 
-    def read(self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None) -> Caller:
-        """Return what the headers say; raises Refusal for a word that is empty, too long or not printable."""
+    def read(
+        self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None, tag: str | None = None
+    ) -> Caller:
+        """Return what the headers say; raises Refusal for a word that is empty, too long or not printable.
+
+        `tag` is that of requests which name none.
+        """
         names = self._names
         found: dict[str, str] | None = None
         for name, value in headers:
@@ -67,7 +72,9 @@ class CallerHeaders:
         if found is None:
             if sub_account_id is None:
                 return ANONYMOUS
-            return Caller(attribution=Attribution(sub_account_id=sub_account_id), idempotency_key=None)
+            return Caller(attribution=Attribution(sub_account_id=sub_account_id, tag=tag), idempotency_key=None)
+        if tag is not None:
+            found.setdefault("tag", tag)
         key, provider = found.pop("idempotency_key", None), found.pop("provider", None)
         return Caller(
             idempotency_key=key,

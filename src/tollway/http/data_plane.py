@@ -121,7 +121,9 @@ class DataPlane:
             await self._page(inbound, route)
             return
         assert inbound.principal is not None, "the gate is ADMISSION"
-        caller = self._callers.read(inbound.headers, sub_account_id=inbound.principal.sub_account_id)
+        caller = self._callers.read(
+            inbound.headers, sub_account_id=inbound.principal.sub_account_id, tag=inbound.principal.tag
+        )
         arrival = Arrival(
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,

@@ -15,6 +15,15 @@ def test_headers_that_say_nothing_cost_nothing() -> None:
     assert READ([], sub_account_id=5).attribution == Attribution(sub_account_id=5)
 
 
+def test_a_request_that_names_no_tag_has_that_of_its_sub_account() -> None:
+    def tagged(*headers: tuple[bytes, bytes]) -> Attribution:
+        return READ(headers, sub_account_id=5, tag="own").attribution
+
+    assert tagged() == Attribution(sub_account_id=5, tag="own")
+    assert tagged((b"x-aig-user-id", b"u")) == Attribution(sub_account_id=5, tag="own", end_user="u")
+    assert tagged((b"x-aig-tag", b"said")) == Attribution(sub_account_id=5, tag="said")
+
+
 def test_each_word_is_read_by_its_name() -> None:
     headers = [
         (b"x-tollway-tag", b"a"),
