@@ -20,6 +20,7 @@ from tollway.billing.desk import Desk
 from tollway.billing.events import Events
 from tollway.billing.insights import Insights
 from tollway.billing.keys import Keys
+from tollway.billing.management_keys import ManagementKeys
 from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
 from tollway.billing.payment_ports import PaymentProvider
@@ -27,6 +28,7 @@ from tollway.billing.payments import Payments, PaymentTerms
 from tollway.billing.printable import Pages
 from tollway.billing.products import Products
 from tollway.billing.provider_health import ProviderHealth
+from tollway.billing.rate_limits import RateLimitRules
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
 from tollway.billing.repricing import Repricing
@@ -84,6 +86,8 @@ def open_desk(store: Store, settings: Settings) -> Desk:
         costs=Costs(store),
         bills=Bills(store, ids),
         audit=Audit(store, zone=zone),
+        management_keys=ManagementKeys(store, ids, lambda account: brands.named(account.brand).management_key_prefix),
+        rate_limits=RateLimitRules(store, ids),
         budgets=Budgets(store, caps),
         insights=Insights(store, reports, zone),
         request_log=RequestLog(store, zone=zone),

@@ -13,12 +13,14 @@ from tollway.billing.costs import Costs
 from tollway.billing.events import Events
 from tollway.billing.insights import Insights
 from tollway.billing.keys import Keys
+from tollway.billing.management_keys import ManagementKeys
 from tollway.billing.own_providers import OwnProviders
 from tollway.billing.packages import Packages
 from tollway.billing.payments import Payments
 from tollway.billing.printable import Pages
 from tollway.billing.products import Products
 from tollway.billing.provider_health import ProviderHealth
+from tollway.billing.rate_limits import RateLimitRules
 from tollway.billing.receipts import Receipts
 from tollway.billing.reports import Reports
 from tollway.billing.repricing import Repricing
@@ -52,6 +54,8 @@ class Desk(NamedTuple):
     costs: Costs
     bills: Bills
     audit: Audit
+    management_keys: ManagementKeys
+    rate_limits: RateLimitRules
     budgets: Budgets
     insights: Insights
     request_log: RequestLog

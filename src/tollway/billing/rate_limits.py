@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from tollway import clock
 from tollway.access.audit import OPERATOR, Actor, AuditEntry
 from tollway.access.caps import SubAccount
@@ -73,11 +71,11 @@ class LimitRows(Protocol):
 
     def set_rate_limit(
         self, limit: AccountLimit, change: RateChange, entry: AuditEntry, *, named_max: int
-    ) -> tuple[RateRule, bool]:
-        """Change what holds for a subject; return the rule as it stands, and False when there would be too many by name."""
+    ) -> AccountLimit | None:
+        """Change what holds for a subject; return it as it stands, or None when there would be too many by name."""
         ...
 
-    def remove_rate_limit(self, limit: AccountLimit, entry: AuditEntry) -> RateRule | None:
+    def remove_rate_limit(self, limit: AccountLimit, entry: AuditEntry) -> AccountLimit | None:
         """Lift all that holds for a subject; return it, or None when there was nothing."""
         ...
 
@@ -102,20 +100,20 @@ class RateLimitRules:
             raise CommandRefused(f"nothing is to change: say one of {', '.join(BOUNDS)}")
         limit = self._limit(target)
         entry = self._note(by, "limit.set", limit, change.told)
-        rule, written = self._store.set_rate_limit(limit, change, entry, named_max=NAMED_LIMITS_MAX)
-        if not written:
+        standing = self._store.set_rate_limit(limit, change, entry, named_max=NAMED_LIMITS_MAX)
+        if standing is None:
             raise CommandRefused(
                 f"an account has at most {NAMED_LIMITS_MAX} limits for end users by name: one of * holds for each"
             )
-        return msgspec.structs.replace(limit, rule=rule)
+        return standing
 
     def remove(self, target: LimitTarget, *, by: Actor = OPERATOR) -> AccountLimit:
         """Lift all that holds for a subject; return what held."""
         limit = self._limit(target)
-        rule = self._store.remove_rate_limit(limit, self._note(by, "limit.remove", limit, {}))
-        if rule is None:
+        lifted = self._store.remove_rate_limit(limit, self._note(by, "limit.remove", limit, {}))
+        if lifted is None:
             raise NotThere(f"there is no limit for {subject_words(limit.rule)}")
-        return msgspec.structs.replace(limit, rule=rule)
+        return lifted
 
     def list(self, account_id: int | None = None) -> tuple[AccountLimit, ...]:
         """Return the limits of an account, or all, by scope and subject."""

@@ -14,6 +14,8 @@ from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
 from tollway.cli.event_commands import event_commands
 from tollway.cli.key_commands import key_commands
 from tollway.cli.ledger_commands import ledger_commands
+from tollway.cli.limit_commands import limit_commands
+from tollway.cli.management_key_commands import management_key_commands
 from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
@@ -59,7 +61,9 @@ def build(office: Office) -> typer.Typer:
     app.add_typer(sub_account_commands(office), name="sub-account")
     app.add_typer(key_commands(office), name="key")
     app.add_typer(own_provider_commands(office), name="provider")
+    app.add_typer(management_key_commands(office), name="management-key")
     app.add_typer(cap_commands(office), name="cap")
+    app.add_typer(limit_commands(office), name="limit")
     app.add_typer(product_commands(office), name="product")
     app.add_typer(package_commands(office), name="package")
     add_money_commands(app, office)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
 from tollway.access.audit import AuditEntry
@@ -15,7 +16,6 @@ from tollway.store.transactions import Rows
 from tollway.store.upserts import inserting
 
 NAMES = ("rpm", "burst", "tpm", "concurrency")
-_RULE = (rate_limits.c.scope, rate_limits.c.subject, *(rate_limits.c[name] for name in NAMES))
 
 
 class LimitRows(Rows):
@@ -23,28 +23,27 @@ class LimitRows(Rows):
 
     def set_rate_limit(
         self, limit: AccountLimit, change: RateChange, entry: AuditEntry, *, named_max: int
-    ) -> tuple[RateRule, bool]:
-        """Change what holds for the account and subject of `limit`, in every worker; return the rule as it stands.
+    ) -> AccountLimit | None:
+        """Change what holds for the account and subject of `limit`, in every worker; return it as it stands.
 
-        False with it, and nothing changed, when the account would have too many for end users by name.
+        None, and nothing changed, when the account would have too many for end users by name.
         """
         with self._changing() as connection:
             lock_account(connection, limit.account_id)
-            rule = limit.rule
-            is_new = _read(connection, limit.account_id, rule) is None
-            if is_new and _is_named(rule) and _count_named(connection, limit.account_id) >= named_max:
-                return rule, False
+            is_new = _find(connection, limit) is None
+            if is_new and _is_named(limit.rule) and _count_named(connection, limit.account_id) >= named_max:
+                return None
             standing = change_limit(connection, limit, change)
             add_entry(connection, entry)
-            return standing, True
+            return standing
 
-    def remove_rate_limit(self, limit: AccountLimit, entry: AuditEntry) -> RateRule | None:
+    def remove_rate_limit(self, limit: AccountLimit, entry: AuditEntry) -> AccountLimit | None:
         """Lift all that holds for the account and subject of `limit`; return it, or None when there was nothing."""
         with self._changing() as connection:
             lock_account(connection, limit.account_id)
-            found = _read(connection, limit.account_id, limit.rule)
+            found = _find(connection, limit)
             if found is not None:
-                connection.execute(delete(rate_limits).where(_same(limit.account_id, limit.rule)))
+                connection.execute(delete(rate_limits).where(_same(limit)))
                 add_entry(connection, entry)
             return found
 
@@ -55,39 +54,36 @@ class LimitRows(Rows):
         if account_id is not None:
             query = query.where(r.account_id == account_id)
         with self._reading() as connection:
-            return tuple(
-                AccountLimit(account_id=row["account_id"], rule=_rule(row), created_ms=row["created_ms"])
-                for row in connection.execute(query).mappings()
-            )
+            return tuple(_read(row) for row in connection.execute(query).mappings())
 
 
-def change_limit(connection: Connection, limit: AccountLimit, change: RateChange) -> RateRule:
-    """Change what holds for the account and subject of `limit`; return the rule as it stands. The account is locked."""
-    rule = _read(connection, limit.account_id, limit.rule)
-    values: dict[str, int | None] = {name: None if rule is None else getattr(rule, name) for name in NAMES}
-    values |= change.told
+def change_limit(connection: Connection, limit: AccountLimit, change: RateChange) -> AccountLimit:
+    """Change what holds for the account and subject of `limit`; return it as it stands. The account is locked."""
+    found = _find(connection, limit) or limit
+    values: dict[str, int | None] = {name: getattr(found.rule, name) for name in NAMES} | change.told
     mine = {"account_id": limit.account_id, "scope": limit.rule.scope.value, "subject": limit.rule.subject}
     if all(value is None for value in values.values()):
-        connection.execute(delete(rate_limits).where(_same(limit.account_id, limit.rule)))
+        connection.execute(delete(rate_limits).where(_same(limit)))
     else:
-        row = inserting(rate_limits, connection.dialect).values(**mine, **values, created_ms=limit.created_ms)
+        row = inserting(rate_limits, connection.dialect).values(**mine, **values, created_ms=found.created_ms)
         connection.execute(row.on_conflict_do_update(index_elements=tuple(mine), set_=values))
-    return RateRule(scope=limit.rule.scope, subject=limit.rule.subject, **values)
+    rule = RateRule(scope=limit.rule.scope, subject=limit.rule.subject, **values)
+    return msgspec.structs.replace(found, rule=rule)
 
 
-def _same(account_id: int, rule: RateRule) -> ColumnElement[bool]:
-    r = rate_limits.c
-    return and_(r.account_id == account_id, r.scope == rule.scope.value, r.subject == rule.subject)
+def _same(limit: AccountLimit) -> ColumnElement[bool]:
+    r, rule = rate_limits.c, limit.rule
+    return and_(r.account_id == limit.account_id, r.scope == rule.scope.value, r.subject == rule.subject)
 
 
-def _read(connection: Connection, account_id: int, rule: RateRule) -> RateRule | None:
-    row = connection.execute(select(*_RULE).where(_same(account_id, rule))).mappings().first()
-    return None if row is None else _rule(row)
+def _find(connection: Connection, limit: AccountLimit) -> AccountLimit | None:
+    row = connection.execute(select(rate_limits).where(_same(limit))).mappings().first()
+    return None if row is None else _read(row)
 
 
-def _rule(row: Mapping[Any, Any]) -> RateRule:
-    scope = LimitScope(row["scope"])
-    return RateRule(scope=scope, subject=row["subject"], **{name: row[name] for name in NAMES})
+def _read(row: Mapping[Any, Any]) -> AccountLimit:
+    rule = RateRule(scope=LimitScope(row["scope"]), subject=row["subject"], **{name: row[name] for name in NAMES})
+    return AccountLimit(account_id=row["account_id"], rule=rule, created_ms=row["created_ms"])
 
 
 def _is_named(rule: RateRule) -> bool:

@@ -44,6 +44,7 @@ from tollway.store.group_commit import GroupCommit
 from tollway.store.key_directory import KeyDirectory
 from tollway.store.key_rows import KeyRows
 from tollway.store.limit_rows import LimitRows
+from tollway.store.management_key_rows import ManagementKeyRows
 from tollway.store.numbers import SharedIds
 from tollway.store.own_provider_rows import OwnProviderRows
 from tollway.store.package_rows import PackageRows
@@ -77,6 +78,7 @@ class Store(
     EventRows,
     KeyRows,
     LimitRows,
+    ManagementKeyRows,
     OwnProviderRows,
     PackageRows,
     PaymentRows,

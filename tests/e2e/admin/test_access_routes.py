@@ -89,3 +89,43 @@ async def test_a_key_of_another_kind_is_told_what_it_is(admin: Admin) -> None:
         refused = await admin.client.get("/keys", headers={"authorization": f"Bearer {text}"})
         assert (refused.status_code, error_of(refused)["code"]) == (401, "invalid_api_key")
         assert said in error_of(refused)["message"]
+
+
+async def test_management_keys_are_made_listed_and_revoked_and_are_no_admin_keys(admin: Admin) -> None:
+    account = await admin.account()
+    body = {"account": account, "name": "ci", "access": "read_only", "expires": "2100-01-31T00:00:00Z"}
+    made = await admin.client.post("/management-keys", json=body)
+    assert (made.status_code, made.json()["access"]) == (201, "read_only")
+    path, text = f"/management-keys/{made.json()['id']}", made.json()["key"]
+    shown = (await admin.client.get(path)).json()
+    assert shown == {name: value for name, value in made.json().items() if name != "key"}
+    assert (await admin.client.get("/management-keys", params={"account": account})).json()["data"] == [shown]
+    refused = await admin.client.get("/keys", headers={"authorization": f"Bearer {text}"})
+    assert (refused.status_code, "management key" in error_of(refused)["message"]) == (401, True)
+    assert (await admin.client.delete(path)).json()["revoked"] is not None
+    nobody = {"account": "acct_0000000000000001", "name": "x"}
+    assert (await admin.client.post("/management-keys", json=nobody)).status_code == 404
+    assert (await admin.client.delete("/management-keys/mk_0000000000000001")).status_code == 404
+    for wrong in (body | {"access": "all"}, body | {"expires": "2001-01-01T00:00:00Z"}, body | {"name": ""}):
+        assert (await admin.client.post("/management-keys", json=wrong)).status_code == 400
+    assert len((await admin.client.get("/management-keys")).json()["data"]) == 1
+
+
+async def test_limits_are_set_listed_and_lifted(admin: Admin) -> None:
+    account = await admin.account()
+    body = {"account": account, "end_user": "ann"}
+    made = await admin.client.put("/limits", json=body | {"rpm": 60, "tpm": 1000})
+    assert (made.status_code, made.json()["rpm"], made.json()["subject"]) == (200, 60, "ann")
+    changed = (await admin.client.put("/limits", json=body | {"rpm": None, "burst": 5})).json()
+    assert (changed["rpm"], changed["burst"], changed["tpm"]) == (None, 5, 1000)
+    assert (await admin.client.get("/limits", params={"account": account})).json()["data"] == [changed]
+    for wrong in (body, body | {"rpm": -1}, body | {"rpm": "5"}, {"rpm": 5}, body | {"rpm": 10**12}, body | {"ip": 5}):
+        assert (await admin.client.put("/limits", json=wrong)).status_code == 400
+    assert (await admin.client.delete("/limits", params=body)).json()["burst"] == 5
+    assert (await admin.client.delete("/limits", params=body)).status_code == 404
+    trail = (await admin.client.get("/audit", params={"resource_type": "limit"})).json()["data"]
+    assert [(entry["action"], entry["actor"]) for entry in trail] == [
+        ("limit.remove", "admin_key"),
+        ("limit.set", "admin_key"),
+        ("limit.set", "admin_key"),
+    ]

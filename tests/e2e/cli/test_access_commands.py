@@ -69,6 +69,13 @@ def test_a_key_is_limited_changed_rotated_and_disabled(shell: Shell) -> None:
         (("key", "rotate", KEY, "--overlap", "a day"), "no duration"),
         (("key", "rotate", KEY, "--overlap", "31d"), "0 to 720 hours"),
         (("audit", "list", "--actor", "me"), "nobody who acts"),
+        (("management-key", "create", "--account", "acct_0000000000000001", "--name", "m"), "there is no account"),
+        (("management-key", "show", "mk_0000000000000001"), "there is no management key"),
+        (("management-key", "revoke", KEY), "is not an id of the form mk_"),
+        (("limit", "set", "--rpm", "5"), "name the account of the limit"),
+        (("limit", "set", "--key", KEY), "nothing is to change"),
+        (("limit", "set", "--key", KEY, "--rpm", "5"), "there is no key"),
+        (("limit", "remove", "--account", "acct_0000000000000001"), "there is no account"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(shell: Shell, words: tuple[str, ...], said: str) -> None:
@@ -80,3 +87,31 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell, words: tuple[str,
 
 def test_an_empty_trail_says_so(shell: Shell) -> None:
     assert shell("audit", "list").out == "No change yet.\n"
+
+
+def test_a_management_key_is_made_listed_and_revoked(shell: Shell) -> None:
+    account = account_of(shell)
+    words = ("--account", account, "--name", "ci", "--access", "read_only", "--expires", "2100-01-31")
+    made = shell("management-key", "create", *words, "--json").document
+    assert (made["id"][:3], made["access"], made["expires"]) == ("mk_", "read_only", "2100-01-31T00:00:00.000Z")
+    listed = shell("management-key", "list", "--account", account, "--json")
+    shown = shell("management-key", "show", made["id"], "--json")
+    assert listed.document == [shown.document] == [{name: value for name, value in made.items() if name != "key"}]
+    assert made["key"] not in listed.out
+    assert shell("management-key", "revoke", made["id"], "--json").document["revoked"] is not None
+    assert shell("management-key", "create", "--account", account, "--name", "m", "--json").document["access"] == (
+        "read_write"
+    )
+
+
+def test_limits_are_set_listed_and_lifted(shell: Shell) -> None:
+    account = account_of(shell)
+    words = ("--account", account, "--end-user", "*")
+    made = shell("limit", "set", *words, "--rpm", "60", "--concurrency", "4", "--json").document
+    assert (made["scope"], made["subject"], made["rpm"], made["concurrency"]) == ("end_user", "*", 60, 4)
+    changed = shell("limit", "set", *words, "--rpm", "0", "--burst", "5", "--tpm", "1000", "--json").document
+    assert (changed["rpm"], changed["burst"], changed["tpm"], changed["concurrency"]) == (None, 5, 1000, 4)
+    assert shell("limit", "list", "--account", account, "--json").document == [changed]
+    assert shell("limit", "remove", *words, "--json").document["burst"] == 5
+    assert shell("limit", "list").out == "There is no limit.\n"
+    assert shell("management-key", "list").out == "There is no management key.\n"

@@ -12,6 +12,8 @@ from tollway.http.admin.cap_routes import cap_routes
 from tollway.http.admin.event_routes import event_routes
 from tollway.http.admin.gate import Gate
 from tollway.http.admin.key_routes import key_routes
+from tollway.http.admin.limit_routes import limit_routes
+from tollway.http.admin.management_key_routes import management_key_routes
 from tollway.http.admin.own_provider_routes import own_provider_routes
 from tollway.http.admin.package_routes import package_routes, product_routes
 from tollway.http.admin.parts import PREFIX, AdminParts
@@ -29,8 +31,10 @@ ROUTES = (
     account_routes,
     sub_account_routes,
     key_routes,
+    management_key_routes,
     own_provider_routes,
     cap_routes,
+    limit_routes,
     product_routes,
     package_routes,
     payment_routes,
