@@ -11,7 +11,7 @@ Time enters as an argument: milliseconds of a clock that is never set, and that 
 from array import array
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 MINUTE_S = 60
 BURST_S = 10
@@ -21,7 +21,8 @@ SLOTS = MINUTE_S + 1
 SECOND, RUNNING, REQUESTS, TOKENS = 0, 1, 2, 2 + SLOTS
 """Cells: the second that was looked at last, the requests that run, and where the two rings of seconds begin."""
 CELLS = TOKENS + SLOTS
-EMPTY_RINGS = array("q", bytes(8 * 2 * SLOTS))
+CELL_BYTES = 8
+EMPTY_RINGS = array("q", bytes(CELL_BYTES * 2 * SLOTS))
 
 MS_BITS = 16
 """The millisecond stands in the low bits of a cell. It needs ten; with sixteen, a sum of 61 cells needs no taking apart."""
@@ -32,8 +33,8 @@ COUNT_MAX = 1 << 40
 RUNNING_WAIT_MS = 1000
 """What is said to one of too many requests at once: nobody knows when another ends."""
 
-Cells = Any
-"""A row of CELLS integers of 64 bits that can be read, written and sliced: a memoryview (format `q`), or a list."""
+Cells = memoryview
+"""A row of CELLS integers of 64 bits: format `q`."""
 
 
 class Limit(Protocol):
@@ -115,12 +116,14 @@ class Verdict(NamedTuple):
 class _Window(NamedTuple):
     """One limit of one counter over one span of time."""
 
+    left: int
+    """When what is wanted is taken; below zero when it cannot be."""
+    wanted: int
+    limit: int
+    measure: Measure
     cells: Cells
     ring: int
     seconds: int
-    limit: int
-    used: int
-    wanted: int
     at_ms: int
 
 
@@ -132,39 +135,30 @@ def take(counters: Sequence[Counter], *, tokens: int, now_ms: int) -> Verdict:
     """
     refused: Refused | None = None
     longest_ms = 0
-    least: dict[int, _Window] = {}
+    requests: _Window | None = None
+    rest: _Window | None = None
     for place, (cells, limit) in enumerate(counters):
         at_ms = _roll(cells, now_ms)
-        for measure, ring, seconds, most, wanted in (
-            (Measure.REQUESTS, REQUESTS, MINUTE_S, limit.rpm, 1),
-            (Measure.BURST, REQUESTS, BURST_S, limit.burst, 1),
-            (Measure.TOKENS, TOKENS, MINUTE_S, limit.tpm, tokens),
-        ):
-            if most is None:
-                continue
-            if wanted > most:
-                wanted = most  # noqa: PLW2901
-            used = _used(cells, ring, seconds, at_ms)
-            left = most - used - wanted
-            known = least.get(ring)
-            if known is None or left < known.limit - known.used - known.wanted:
-                least[ring] = _Window(cells, ring, seconds, most, used, wanted, at_ms)
+        for window in _windows(cells, limit, tokens, at_ms):
+            left = window.left
+            if window.ring == REQUESTS:
+                if requests is None or left < requests.left:
+                    requests = window
+            elif rest is None or left < rest.left:
+                rest = window
             if left < 0:
-                wait_ms = _frees_ms(cells, ring, seconds, at_ms, -left)
+                wait_ms = _frees_ms(window, -left)
                 if wait_ms > longest_ms:
                     longest_ms = wait_ms
-                    refused = Refused(place, measure, most, wait_ms)
+                    refused = Refused(place, window.measure, window.limit, wait_ms)
         if limit.concurrency is not None and cells[RUNNING] >= limit.concurrency and longest_ms < RUNNING_WAIT_MS:
             longest_ms = RUNNING_WAIT_MS
             refused = Refused(place, Measure.CONCURRENCY, limit.concurrency, RUNNING_WAIT_MS)
-    if refused is None:
-        _count(counters, tokens=tokens, now_ms=now_ms)
-    return Verdict(
-        refused,
-        _standing(least.get(REQUESTS), taken=refused is None),
-        _standing(least.get(TOKENS), taken=refused is None),
-        now_ms,
-    )
+    if refused is not None:
+        return Verdict(refused, _standing(requests, taken=False), _standing(rest, taken=False), now_ms)
+    for cells, limit in counters:
+        _count(cells, limit, tokens, now_ms)
+    return Verdict(None, _standing(requests, taken=True), _standing(rest, taken=True), now_ms)
 
 
 def settle(counter: Counter, *, reserved: int, used: int, taken_ms: int, now_ms: int) -> None:
@@ -219,14 +213,29 @@ def _roll(cells: Cells, now_ms: int) -> int:
     return now_ms
 
 
-def _count(counters: Sequence[Counter], *, tokens: int, now_ms: int) -> None:
-    for cells, limit in counters:
-        at_ms = _roll(cells, now_ms)
-        _add(cells, REQUESTS, 1, at_ms)
-        if limit.tpm is not None:
-            _add(cells, TOKENS, _wanted(tokens, limit.tpm), at_ms)
-        if limit.concurrency is not None:
-            cells[RUNNING] += 1
+def _windows(cells: Cells, limit: Limit, tokens: int, at_ms: int) -> list[_Window]:
+    windows: list[_Window] = []
+    rpm, burst, tpm = limit.rpm, limit.burst, limit.tpm
+    if rpm is not None:
+        left = rpm - 1 - _used(cells, REQUESTS, MINUTE_S, at_ms)
+        windows.append(_Window(left, 1, rpm, Measure.REQUESTS, cells, REQUESTS, MINUTE_S, at_ms))
+    if burst is not None:
+        left = burst - 1 - _used(cells, REQUESTS, BURST_S, at_ms)
+        windows.append(_Window(left, 1, burst, Measure.BURST, cells, REQUESTS, BURST_S, at_ms))
+    if tpm is not None:
+        wanted = _wanted(tokens, tpm)
+        left = tpm - wanted - _used(cells, TOKENS, MINUTE_S, at_ms)
+        windows.append(_Window(left, wanted, tpm, Measure.TOKENS, cells, TOKENS, MINUTE_S, at_ms))
+    return windows
+
+
+def _count(cells: Cells, limit: Limit, tokens: int, now_ms: int) -> None:
+    at_ms = _roll(cells, now_ms)
+    _add(cells, REQUESTS, 1, at_ms)
+    if limit.tpm is not None:
+        _add(cells, TOKENS, _wanted(tokens, limit.tpm), at_ms)
+    if limit.concurrency is not None:
+        cells[RUNNING] += 1
 
 
 def _used(cells: Cells, ring: int, seconds: int, at_ms: int) -> int:
@@ -244,16 +253,21 @@ def _used(cells: Cells, ring: int, seconds: int, at_ms: int) -> int:
     return packed >> MS_BITS
 
 
-def _frees_ms(cells: Cells, ring: int, seconds: int, at_ms: int, count: int) -> int:
+def _frees_ms(window: _Window, count: int) -> int:
     """Return in how long `count` of what is used of a window will have left it; there is as much in it."""
-    second, ms = divmod(at_ms, 1000)
+    cells, ring, seconds = window.cells, window.ring, window.seconds
+    second, ms = divmod(window.at_ms, 1000)
     newest = ring + second % SLOTS
     oldest = newest - seconds
-    before = cells[oldest:newest] if oldest >= ring else [*cells[oldest + SLOTS : ring + SLOTS], *cells[ring:newest]]
-    ends_ms = -ms
-    for cell in before:
+    row = cells[max(oldest, ring) : newest].tobytes()
+    if oldest < ring:
+        row = cells[oldest + SLOTS : ring + SLOTS].tobytes() + row
+    # Most seconds of most counters are empty, and those before the first that is not need no look each.
+    empty = (len(row) - len(row.lstrip(b"\0"))) // CELL_BYTES
+    ends_ms = empty * 1000 - ms
+    for cell in memoryview(row).cast("q")[empty:]:
         # Of the oldest second, the last may be out of the window already: then all of it is.
-        if cell and ends_ms + (cell & MS_MASK) > 0:
+        if ends_ms + (cell & MS_MASK) > 0:
             count -= cell >> MS_BITS
             if count <= 0:
                 return ends_ms + (cell & MS_MASK)
@@ -275,7 +289,5 @@ def _wanted(tokens: int, tpm: int) -> int:
 def _standing(window: _Window | None, *, taken: bool) -> Standing | None:
     if window is None:
         return None
-    cells, ring, seconds, limit, used, wanted, at_ms = window
-    if taken:
-        used += wanted
-    return Standing(limit, max(0, limit - used), _frees_ms(cells, ring, seconds, at_ms, 1) if used else 0)
+    remaining = window.left if taken else window.left + window.wanted
+    return Standing(window.limit, max(0, remaining), _frees_ms(window, 1) if remaining < window.limit else 0)

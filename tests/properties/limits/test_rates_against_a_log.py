@@ -1,5 +1,6 @@
 """Rolling limits beside a log of everything that was admitted: the same verdicts, and never more than a limit in any window."""
 
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ class Running(NamedTuple):
 @given(st.lists(LIMITS, min_size=1, max_size=3), STEPS, st.integers(0, 10**7))
 def test_verdicts_are_those_of_a_log(limits: list[Limit], steps: list[tuple[int, str, int, int]], start: int) -> None:
     now_ms = start
-    counters = [Counter([0] * CELLS, limit) for limit in limits]
+    counters = [Counter(memoryview(array("q", bytes(8 * CELLS))), limit) for limit in limits]
     logs = [Log(limit) for limit in limits]
     running: list[Running] = []
     admitted: list[int] = []
@@ -158,9 +159,9 @@ def test_verdicts_are_those_of_a_log(limits: list[Limit], steps: list[tuple[int,
 
 def again_is_refused_until_then(counters: list[Counter], tokens: int, now_ms: int, wait_ms: int) -> None:
     """Ask copies of the counters once more, just before the wait is over and then."""
-    before = [Counter(list(counter.cells), counter.limit) for counter in counters]
+    before = [Counter(memoryview(array("q", counter.cells)), counter.limit) for counter in counters]
     assert take(before, tokens=tokens, now_ms=now_ms + wait_ms - 1).refused is not None
-    after = [Counter(list(counter.cells), without_concurrency(counter.limit)) for counter in counters]
+    after = [Counter(memoryview(array("q", counter.cells)), without_concurrency(counter.limit)) for counter in counters]
     assert take(after, tokens=tokens, now_ms=now_ms + wait_ms).refused is None
 
 

@@ -198,9 +198,3 @@ def test_the_count_of_a_second_has_an_end() -> None:
     refused = ask(one, tokens=1).refused
     assert refused is not None
     assert refused.wait_ms == 60_000
-
-
-def test_a_list_will_do() -> None:
-    one = Counter([0] * CELLS, Limit(rpm=1))
-    assert ask(one).refused is None
-    assert ask(one).refused is not None
