@@ -94,7 +94,7 @@ def test_a_large_request_waits_until_enough_has_left() -> None:
 
 def test_the_least_that_is_left_is_told() -> None:
     assert ask(counter(rpm=5), counter(rpm=3), counter(rpm=9)).requests == Standing(3, 2, 60_000)
-    assert ask(counter(tpm=50), counter(tpm=30), tokens=10).tokens == Standing(30, 20, 60_000)
+    assert ask(counter(tpm=50), counter(tpm=30), counter(tpm=90), tokens=10).tokens == Standing(30, 20, 60_000)
 
 
 def test_nothing_is_told_of_what_is_not_limited() -> None:

@@ -107,6 +107,13 @@ async def test_what_ends_runs_no_longer_and_gives_tokens_back(counters: Counters
     assert again.requests.remaining == 8
 
 
+async def test_the_end_of_what_has_only_tokens_counted_is_told_too(counters: Counters) -> None:
+    rules = ((b"key", Limit(tpm=100)),)
+    first = await counters.take(rules, tokens=70)
+    counters.finish(rules, reserved=70, used=0, taken_ms=first.at_ms)
+    assert (await counters.take(rules, tokens=100)).refused is None
+
+
 async def test_the_end_of_what_is_no_longer_counted_is_nothing(counters: Counters) -> None:
     rules = ((b"key", Limit(concurrency=1, tpm=100)),)
     counters.finish(rules, reserved=70, used=20, taken_ms=0)
