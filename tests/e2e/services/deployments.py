@@ -85,8 +85,8 @@ class Operator(Bookkeeper):
     def __init__(self, tollway: Deployment) -> None:
         self.tollway = tollway
         with open_books(load_settings(tollway.config, secrets=SecretUse.LEAVE)) as desk:
-            _, secret = desk.admin_keys.create("test")
-        self._client = tollway.client(secret)
+            _, self.secret = desk.admin_keys.create("test")
+        self._client = tollway.client(self.secret)
 
     def leave(self) -> None:
         """Assert that the ledger proves itself, and stop the deployment."""
