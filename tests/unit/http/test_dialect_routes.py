@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.access.routes import ROUTE_WORDS
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.record import Called
 from tollway.errors import Refusal
@@ -31,6 +32,7 @@ def test_no_path_is_asked_in_two_dialects_and_each_is_behind_admission() -> None
         assert (route.method, route.gate) == (b"POST", Gate.ADMISSION)
         assert (route.dialect is None) is (path in GEMINI_PATHS)
         assert (route.find_dialect is None) is (path not in GEMINI_PATHS)
+        assert route.word in ROUTE_WORDS
 
 
 @pytest.mark.parametrize("name", PATHS)
