@@ -235,6 +235,7 @@ class Worker:
             answers=answers,
         )
         models = Listing(deployment.catalog)
+        addresses = ClientAddresses(settings.server.trusted_proxies)
         account = AccountParts(
             desk=self._desk,
             keys=self._keys,
@@ -243,6 +244,7 @@ class Worker:
             currency=settings.billing.currency,
             platform_fee_ppm=settings.billing.platform_fee_ppm,
             opened_ms=clock.now_ms(),
+            addresses=addresses,
             heads=heads,
             render_error=OPENAI_CHAT.render_error,
             next_id=ids.next,
@@ -268,7 +270,7 @@ class Worker:
             grace_s=settings.server.shutdown_grace_s,
             asgi=doors,
             asgi_below=doors.below,
-            addresses=ClientAddresses(settings.server.trusted_proxies),
+            addresses=addresses,
         )
         self._sweeps = self._plan_sweeps(paying=paying)
 

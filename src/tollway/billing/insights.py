@@ -13,7 +13,7 @@ from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import Account, Balance
 from tollway.ledger.timings import Timings, UsageSummary, summarize
 from tollway.ledger.usage import Division, Span, UsageFilter, UsageRow, UsageSums
-from tollway.limits.windows import MONTH, window_at
+from tollway.limits.windows import DAY, MONTH, window_at
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -87,6 +87,11 @@ class Insights:
         if not _MONTH.fullmatch(text):
             raise CommandRefused(f"{text[:64]!r} is not a month such as 2026-04")
         return parse_span(text, text, self._zone)
+
+    def today(self) -> Span:
+        """Return the day that runs."""
+        window = window_at(DAY, self._zone, self._now_ms())
+        return Span(window.start_ms, window.end_ms)
 
     def window(self, text: str) -> Span:
         """Return the time until now of a length such as `30d` or `24h`, from the begin of an hour; raises CommandRefused."""

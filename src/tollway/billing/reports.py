@@ -25,6 +25,7 @@ from tollway.ledger.usage import (
 from tollway.limits.windows import DAY, render_moment, window_at
 from tollway.money import render_amount
 
+HOUR_MS = 3_600_000
 ROWS_MAX = 50_000
 """Of one report, about 1 KB each: a page of memory, not every session of every day."""
 
@@ -86,6 +87,11 @@ class Reports:
         rows = [self._dated(row, day) if Division.DAY in by else row for day, some in parts for row in some]
         names = [FIELDS[division] for division in by]
         return tuple(sorted(rows, key=lambda row: (*(getattr(row, name) for name in names), row.currency)))
+
+    def last_hour(self, who: UsageFilter) -> int | None:
+        """Return when the newest hour with any use began, in milliseconds since 1970; None when there was none."""
+        known = self._store.usage_span(who)
+        return None if known is None or known.end_ms is None else known.end_ms - HOUR_MS
 
     def view(self, row: UsageRow, by: Sequence[Division] = ALWAYS_DIVIDED) -> View:
         """Show one part of a report: by what it is divided, then its sums."""

@@ -15,7 +15,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
-def check_address(scope: Scope) -> None:
+def check_target(scope: Scope) -> None:
     """Raise Refusal for an address that some databases cannot even be asked for."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise Refusal("invalid_request", "The address has a character zero, which no text has.")

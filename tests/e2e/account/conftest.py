@@ -9,10 +9,11 @@ import pytest
 
 from tests.e2e.gateway.conftest import PROVIDER_KEY, provider
 from tests.e2e.gateway.deployment import Deployment, settings_for
+from tollway.access.managing import ManagementAccess
 from tollway.billing.desk import Desk
 from tollway.desks import open_books
 from tollway.ids import KEY, render_id
-from tollway.settings import SecretUse
+from tollway.settings import SecretUse, brands_of
 from tollway.settings.load import load_settings
 
 __all__ = ("provider",)
@@ -34,19 +35,25 @@ class Owner:
         self.id = self.account.id
         self.key_view, self.key = gateway.desk.keys.create(self.id, "free")
         self.host = BRANDS.get(brand or "")
+        self.reading = self.manager(ManagementAccess.READ_ONLY)
+        self.writing = self.manager(ManagementAccess.READ_WRITE)
 
     @property
     def key_id(self) -> str:
         """The id of the free key."""
         return render_id(KEY, self.key_view.id)
 
+    def manager(self, access: ManagementAccess) -> str:
+        """Make a management key; return its text."""
+        return self.gateway.desk.management_keys.create(self.id, "manager", access)[1]
+
     def ask(self, method: str, path: str, secret: str | None = None, **more: Any) -> httpx.Response:
         """Ask with the free key, or another."""
         return self.gateway.ask(method, path, self.key if secret is None else secret, host=self.host, **more)
 
-    def told(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
+    def told(self, method: str, path: str, status: int = 200, *, secret: str | None = None, **more: Any) -> Any:
         """Ask, and return what an answer with this status says."""
-        reply = self.ask(method, path, **more)
+        reply = self.ask(method, path, secret, **more)
         assert reply.status_code == status, reply.text
         return reply.json()
 
@@ -86,8 +93,6 @@ class Gateway:
 
 def load_brands(deployment: Deployment) -> Any:
     """Return the brands of a deployment's settings."""
-    from tollway.settings import brands_of  # noqa: PLC0415
-
     return brands_of(load_settings(deployment.config, secrets=SecretUse.LEAVE))
 
 

@@ -9,6 +9,8 @@ from tollway.http.account.budget_routes import budget_routes, tag_budget_routes
 from tollway.http.account.discovery_routes import discovery_routes
 from tollway.http.account.errors import told
 from tollway.http.account.gate import Gate
+from tollway.http.account.identity_routes import identity_routes
+from tollway.http.account.key_routes import key_routes
 from tollway.http.account.log_routes import log_routes
 from tollway.http.account.parts import AccountParts
 from tollway.http.account.pricing_routes import pricing_routes
@@ -23,7 +25,9 @@ from tollway.http.asgi_errors import ERRORS, refusal_of
 OPENAPI = "/api/v1/openapi.json"
 
 ROUTES = (
+    identity_routes,
     pricing_routes,
+    key_routes,
     sub_account_routes,
     usage_routes,
     tag_budget_routes,

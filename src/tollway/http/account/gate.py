@@ -3,23 +3,28 @@
 It wraps the whole application and asks one table, so that a route which forgets to ask for a key cannot exist.
 """
 
+import asyncio
+
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import key_digest
 from tollway.access.decide import check_key
-from tollway.access.managing import check_key_manages
+from tollway.access.key_view import ManagementKeyView
+from tollway.access.managing import check_key_manages, check_management_key
+from tollway.access.places import check_address
 from tollway.access.principal import Principal
 from tollway.errors import Refusal
 from tollway.http.account.asking import ASKED, Asker, Call
 from tollway.http.account.errors import told
 from tollway.http.account.needs import Asked, Need, asked_at
 from tollway.http.account.parts import AccountParts
-from tollway.http.asgi import Asgi, Headers, Scope, Send, check_address, peer_of, replay, send_whole, with_headers
+from tollway.http.asgi import Asgi, Headers, Scope, Send, check_target, peer_of, replay, send_whole, with_headers
 from tollway.http.caller import idempotency_key
 from tollway.http.once import answer_once
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState
+from tollway.ledger.records import AccountState
 from tollway.relay.stored_answers import Asked as AskedOnce
 
 BODY_BYTES_MAX = 64 * 1024
@@ -46,7 +51,7 @@ class Gate:
         path = scope["path"].rstrip("/")
         call = Call(path=path, request_id=name, heads=heads)
         try:
-            check_address(scope)
+            check_target(scope)
             asked = asked_at(path, scope["method"])
             if asked.need is not Need.OPEN:
                 call = call._replace(asker=await self._let_in(scope, asked))
@@ -65,15 +70,29 @@ class Gate:
     async def _let_in(self, scope: Scope, asked: Asked) -> Asker:
         """Return who asks; raises Refusal for a key that may not, and for what nobody may."""
         digest = key_digest(scope["headers"])
-        principal = check_key(await self._principal(digest), now_ms=clock.now_ms())
-        check_key_manages(principal, asked.need)
-        actor = Actor(kind=ActorKind.KEY, id=principal.key_id, ip=peer_of(scope))
-        asker = Asker(principal.account_id, actor, principal=principal)
+        address = self._parts.addresses.find(peer_of(scope) or "", scope["headers"])
+        # Asked first: the directory of API keys refuses keys of other kinds.
+        management_key = await asyncio.to_thread(self._parts.desk.management_keys.verify_digest, digest)
+        if management_key is not None:
+            asker = await asyncio.to_thread(self._manager, management_key, asked, address)
+        else:
+            principal = check_key(await self._principal(digest), now_ms=clock.now_ms())
+            check_address(principal, address)
+            check_key_manages(principal, asked.need)
+            actor = Actor(kind=ActorKind.KEY, id=principal.key_id, ip=address or None)
+            asker = Asker(principal.account_id, actor, principal=principal)
         if asked.later:
             raise Refusal("not_supported", "This deployment has nothing at this path yet: it is for a later version.")
         if not asked.found:
             raise Refusal("not_found", "There is nothing at this path for this method: GET /api/v1/openapi.json.")
         return asker
+
+    def _manager(self, key: ManagementKeyView, asked: Asked, address: str) -> Asker:
+        check_management_key(key.access, asked.need)
+        if self._parts.desk.accounts.show(key.account_id).state is AccountState.SUSPENDED:
+            raise Refusal("account_suspended", "The account of this management key is suspended: ask its operator.")
+        actor = Actor(kind=ActorKind.MANAGEMENT_KEY, id=key.id, ip=address or None)
+        return Asker(key.account_id, actor, management_key=key)
 
     async def _principal(self, digest: bytes) -> Principal | None:
         keys = self._parts.keys

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tollway.billing.desk import Desk
 from tollway.catalog.catalog import Catalog
 from tollway.errors import Refusal
+from tollway.http.client_address import ClientAddresses
 from tollway.http.model_pages import ModelList
 from tollway.http.replies import BrandHeads
 from tollway.relay.ports import KeyDirectory
@@ -26,6 +27,8 @@ class AccountParts(NamedTuple):
     """The deployment's, for accounts without one of their own."""
     opened_ms: int
     """Since when prices are what they are: when the settings were read."""
+    addresses: ClientAddresses
+    """Where clients are, behind proxies too."""
     heads: BrandHeads
     """The brands by host, and how each tells errors."""
     render_error: Callable[[Refusal], bytes]

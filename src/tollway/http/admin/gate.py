@@ -14,7 +14,7 @@ from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
 from tollway.http.admin.acting import ACTOR
 from tollway.http.admin.parts import PREFIX, AdminParts
-from tollway.http.asgi import Asgi, Headers, Scope, Send, check_address, peer_of, replay, send_whole, with_headers
+from tollway.http.asgi import Asgi, Headers, Scope, Send, check_target, peer_of, replay, send_whole, with_headers
 from tollway.http.caller import idempotency_key
 from tollway.http.once import answer_once
 from tollway.http.replies import advice
@@ -46,7 +46,7 @@ class Gate:
         ids = [(b"x-request-id", name), (self._brand_header, name)]
         try:
             admin_key = await self._check_key(scope["headers"])
-            check_address(scope)
+            check_target(scope)
             bytes_max = LARGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
             check_head(scope["headers"], bytes_max=bytes_max)
             body = await read_body(receive, bytes_max=bytes_max)
