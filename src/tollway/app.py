@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import structlog
 
 from tollway import clock
@@ -290,6 +291,8 @@ class Worker:
                 hold_ttl_ms=hold_ttl_ms(deployment.catalog),
                 deadlines=self._deadlines,
                 media_addresses=MEDIA_REACH[settings.server.media_addresses],
+                retries=settings.routing.retries,
+                auto=msgspec.structs.asdict(settings.auto),
             ),
             throttle=Throttle(self._counters, defaults=defaults_of(settings.limits), lines=allowance),
         )

@@ -66,6 +66,8 @@ class Refusal(TollwayError):
         self.param = param
         self.metadata = metadata
         self.retry_after_s = retry_after_s
+        self.attempted: tuple[str, int] | None = None
+        """The provider that failed last, and how many attempts there were; None where nobody was asked."""
 
     @property
     def facts(self) -> CodeFacts:

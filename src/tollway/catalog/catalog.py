@@ -4,7 +4,7 @@ Knows no file and no environment: the loader puts it together.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -136,6 +136,11 @@ class Catalog:
         return self._pricing.rates
 
     @property
+    def listed(self) -> Iterable[Model]:
+        """The models with an id of their own, in their configured order."""
+        return self.models.values()
+
+    @property
     def wildcards(self) -> tuple[str, ...]:
         """The ids that end in a star."""
         return tuple(sketch.id for sketch in self._wildcards)
@@ -150,11 +155,6 @@ class Catalog:
         if any(provider.prices_id for provider in self.providers.values()):
             self._pricing.library.load()
 
-    def resolve(self, model_asked: str) -> Model | None:
-        """Return the model of an exact id, else of the longest wildcard, else of PROVIDER/NAME with a known price."""
-        model = self.models.get(model_asked)
-        if model is not None:
-            return model
     def load_prices(self) -> None:
         """Import the price library. Takes 0.15 s the first time: call it off the event loop."""
         self._pricing.library.load()
@@ -176,6 +176,11 @@ class Catalog:
         )
         return sketch.fill(sketch.id, self._pricing)[0]
 
+    def resolve(self, model_asked: str) -> Model | None:
+        """Return the model of an exact id, else of the longest wildcard, else of PROVIDER/NAME with a known price."""
+        model = self.models.get(model_asked)
+        if model is not None:
+            return model
         if len(model_asked) > ASKED_CHARACTERS_MAX:  # nor worth remembering: a few thousand of them fill the memory
             return None
         remembered = self._remembered

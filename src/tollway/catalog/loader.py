@@ -86,13 +86,27 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
     mistakes.raise_if_any()
     pricing = Pricing(rates=rates, library=PriceLibrary(clock.now_ms()))
     sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers, settings.billing)).targets)
+    catalog = Catalog(providers=providers, sketches=sketches, pricing=pricing)
+    _check_auto(settings, catalog, mistakes)
     return Deployment(
         settings=settings,
-        catalog=Catalog(providers=providers, sketches=sketches, pricing=pricing),
+        catalog=catalog,
         rates=rates,
         brands=brands_of(settings),
         own_terms=own_terms,
     )
+
+
+def _check_auto(settings: Settings, catalog: Catalog, mistakes: Mistakes) -> None:
+    """Refuse names in `[auto]` that stand for no model, and those that stand there twice."""
+    for modality, names in msgspec.structs.asdict(settings.auto).items():
+        for place, name in enumerate(names):
+            if "*" in name or catalog.resolve(name) is None:
+                hint = "".join(f"; did you mean {close}?" for close in catalog.suggest(name)[:1])
+                mistakes.add(f"[auto]: {modality}", f'"{name}" is no model with a price that is known{hint}')
+            elif name in names[:place]:
+                mistakes.add(f"[auto]: {modality}", f'"{name}" stands twice')
+    mistakes.raise_if_any()
 
 
 def _check_currencies(

@@ -1,16 +1,22 @@
 """What a client's headers say of on whose behalf it asks, and under which idempotency key. Knows no store and no socket."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from tollway.errors import Refusal
 from tollway.ledger.lines import NOBODY, Attribution
+from tollway.neutral.wishes import MODELS_MAX, RETRIES_MAX, UNSTEERED, Steering
 
 WORD_BYTES_MAX = 256
 """Of a tag, an end user, a session, an idempotency key: each lies in the store with every exchange."""
 
 IDEMPOTENCY_KEY = b"idempotency-key"
+BASELINE = b"x-baseline-model"
+"""Of a service whose programs send it without a prefix."""
+
+TIMEOUT_MS_MAX = 3_600_000
+DIGITS_MAX = 9
 SHOWN = 64
 
 
@@ -20,6 +26,9 @@ WORDS = {
     "tag": "tag",
     "provider": "provider",
     "translate": "translate",
+    "fallback": "fallback",
+    "timeout-ms": "timeout_ms",
+    "retry-budget": "retries",
 }
 """What stands behind a prefix, and what it says."""
 
@@ -33,7 +42,11 @@ class Caller(msgspec.Struct, frozen=True):
     """The provider that is to answer."""
     translate: bool | None = None
     """Whether the request may be put into another dialect; None leaves it to us."""
+    steering: Steering = UNSTEERED
+    """What they wish of models and providers."""
 
+
+_STEERING = frozenset({"fallback", "baseline_model", "timeout_ms", "retries"})
 
 ANONYMOUS = Caller(attribution=NOBODY, idempotency_key=None)
 
@@ -48,12 +61,12 @@ class CallerHeaders:
 
         Programs move here with the names of the service that they come from in them.
         """
-        self._names: dict[bytes, str] = {IDEMPOTENCY_KEY: "idempotency_key"}
+        self._names: dict[bytes, str] = {IDEMPOTENCY_KEY: "idempotency_key", BASELINE: "baseline_model"}
         for prefix in header_prefixes:
             self._names |= {f"{prefix}-{word}".encode("ascii"): field for word, field in WORDS.items()}
 
     def read(
-        self, headers: Iterable[tuple[bytes, bytes]], *, sub_account_id: int | None, tag: str | None = None
+        self, headers: Collection[tuple[bytes, bytes]], *, sub_account_id: int | None, tag: str | None = None
     ) -> Caller:
         """Return what the headers say; raises Refusal for a word that is empty, too long or not printable.
 
@@ -80,7 +93,18 @@ class CallerHeaders:
             idempotency_key=key,
             provider=provider,
             translate=_yes_or_no(found.pop("translate", None)),
+            steering=self._steering(found, headers) if _STEERING & found.keys() else UNSTEERED,
             attribution=Attribution(sub_account_id=sub_account_id, **found),
+        )
+
+    def _steering(self, found: dict[str, str], headers: Collection[tuple[bytes, bytes]]) -> Steering:
+        """Return what the headers wish of models and providers, and take it out of what was found."""
+        said = {self._names[name]: name.decode("ascii") for name, _ in headers if name in self._names}
+        return Steering(
+            fallbacks=_models(found.pop("fallback", None), said.get("fallback", "")),
+            baseline_model=found.pop("baseline_model", None),
+            timeout_ms=_whole(found.pop("timeout_ms", None), said.get("timeout_ms", ""), least=1, most=TIMEOUT_MS_MAX),
+            retries=_whole(found.pop("retries", None), said.get("retries", ""), least=0, most=RETRIES_MAX),
         )
 
 
@@ -98,6 +122,30 @@ def _yes_or_no(word: str | None) -> bool | None:
     if word.lower() in ("true", "false"):
         return word.lower() == "true"
     raise Refusal("invalid_request", f"The header that asks for translation says true or false, not {word[:SHOWN]!r}.")
+
+
+def _models(word: str | None, header: str) -> tuple[str, ...]:
+    """Return the models of a list with commas, without the space around each."""
+    if word is None:
+        return ()
+    models = tuple(name.strip() for name in word.split(","))
+    if not all(models) or len(set(models)) < len(models) or len(models) > MODELS_MAX:
+        raise _wrong(header, f"1 to {MODELS_MAX} names of models, each once, with commas between them", word)
+    return models
+
+
+def _whole(word: str | None, header: str, *, least: int, most: int) -> int | None:
+    if word is None:
+        return None
+    digits = word.isascii() and word.isdecimal() and len(word) <= DIGITS_MAX
+    if not digits or not least <= int(word) <= most:
+        raise _wrong(header, f"a whole number from {least} to {most}", word)
+    return int(word)
+
+
+def _wrong(header: str, must_be: str, word: str) -> Refusal:
+    message = f"The header {header} must be {must_be}, not {word[:SHOWN]!r}."
+    return Refusal("invalid_request", message, param=header)
 
 
 def _ambiguous(name: bytes) -> Refusal:

@@ -22,6 +22,7 @@ from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import ANY, Call, Gate, Route
+from tollway.neutral.wishes import UNSTEERED
 from tollway.relay.arrival import Arrival
 from tollway.relay.keeping import Keeping
 
@@ -136,6 +137,7 @@ class DataPlane:
             called=_called(inbound),
             provider=caller.provider,
             translate=caller.translate,
+            steering=caller.steering,
             passed=_passed(inbound.headers, dialect) if dialect.passed_headers else (),
             attribution=caller.attribution,
             peer=inbound,
@@ -226,6 +228,8 @@ def _target(arrival: Arrival, inbound: Inbound) -> bytes:
     target = b"%b %b" % (inbound.method, inbound.url)
     if arrival.provider is not None or arrival.translate is not None or arrival.passed:
         target += f" {arrival.provider!r} {arrival.translate} {arrival.passed!r}".encode()
+    if arrival.steering is not UNSTEERED:
+        target += f" {arrival.steering!r}".encode()
     return target
 
 

@@ -15,6 +15,13 @@ WARNING_CHARS_MAX = 2_000
 
 TEMPLATES_MAX = 256
 """Providers choose the content types of what they speak or draw, so that memory must have a bound."""
+
+CENTS_OF = "USD"
+NANOS_PER_MICROCENT = 10
+"""A cent has ten million nano-dollars."""
+
+NANOS_PER_MICRO = 1_000
+
 NEUTRAL_WARNING = "x-aig-warning"
 """The header that says what was done otherwise than the client asked, whatever the brand is called."""
 
@@ -43,6 +50,8 @@ class ReplyHeads:
         self._templates: dict[tuple[int, str], bytes] = {}
         self._streams: dict[str, bytes] = {}
         self._cost_name = f"{prefix}-total-cost".encode("ascii")
+        self._cents_name = None if brand.cost_cents_header is None else brand.cost_cents_header.encode("ascii")
+        self._served: dict[tuple[str, str, int], bytes] = {}
 
     def whole(self, status: int, content_type: str, *, request_id: str, length: int, extra: bytes = b"") -> bytes:
         """Return the head of a reply whose length is known; `extra` are further lines, made by `warning` or `cost`."""
@@ -69,14 +78,44 @@ class ReplyHeads:
         """Return the lines of a warning, under the brand's name and the one that every brand has; none for no text."""
         if not text:
             return b""
-        shown = text if text.isascii() and text.isprintable() else ascii(text)[1:-1]  # a client chose some of the words
-        value = shown[:WARNING_CHARS_MAX].encode("ascii")
+        value = _shown(text)
         return b"".join([b"%b: %b\r\n" % (name, value) for name in self._warning_names])
 
     def cost(self, costs: CostFields) -> bytes:
         """Return the line that tells the cost of an answer whose body has no place for it."""
         amount = render_json_number(costs.total_nanos).encode("ascii")
         return b"%b-%b: %b\r\n" % (self._cost_name, costs.currency.lower().encode("ascii"), amount)
+
+    def cost_cents(self, costs: CostFields) -> bytes:
+        """Return the line that tells the cost in cents, with six decimals at most; none where the brand has none.
+
+        Rounded up, as every amount is. Of an account in another currency it says nothing: a cent is one of a dollar.
+        """
+        if self._cents_name is None or costs.currency != CENTS_OF:
+            return b""
+        microcents = divide_up(costs.total_nanos, NANOS_PER_MICROCENT)
+        return b"%b: %b\r\n" % (self._cents_name, render_json_number(microcents * NANOS_PER_MICRO).encode("ascii"))
+
+    def served(self, provider: str, model_routed: str, attempts: int) -> bytes:
+        """Return the lines that say who answered, and at which attempt: the same few again and again."""
+        key = (provider, model_routed, attempts)
+        lines = self._served.get(key)
+        if lines is None:
+            if len(self._served) >= TEMPLATES_MAX:
+                self._served.clear()
+            name = _shown(f"{provider}/{model_routed}")
+            prefix = self.brand.header_prefix.encode("ascii")
+            lines = self._served[key] = b"%b-served-by: %b\r\n%b" % (prefix, name, self._tried(provider, attempts))
+        return lines
+
+    def _tried(self, provider: str, attempts: int) -> bytes:
+        prefix = self.brand.header_prefix.encode("ascii")
+        return b"%b-provider: %b\r\n%b-attempts: %d\r\n" % (prefix, _shown(provider), prefix, attempts)
+
+    def chosen(self, model: str, reason: str) -> bytes:
+        """Return the lines that say which model the gateway chose, and why."""
+        said = (_shown(model), _shown(reason))
+        return b"x-auto-routed: true\r\nx-routing-selected: %b\r\nx-routing-reason: %b\r\n" % said
 
     def renderer_at(self, path: str) -> Callable[[Refusal], bytes]:
         """Return how errors are written for a path at which there may be nothing."""
@@ -89,6 +128,8 @@ class ReplyHeads:
         told = retold(refusal, self.brand)
         body = self.error_body(told, request_id=request_id, render_error=render_error)
         head = self.whole(told.facts.status, JSON, request_id=request_id, length=len(body))
+        if refusal.attempted is not None:
+            head += self._tried(*refusal.attempted)
         return head + b"".join([b"%b: %b\r\n" % header for header in advice(told)]), body
 
     def error_body(
@@ -113,6 +154,12 @@ class BrandHeads:
             return self.default
         host = next((value for name, value in headers if name == b"host"), b"")
         return self._by_host.get(_without_port(host.lower()), self.default)
+
+
+def _shown(text: str) -> bytes:
+    """Return a text as the value of a header: a client chose some of its words."""
+    shown = text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
+    return shown[:WARNING_CHARS_MAX].encode("ascii")
 
 
 def _without_port(host: bytes) -> bytes:

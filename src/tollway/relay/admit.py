@@ -3,29 +3,28 @@
 Knows no connection and no SQL: it asks the ports.
 """
 
-import random
+from collections.abc import Mapping
 
 import msgspec
 
-from tollway.access.decide import check_key, check_model
+from tollway.access.decide import check_key
 from tollway.access.media_addresses import check_media_addresses
 from tollway.access.principal import Principal
 from tollway.catalog.records import Model, Reach, Target
 from tollway.clock import SteadyClock
 from tollway.dialects.record import JSON
-from tollway.dialects.routing_wishes import model_must_be
 from tollway.errors import Refusal, Shortage
 from tollway.ledger.lines import Hold
 from tollway.neutral.peek import Peek
 from tollway.pricing.affordable import affordable_output_tokens
-from tollway.pricing.estimate import TokenLimits, output_limit
+from tollway.pricing.estimate import output_limit
 from tollway.relay.arrival import Arrival
 from tollway.relay.funding import Funding, Funds
 from tollway.relay.meter import EXTENSION_TOKENS, Limit
 from tollway.relay.need import Need
+from tollway.relay.planning import AS_ASKED, Planned, Planner, Steered
 from tollway.relay.ports import Books, KeyDirectory, Models
 from tollway.relay.throttle import Throttle, Ticket
-from tollway.routing.plan import plan, priced_targets, refuse_unknown
 
 OUTPUT_TOKENS_MIN = 16
 """The least output that a limit is lowered to; below, the request is refused. OpenAI answers 400 to a limit under 16, and
@@ -46,6 +45,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Which addresses clients may send providers to."""
     deadlines: SteadyClock = msgspec.field(default_factory=SteadyClock)
     """The clock by which holds expire: the wall clock, set back or forward, would end those that run."""
+    retries: int = 0
+    """How often one request may ask a target again, where the client does not say."""
+    auto: Mapping[str, tuple[str, ...]] = {}
+    """From which models `auto` is chosen, by modality; none takes all that say that they can."""
 
 
 class Lowered(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,28 +76,37 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     lowered: Lowered | None = None
     ticket: Ticket | None = None
     """What it was let through with; to be closed when it ends."""
+    steered: Steered = AS_ASKED
+    retries: int = 0
+    """How often a target may be asked again."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """Where the request may go, in order."""
-        return self.need.targets
+        return self.need.all_targets
 
-    @property
-    def funding(self) -> Funding:
-        """Who pays."""
-        return self.need.funding
+    def funding_at(self, target: Target | None) -> Funding:
+        """Return who pays, on the terms of a target's model; of no target, on those of the first."""
+        return self.need.funding if target is None else self.need.of(target).funding
 
     @property
     def warning(self) -> str:
         """What was done otherwise than asked; empty when nothing was."""
-        return "" if self.lowered is None else self.lowered.warning
+        if self.lowered is None:
+            return self.steered.notice
+        return "; ".join(filter(None, (self.lowered.warning, self.steered.notice)))
 
-    def covered(self) -> tuple[int, Limit]:
-        """Return how many output tokens, over all choices, the hold covers, and whether that limit is kept."""
+    def lowered_at(self, lowered: Lowered, target: Target) -> int:
+        """Return the lowered limit of one choice as a target gets it: of several models, none more than it can write."""
+        most = self.need.of(target).limits.output_tokens_max if self.need.others else None
+        return lowered.tokens if most is None else min(lowered.tokens, most)
+
+    def covered(self, target: Target) -> tuple[int, Limit]:
+        """Return how many output tokens of a target, over all choices, the hold covers, and whether that limit is kept."""
         peek = self.peek
         if self.lowered is not None:
-            return self.lowered.tokens * peek.choices, Limit.KEPT
-        limit = output_limit(peek, self.need.limits)
+            return self.lowered_at(self.lowered, target) * peek.choices, Limit.KEPT
+        limit = output_limit(peek, self.need.of(target).limits)
         return limit.tokens * peek.choices, Limit.ASSUMED if limit.assumed else Limit.KEPT
 
 
@@ -117,6 +129,7 @@ class Admission:
         self._models = models
         self._books = books
         self._funds = funds
+        self._planner = Planner(models=models, funds=funds, auto=terms.auto)
         self._terms = terms
 
     def principal(self, key_digest: bytes, *, now_ms: int) -> Principal | None:
@@ -135,53 +148,45 @@ class Admission:
 
     async def admit(self, arrival: Arrival) -> Admitted:
         """Return the admitted request with its money set aside; raises Refusal, and then nothing is set aside."""
-        principal = arrival.principal
         peek = arrival.dialect.peek(arrival.body, arrival.called)
         if peek.media_parts and self._terms.media_addresses is Reach.PUBLIC and arrival.called.content_type == JSON:
             check_media_addresses(arrival.body)
-        if not peek.model_asked:
-            raise Refusal("invalid_request", model_must_be(), param="model")
-        model = self._find_model(arrival, peek.model_asked)
-        check_model(principal, model.id)
+        return await self._admit(arrival, self._planner.plan(arrival, peek))
+
+    async def admit_at(self, arrival: Arrival, peek: Peek, model: Model) -> Admitted:
+        """Do so for a model that was found already, whatever the request says."""
+        return await self._admit(arrival, self._planner.plan_at(arrival, peek, model))
+
+    async def _admit(self, arrival: Arrival, planned: Planned) -> Admitted:
+        principal, peek = arrival.principal, planned.need.peek
         throttle = self._throttle
         if throttle is None or not throttle.concerns(principal):
-            return await self._fund(arrival, peek, model, None)
-        ticket = await throttle.enter(arrival, peek, model)
+            return await self._fund(arrival, planned, None)
+        ticket = await throttle.enter(arrival, peek, planned.model)
         try:
-            return await self._fund(arrival, peek, model, ticket)
+            return await self._fund(arrival, planned, ticket)
         except BaseException:
             if ticket is not None:
                 ticket.close(0)
             raise
 
-    async def _fund(self, arrival: Arrival, peek: Peek, model: Model, ticket: Ticket | None) -> Admitted:
-        principal, asked = arrival.principal, peek.model_asked
-        planned = plan(model, draw=random.random())  # noqa: S311  it spreads load, it keeps no secret
-        targets = priced_targets(planned, now_ms=arrival.received_ms)
-        need = Need(
-            funding=self._funds.find(principal, model, arrival.attribution, now_ms=arrival.received_ms),
-            peek=peek,
-            limits=TokenLimits(context_tokens=model.context_tokens, output_tokens_max=model.output_tokens_max),
-            targets=targets,
-        )
-        hold = self._hold(arrival, asked, need.funding, need.as_asked())
+    async def _fund(self, arrival: Arrival, planned: Planned, ticket: Ticket | None) -> Admitted:
+        need, steered = planned.need, planned.steered
+        hold = self._hold(arrival, need)
         lowered = None
         if not self._books.try_hold(hold):
             hold, lowered = await self._borrow(hold, need)
         return Admitted(
-            principal=principal, peek=peek, model=model, need=need, hold=hold, lowered=lowered, ticket=ticket
+            principal=arrival.principal,
+            peek=need.peek,
+            model=planned.model,
+            need=need,
+            hold=hold,
+            lowered=lowered,
+            ticket=ticket,
+            steered=steered,
+            retries=self._terms.retries if steered.retries is None else steered.retries,
         )
-
-    def _find_model(self, arrival: Arrival, asked: str) -> Model:
-        """Return the model that is asked for: at the provider of the client's header, else as configured, else by path."""
-        models = self._models
-        if arrival.provider is not None:
-            model = models.resolve_at(arrival.provider, asked)
-        else:
-            model = models.resolve(asked) or models.resolve_by_dialect(arrival.dialect.name, asked)
-        if model is None:
-            raise refuse_unknown(asked, models.suggest(asked))
-        return model
 
     async def extend(self, hold: Hold, need: Need, covered_tokens: int) -> int:
         """Set more aside for a stream that has nearly written `covered_tokens`; return how many are covered then: more.
@@ -223,8 +228,10 @@ class Admission:
         """Return in how many seconds a hold expires."""
         return (hold.expires_ms - self._terms.deadlines.now_ms()) / 1000
 
-    def _hold(self, arrival: Arrival, model_asked: str, funding: Funding, amount_nanos: int) -> Hold:
-        terms = self._terms
+    def _hold(self, arrival: Arrival, need: Need) -> Hold:
+        terms, funding = self._terms, need.funding
+        # What is tried behind the first model may take its time as well.
+        later_s = sum(target.provider.timeouts.total_s for other in need.others for target in other.targets)
         principal = arrival.principal
         return Hold(
             exchange_id=arrival.exchange_id,
@@ -232,10 +239,10 @@ class Admission:
             key_id=principal.key_id,
             worker_id=terms.worker_id,
             payer_id=funding.payer_id,
-            amount_nanos=amount_nanos,
-            model_asked=model_asked,
+            amount_nanos=need.as_asked(),
+            model_asked=need.peek.model_asked,
             started_ms=arrival.received_ms,
-            expires_ms=terms.deadlines.now_ms() + terms.hold_ttl_ms,
+            expires_ms=terms.deadlines.now_ms() + terms.hold_ttl_ms + round(later_s * 1000),
             caps=funding.caps,
             attribution=arrival.attribution,
         )
@@ -243,7 +250,7 @@ class Admission:
     async def _borrow(self, hold: Hold, need: Need) -> tuple[Hold, Lowered | None]:
         """Hold what was not at hand: as much as was asked, or else for as much output as is affordable."""
         asked_nanos, lowered = hold.amount_nanos, None
-        tokens = output_limit(need.peek, need.limits).tokens
+        tokens = need.output_tokens_max
         for lowerings in range(LOWERINGS_MAX + 1):
             try:
                 await self._books.hold(hold)

@@ -5,6 +5,7 @@ import msgspec
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
+from tollway.neutral.wishes import UNSTEERED, Steering
 from tollway.relay.ports import Keeper, Peer, ReplyHeads
 from tollway.settings.brand import UsageChunk
 
@@ -32,9 +33,15 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """What the client's header says of translation; None leaves it to us."""
     passed: tuple[tuple[bytes, bytes], ...] = ()
     """Headers of the client that belong to its dialect."""
+    steering: Steering = UNSTEERED
+    """What its headers wish of models and providers."""
     attribution: Attribution = NOBODY
     """On whose behalf, as far as the key and the client's headers say."""
     keeper: Keeper | None = None
     """Who keeps the answer, where the client has asked for that."""
     peer: Peer | None = None
     """Who sent it; None is nobody on a connection."""
+
+    def asking(self, body: bytes | None) -> "Arrival":
+        """Return the same with the body that providers may have; None leaves it as it came."""
+        return self if body is None else msgspec.structs.replace(self, body=body)

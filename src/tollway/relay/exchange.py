@@ -5,8 +5,8 @@ pure modules; the neighbours are reached through `ports.py`.
 """
 
 import asyncio
+import random
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
@@ -15,14 +15,15 @@ from tollway import clock
 from tollway.access.principal import ShownCosts
 from tollway.catalog.records import AfterLeave, Spoken, Streaming, Target
 from tollway.dialects.record import JSON, CostFields, Dialect, Stream
-from tollway.errors import FailureKind, Refusal, Shortage, TollwayError, UpstreamFailure
+from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
 from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.estimate import settled_usage
 from tollway.relay import counting
 from tollway.relay.admit import Admission, Admitted
+from tollway.relay.affording import afford
 from tollway.relay.arrival import Arrival
-from tollway.relay.attempts import Setback, attempts, explain
+from tollway.relay.attempts import Happened, Setback, attempts, explain
 from tollway.relay.meter import Meter
 from tollway.relay.notices import Notices
 from tollway.relay.passage import Passage, Passages
@@ -41,10 +42,6 @@ DRAIN_S = 60.0
 DRAINS_MAX = 64
 """How many such providers one worker reads on at once, less than a tenth of the streams it is built for: clients that
 come and leave at once must not fill it. Beyond, the provider's connection is closed, and the charge is an estimate."""
-
-AFFORD_S = 2.0
-"""How long the end of an answer that cost more than its hold may wait for the money: a loan takes a commit, and other
-workers need half a second to give back what they do not hold."""
 
 READ_MARGIN_S = 60.0
 """How long before its hold expires a client must have read a stream. One that takes a few bytes at a time would keep its
@@ -82,7 +79,7 @@ class Relay:
     async def serve(self, arrival: Arrival, client: Client) -> None:
         """Answer one request; raises Refusal when it is answered with an error and nothing was sent yet."""
         admitted = await self.admission.admit(arrival)
-        await Exchange(self, arrival, admitted, client).run()
+        await Exchange(self, arrival.asking(admitted.steered.body), admitted, client).run()
 
 
 class Exchange:
@@ -117,7 +114,7 @@ class Exchange:
             # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
             recorded = self._relay.books.announce(self._arrival.exchange_id)
             self._outlet = Outlet(client, b"", recorded=recorded)
-            self._show_notices()
+            self._show_head()
             self._outlet.keepalive = self._arrival.dialect.keepalive
             self._outlet.open(for_s=self._relay.admission.lives_s(self._admitted.hold) - READ_MARGIN_S)
         try:
@@ -144,9 +141,12 @@ class Exchange:
     # -- the attempts
 
     async def _try_targets(self) -> Refusal | None:
-        tries = attempts(self._admitted.targets)
-        target = next(tries)
+        tries = attempts(self._admitted.targets, retries=self._admitted.retries)
+        target, after_s = next(tries)
+        began_s = self._relay.loop.time()
         while True:
+            if after_s:
+                await asyncio.sleep(after_s)
             try:
                 setback = await self._attempt(target)
             except Refusal as refusal:
@@ -163,7 +163,8 @@ class Exchange:
             if self._client.gone:
                 return explain(setback, provider=target.provider.name)  # nobody is left to buy another attempt for
             try:
-                target = tries.send(setback)
+                elapsed_s = self._relay.loop.time() - began_s
+                target, after_s = tries.send(Happened(setback, elapsed_s, draw=random.random()))  # noqa: S311  no secret
             except StopIteration as stop:
                 return stop.value
 
@@ -180,16 +181,17 @@ class Exchange:
             await self._relay.cards.record(card)
         try:
             passage = self._passages.through(target)
-            if self._notices.drop(left_out(self._arrival, passage)):
-                self._show_notices()
+            self._notices.drop(left_out(self._arrival, passage))
         except Refusal as refusal:
             return refusal
         self._attempts += 1
+        self._show_head()
         self._lane, self._spoken = passage.lane, passage.spoken
         try:
             lines = await request_lines(self._arrival, provider, passage, self._relay.signers)
             request = self._relay.request_heads.request(provider, passage, lines)
-            answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=provider.timeouts)
+            timeouts = self._admitted.steered.timeouts_of(provider, streamed=self._admitted.peek.streamed)
+            answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=timeouts)
         except UpstreamFailure as failure:
             return failure
         try:
@@ -205,12 +207,15 @@ class Exchange:
         finally:
             answer.release()
 
-    def _show_notices(self) -> None:
+    def _show_head(self) -> None:
         """Make the head of a stream that has not begun, with what is to be said in it."""
-        outlet, heads, arrival = self._outlet, self._arrival.heads, self._arrival
+        outlet, arrival = self._outlet, self._arrival
         if outlet is not None and not outlet.started:
             kind = arrival.dialect.stream_type(self._admitted.peek)
-            outlet.head = heads.stream(kind, request_id=arrival.request_id, extra=heads.warning(self._notices.text))
+            outlet.head = arrival.heads.stream(kind, request_id=arrival.request_id, extra=self._lines())
+
+    def _lines(self) -> bytes:
+        return self._notices.lines(self._arrival.heads, self._target if self._attempts else None, self._attempts)
 
     async def _provider_refusal(self, answer: Answer, passage: Passage, target: Target) -> Setback:
         try:
@@ -245,10 +250,9 @@ class Exchange:
         if line.written_off_nanos:
             costs = self._costs(line)
             body = passage.write_answer(read, costs, usage)
-        heads = self._arrival.heads
-        extra = heads.warning(self._notices.text)
-        if costs is not None and read.content_type != JSON:
-            extra += heads.cost(costs)
+        heads, extra = self._arrival.heads, self._lines()
+        if costs is not None:
+            extra += heads.cost_cents(costs) + (b"" if read.content_type == JSON else heads.cost(costs))
         head = heads.whole(200, read.content_type, request_id=self._arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
         await durable
@@ -260,15 +264,15 @@ class Exchange:
         self._notices.add(counting.NOTICE)
         self._target = None  # one that was tried before did not answer this
         _, durable = await self._close(self._ending(Outcome.COMPLETED, 200, basis=Basis.COUNTED))
-        heads, warned = self._arrival.heads, self._arrival.heads.warning(self._notices.text)
-        head = heads.whole(200, JSON, request_id=self._arrival.request_id, length=len(body), extra=warned)
+        heads, extra = self._arrival.heads, self._lines()
+        head = heads.whole(200, JSON, request_id=self._arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
         await durable
         await self._client.respond(head, body)
 
     async def _relay_stream(self, answer: Answer, passage: Passage, target: Target, outlet: Outlet) -> Setback | None:
         pipe = self._pipe = passage.open_stream()
-        covered_tokens, limit = self._admitted.covered()
+        covered_tokens, limit = self._admitted.covered(target)
         self._meter = Meter(covered_tokens=covered_tokens, limit=limit, extend=self._extend)
         try:
             await pump(answer, pipe, outlet, self._meter)
@@ -326,6 +330,8 @@ class Exchange:
         """Void the hold: nothing of an answer reached the client, so it is free."""
         self._record(self._line(self._ending(Outcome.FAILED, refusal.facts.status)))
         if self._outlet is None or not self._outlet.started:
+            if self._target is not None and self._attempts:
+                refusal.attempted = (self._target.provider.name, self._attempts)
             raise refusal
         # Only comments have been sent, but the head is out: the error can only be told inside the stream.
         dialect = self._arrival.dialect
@@ -416,23 +422,10 @@ class Exchange:
         """Close the hold with a line; what the line costs beyond it is set aside first, as far as it is to be had."""
         try:
             if line.paid > line.hold_nanos:
-                await self._afford(line.paid)
+                await afford(self._relay.books, self._arrival.exchange_id, line.paid)
         finally:  # cancelled or not: what was bought is charged
             recorded = self._record(line)
         return recorded
-
-    async def _afford(self, cost: int) -> None:
-        books, exchange_id = self._relay.books, self._arrival.exchange_id
-        lacking = cost - books.held_nanos(exchange_id)
-        if lacking <= 0:
-            return
-        with suppress(TollwayError, TimeoutError):
-            async with asyncio.timeout(AFFORD_S):
-                try:
-                    await books.extend(exchange_id, lacking)
-                except Shortage as shortage:
-                    if shortage.available_nanos:
-                        await books.extend(exchange_id, shortage.available_nanos)
 
     def _record(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         assert not self._closed, "an exchange is settled exactly once"

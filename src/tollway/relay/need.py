@@ -9,20 +9,45 @@ from tollway.catalog.records import Target
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.pricing.affordable import tokens_covered
-from tollway.pricing.estimate import TokenLimits, worst_case_nanos, worst_case_tokens
+from tollway.pricing.estimate import TokenLimits, output_limit, worst_case_nanos, worst_case_tokens
 from tollway.relay.funding import Funding
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, who pays for it, and where it may go. Amounts are in the payer's unit."""
+    """A request, who pays for it, and where it may go. Amounts are in the payer's unit.
+
+    What a model costs, and how much it can write, is each model's own: a request that may go to several has a need for
+    each place, in the order in which they are tried. The same purses pay for all of them.
+    """
 
     funding: Funding
     peek: Peek
     limits: TokenLimits
     targets: tuple[Target, ...]
+    model_id: str = ""
+    """Of the model that the targets are of."""
+    others: tuple["Need", ...] = ()
+    """The needs at what is tried behind these targets; none of them has others."""
+
+    @property
+    def all_targets(self) -> tuple[Target, ...]:
+        """Every place that the request may go to, in order."""
+        if not self.others:
+            return self.targets
+        return tuple(target for need in (self, *self.others) for target in need.targets)
+
+    def of(self, target: Target) -> "Need":
+        """Return the need that a target belongs to."""
+        return next((need for need in self.others if any(each is target for each in need.targets)), self)
 
     def as_asked(self) -> int:
         """Return the most that the request takes at any of its targets."""
+        need_nanos = self._at_own_targets()
+        for other in self.others:
+            need_nanos = max(need_nanos, other.as_asked())
+        return need_nanos
+
+    def _at_own_targets(self) -> int:
         funding = self.funding
         if not self.peek.billed:
             return 0
@@ -31,14 +56,24 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
         cards = [(target.card, funding.terms_for(target.card)) for target in self.targets if target.card is not None]
         return worst_case_nanos(self.peek, cards, self.limits)
 
-    def with_output(self, tokens: int) -> int:
+    @property
+    def output_tokens_max(self) -> int:
+        """The most output that one choice may have at any of the targets."""
+        return max(output_limit(need.peek, need.limits).tokens for need in (self, *self.others))
+
+    def limited(self, tokens: int) -> "Need":
         """Return the same for a request whose choices have `tokens` of output each."""
         peek = msgspec.structs.replace(self.peek, output_tokens_max=tokens)
-        return msgspec.structs.replace(self, peek=peek).as_asked()
+        others = tuple([other.limited(tokens) for other in self.others]) if self.others else ()
+        return msgspec.structs.replace(self, peek=peek, others=others)
+
+    def with_output(self, tokens: int) -> int:
+        """Return the most that it takes with so many tokens of output for each choice."""
+        return self.limited(tokens).as_asked()
 
     def at(self, target: Target) -> "Need":
         """Return the need at one target alone."""
-        return msgspec.structs.replace(self, targets=(target,))
+        return msgspec.structs.replace(self.of(target), targets=(target,), others=())
 
     def covered_by(self, held: int) -> int:
         """Return how many output tokens, over all choices, a hold covers."""

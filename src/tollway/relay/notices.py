@@ -1,8 +1,13 @@
-"""What one exchange does otherwise than its client asked, in the words of the warning header. Decides strict mode; no I/O."""
+"""What one exchange tells in the head of its reply: what was done otherwise than asked, and who answered.
+
+Decides strict mode; no I/O.
+"""
 
 from tollway.access.principal import Unsupported
+from tollway.catalog.records import Target
 from tollway.errors import Refusal
 from tollway.relay.admit import Admitted
+from tollway.relay.ports import ReplyHeads
 
 
 class Notices:
@@ -14,6 +19,17 @@ class Notices:
         self._dropped: tuple[str, ...] = ()
         self.text = admitted.warning
         """All of it; empty when nothing was done otherwise."""
+
+    def lines(self, heads: ReplyHeads, target: Target | None, attempts: int) -> bytes:
+        """Return the header lines that tell all of it; `target` is the one that answers, and the last of `attempts`."""
+        lines = heads.warning(self.text)
+        if target is None:
+            return lines
+        lines += heads.served(target.provider.name, target.model_routed, attempts)
+        steered = self._admitted.steered
+        if steered.chosen and (model := self._admitted.need.of(target).model_id) in steered.chosen:
+            lines += heads.chosen(model, steered.reason)
+        return lines
 
     def add(self, notice: str) -> None:
         """Tell one thing more."""

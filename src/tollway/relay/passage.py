@@ -92,10 +92,10 @@ class Passages:
         arrival, admitted = self._arrival, self._admitted
         dialect = arrival.dialect
         if not self._sealed:
-            tokens_max = admitted.need.limits.output_tokens_max
+            tokens_max = admitted.need.of(target).limits.output_tokens_max
             way = self._ways.straight(target, dialect, streamed=admitted.peek.streamed, tokens_max=tokens_max)
             if way is not None:
-                return Straight(way, arrival, admitted)
+                return Straight(way, arrival, admitted, target)
         if dialect.embedding is not None:
             return self._embedded(target)
         return self._translated(target, target.provider.speaking(dialect.name, target.model_routed))
@@ -156,10 +156,11 @@ def _too_deep() -> UpstreamFailure:
     return UpstreamFailure(FailureKind.JUNK, "the provider's answer is nested too deeply")
 
 
-def _limited(edits: RequestEdits, admitted: Admitted) -> RequestEdits:
+def _limited(edits: RequestEdits, admitted: Admitted, target: Target) -> RequestEdits:
     """Return the edits with the output limit that was lowered, if any was."""
-    lowered = admitted.lowered
-    return edits if lowered is None else msgspec.structs.replace(edits, output_tokens_max=lowered.tokens)
+    if admitted.lowered is None:
+        return edits
+    return msgspec.structs.replace(edits, output_tokens_max=admitted.lowered_at(admitted.lowered, target))
 
 
 def _in_words_of(dialect: Dialect, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,8 +169,8 @@ def _in_words_of(dialect: Dialect, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _edits(admitted: Admitted, target: Target, profile: Profile, *, streamed: bool) -> RequestEdits:
-    tokens_max = admitted.need.limits.output_tokens_max
-    return _limited(edits_for(target, profile, streamed=streamed, tokens_max=tokens_max), admitted)
+    tokens_max = admitted.need.of(target).limits.output_tokens_max
+    return _limited(edits_for(target, profile, streamed=streamed, tokens_max=tokens_max), admitted, target)
 
 
 class Straight:
@@ -177,14 +178,14 @@ class Straight:
 
     __slots__ = ("_peek", "body", "dropped", "lane", "path", "speaks", "spoken")
 
-    def __init__(self, way: Way, arrival: Arrival, admitted: Admitted) -> None:
+    def __init__(self, way: Way, arrival: Arrival, admitted: Admitted, target: Target) -> None:
         """Take where it goes, and the request; raises Refusal where an edit would lose something."""
         peek = admitted.peek
         self._peek = _as_told(peek, arrival.stream_usage)
         self.speaks = dialect = arrival.dialect
         self.spoken = way.spoken
         self.path = way.path
-        patched = dialect.patch_request(arrival.body, peek, _limited(way.edits, admitted))
+        patched = dialect.patch_request(arrival.body, peek, _limited(way.edits, admitted, target))
         if way.refused:
             refuse_unpriced(patched.body, way.refused)
         self.lane = patched.lane

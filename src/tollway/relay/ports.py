@@ -1,10 +1,11 @@
 """What the relay needs of its neighbours, as Protocols that app.py wires: keys, books, catalog, upstream, client."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from tollway.access.principal import Principal
+from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
 from tollway.dialects.record import CostFields
 from tollway.ledger.answers import AnswerFound, AnswerStep
@@ -133,6 +134,16 @@ class Cards(Protocol):
 class Models(Protocol):
     """What clients may ask for."""
 
+    @property
+    def rates(self) -> RateTable:
+        """What currencies cost in each other."""
+        ...
+
+    @property
+    def listed(self) -> Iterable[Model]:
+        """The models with an id of their own, in their configured order."""
+        ...
+
     def resolve(self, model_asked: str) -> Model | None:
         """Return the model of an exact id, or what a wildcard or `PROVIDER/NAME` makes of it."""
         ...
@@ -239,4 +250,16 @@ class ReplyHeads(Protocol):
 
     def cost(self, costs: CostFields) -> bytes:
         """Return the line that tells the cost where the body has no place for it."""
+        ...
+
+    def cost_cents(self, costs: CostFields) -> bytes:
+        """Return the line that tells the cost in cents where the brand has one; else none."""
+        ...
+
+    def served(self, provider: str, model_routed: str, attempts: int) -> bytes:
+        """Return the lines that say who answered, and at which attempt."""
+        ...
+
+    def chosen(self, model: str, reason: str) -> bytes:
+        """Return the lines that say which model the gateway chose, and why."""
         ...

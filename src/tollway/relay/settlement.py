@@ -71,7 +71,8 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
 
     Of a package that holds tokens, the tokens times the model's ratio are taken, and no money.
     """
-    hold, target, funding = admitted.hold, ending.target, admitted.funding
+    hold, target = admitted.hold, ending.target
+    funding = admitted.funding_at(target)
     card = None if target is None else target.card
     base = fee = micros = 0
     terms = None

@@ -31,13 +31,16 @@ def plan(model: Model, *, draw: float) -> Plan:
     return Plan(model=model, targets=(targets[first], *targets[:first], *targets[first + 1 :]))
 
 
-def refuse_unknown(model_asked: str, close: tuple[str, ...]) -> Refusal:
-    """Return the 404 for a model that is not configured, naming the closest that are."""
+def refuse_unknown(asked: str | tuple[str, ...], close: tuple[str, ...], *, param: str = "model") -> Refusal:
+    """Return the 404 for models that are not configured, naming the closest to the first of them that are."""
     hint = f" Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    models = (asked,) if isinstance(asked, str) else asked
+    names = ", ".join(repr(model[:200]) for model in models)
+    said = f"The model {names} does" if len(models) == 1 else f"The models {names} do"
     return Refusal(
         "model_not_found",
-        f"The model {model_asked[:200]!r} does not exist here.{hint} GET /v1/models lists what does.",
-        param="model",
+        f"{said} not exist here.{hint} GET /v1/models lists what does.",
+        param=param,
         metadata={"close": list(close)},
     )
 

@@ -38,6 +38,7 @@ from tollway.settings.fields import (
 )
 from tollway.settings.own_providers import AccountAddresses, AuthChoice, CallSettings, OwnProvidersSettings
 from tollway.settings.prices import Currency, Markup, PriceSettings, Rates, Share
+from tollway.settings.routing import AutoSettings, RoutingSettings
 from tollway.settings.secret import Secret
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
@@ -295,6 +296,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_model: LocalModelSettings = LocalModelSettings()
     providers: tuple[ProviderSettings, ...] = ()
     models: tuple[ModelSettings, ...] = ()
+    routing: RoutingSettings = RoutingSettings()
+    auto: AutoSettings = AutoSettings()
     own_providers: OwnProvidersSettings = OwnProvidersSettings()
     source: str = "built-in settings"
     """The file they came from: what every message about them names. Not a setting."""

@@ -204,6 +204,8 @@ class Catalog:
         provider = a_provider(origin=origin, profile=Profile(after_leave=after_leave))
         targets = (Target(provider=provider, model_routed="m", card=CARD),)
         self._model = Model(id="m", targets=targets, output_tokens_max=output_tokens_max)
+        self.rates = RateTable("USD", {})
+        self.listed = (self._model,)
 
     def resolve(self, model_asked: str) -> Model | None:
         """Return the model."""
