@@ -16,6 +16,7 @@ import structlog
 
 from tollway import clock
 from tollway.billing.books import Books, not_ready
+from tollway.billing.refusals import Refusals
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
@@ -96,6 +97,9 @@ RECLAIM_S = 5.0
 
 RETENTION_S = 600.0
 """How often events are looked through for those that are kept no longer."""
+
+REFUSALS_S = 1.0
+"""How soon a refused request can be found by its id. What was refused in the last moment of a worker is not."""
 
 DAY_MS = 86_400_000
 
@@ -226,6 +230,7 @@ class Worker:
         )
         answers = StoredAnswers(self._commits)
         self._desk = open_desk(self._store, settings)
+        self._refusals = Refusals(self._store)
         admin = AdminParts(
             desk=self._desk,
             catalog=deployment.catalog,
@@ -265,6 +270,7 @@ class Worker:
             },
             body_bytes_max=settings.server.body_bytes_max,
         )
+        data_plane.on_refused(self._refusals.note)
         self._events_ms = settings.retention.events_days * DAY_MS
         self._server = Server(
             data_plane,
@@ -306,6 +312,8 @@ class Worker:
             Sweep("packages", self._end_packages, every_s=PACKAGES_S),
             Sweep("zero costs", self._look_for_zero_costs, every_s=ZERO_COSTS_S),
             Sweep("answers", self._sweep_answers, every_s=ANSWERS_S),
+            Sweep("refusals", self._keep_refusals, every_s=REFUSALS_S),
+            Sweep("old refusals", self._sweep_refusals, every_s=RETENTION_S),
             *((Sweep("retention", self._sweep_events, every_s=RETENTION_S),) if self._events_ms else ()),
             *((Sweep("payments", self._sweep_payments, every_s=PAYMENTS_S),) if paying else ()),
         )
@@ -353,6 +361,14 @@ class Worker:
     async def _sweep_events(self) -> None:
         while await asyncio.to_thread(self._store.sweep_events, clock.now_ms() - self._events_ms):
             pass
+
+    async def _keep_refusals(self) -> None:
+        taken = self._refusals.take()
+        if taken:
+            await asyncio.to_thread(self._refusals.keep, taken)
+
+    async def _sweep_refusals(self) -> None:
+        await asyncio.to_thread(self._refusals.sweep)
 
     async def _look_for_zero_costs(self) -> None:
         await asyncio.to_thread(self._desk.events.look_for_zero_costs)

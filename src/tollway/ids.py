@@ -39,6 +39,11 @@ def render_id(prefix: str, number: int) -> str:
     return f"{prefix}{number:016x}"
 
 
+def begun_ms(number: int) -> int:
+    """Return when an id was made, in milliseconds since 1970: of an exchange, when it began."""
+    return (number >> SHIFT) + EPOCH_MS
+
+
 def parse_id(prefix: str, text: str) -> int:
     """Return the number of an id text; raises IdError when it is not one with this prefix."""
     digits = text.removeprefix(prefix)

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 from tollway import clock
 from tollway.billing.periods import parse_span
-from tollway.billing.reports import ROWS_MAX, Reports
+from tollway.billing.reports import ROWS_MAX, Reports, view_sums
+from tollway.billing.views import View, view_time
 from tollway.errors import CommandRefused, NotThere
 from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import Account, Balance
@@ -45,6 +46,24 @@ class Money(NamedTuple):
     spent_nanos: int
     """In about 30 days: since `since_ms`, which is the begin of an hour. By packages of money too."""
     since_ms: int
+
+
+def view_summary(summary: UsageSummary) -> View:
+    """Show a summary. Rates are shares of one; latencies and errors are of what began since `latency_since`, if it is given."""
+    average = summary.average_latency_ms
+    return {
+        **view_sums(UsageRow(currency=summary.currency, sums=summary.sums)),
+        "failed_requests": summary.failed_requests,
+        "average_latency_ms": None if average is None else round(average, 1),
+        "p99_latency_ms": summary.p99_latency_ms,
+        "cache_hit_rate": _share(summary.cache_hit_rate),
+        "error_rate": _share(summary.error_rate),
+        "latency_since": view_time(summary.cut_ms),
+    }
+
+
+def _share(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 6)
 
 
 class InsightRows(Protocol):

@@ -1,7 +1,7 @@
 """The requests of one account as its owner looks for them: page by page, or one by its id. Knows no SQL and no surface.
 
-Every request that was admitted is there: served, failed, or running. One that was refused before (a bad key, a model that is
-not there, no money, a rate) reached no provider and cost nothing; it has no line.
+Every request that was admitted is there: served, failed, or running. One that was refused before (a model that is not there, no
+money, a rate) reached no provider and cost nothing; it is on no page, and is found by its id where `refusals` kept it.
 """
 
 import re
@@ -10,13 +10,17 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple, Protocol
 
 from tollway.billing.periods import parse_span
+from tollway.billing.views import View, view_time
 from tollway.errors import CommandRefused, NotThere
-from tollway.ids import EXCHANGE, render_id
+from tollway.ids import ACCOUNT, EXCHANGE, KEY, SUB_ACCOUNT, begun_ms, render_id
 from tollway.ledger.lines import ExchangeLine, Hold
-from tollway.ledger.requests import RequestFacts, RequestQuery, Statuses
+from tollway.ledger.requests import RefusedRequest, RequestFacts, RequestQuery, Statuses
 from tollway.ledger.usage import Span
 
 PAGE_MAX = 200
+
+REFUSED = "refused"
+"""The outcome of a request that never became an exchange."""
 
 STATUS_WORDS = {"ok": Statuses(200, 399), "error": Statuses(400, 599)}
 _STATUS = re.compile(r"[1-5]\d\d")
@@ -40,6 +44,10 @@ class LogRows(Protocol):
 
     def exchange(self, exchange_id: int) -> ExchangeLine | Hold | None:
         """Read a finished exchange, or the hold of one that runs."""
+        ...
+
+    def refusal(self, exchange_id: int) -> RefusedRequest | None:
+        """Read one refused request."""
         ...
 
     def request_facts(self, found: Sequence[ExchangeLine | Hold]) -> RequestFacts:
@@ -76,9 +84,41 @@ class RequestLog:
             raise NotThere(f"there is no request {render_id(EXCHANGE, exchange_id)}")
         return found
 
+    def look_up(self, account_id: int, exchange_id: int) -> ExchangeLine | Hold | RefusedRequest:
+        """Return a request of this account by its id, a refused one too, where it was kept; any other is not there."""
+        try:
+            return self.find(account_id, exchange_id)
+        except NotThere:
+            refused = self.refused(exchange_id)
+            if refused is None or refused.account_id != account_id:
+                raise
+            return refused
+
+    def refused(self, exchange_id: int) -> RefusedRequest | None:
+        """Return a refused request of anybody's by its id; None where none was kept."""
+        return self._store.refusal(exchange_id)
+
     def facts(self, found: Sequence[ExchangeLine | Hold]) -> RequestFacts:
         """Return what requests name beside what stands on their lines."""
         return self._store.request_facts(found)
+
+
+def view_refused(refused: RefusedRequest) -> View:
+    """Show a request that was refused before it reached a provider."""
+    sub_account = refused.sub_account_id
+    return {
+        "id": render_id(EXCHANGE, refused.exchange_id),
+        "account": render_id(ACCOUNT, refused.account_id),
+        "key": render_id(KEY, refused.key_id),
+        "sub_account": None if sub_account is None else render_id(SUB_ACCOUNT, sub_account),
+        "started": view_time(begun_ms(refused.exchange_id)),
+        "outcome": REFUSED,
+        "billed_reason": "refused before it reached a provider: free",
+        "status": refused.status,
+        "code": refused.code,
+        "message": refused.message,
+        "path": refused.path,
+    }
 
 
 def parse_statuses(text: str) -> Statuses:

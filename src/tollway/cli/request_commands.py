@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tollway.billing.request_log import view_refused
 from tollway.billing.views import view_request
 from tollway.cli.office import Office
 from tollway.cli.options import (
@@ -67,8 +68,13 @@ def request_commands(office: Office) -> typer.Typer:
     ) -> None:
         """Show one request: its usage, its cost, and how it was charged."""
         with office.open_books(choose_settings(config)) as desk:
-            found = desk.statements.request(parse_id(EXCHANGE, request))
-            facts = desk.statements.facts((found,))
-        show(as_fields(view_request(found, facts)), json=json)
+            number = parse_id(EXCHANGE, request)
+            refused = desk.request_log.refused(number)
+            if refused is None:
+                found = desk.statements.request(number)
+                view = view_request(found, desk.statements.facts((found,)))
+            else:
+                view = view_refused(refused)
+        show(as_fields(view), json=json)
 
     return app

@@ -17,16 +17,21 @@ from tollway.access.places import check_address, check_route
 from tollway.access.principal import Principal
 from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
+from tollway.http.brand_errors import retold
 from tollway.http.caller import CallerHeaders
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import ANY, Call, Gate, Route
 from tollway.neutral.wishes import UNSTEERED
+from tollway.ledger.requests import RefusedRequest
 from tollway.relay.arrival import Arrival
 from tollway.relay.keeping import Keeping
 
 log = structlog.get_logger()
+
+PATH_CHARS_MAX = 200
+"""Of a refused request's path that is kept."""
 
 
 class DataPlane:
@@ -55,6 +60,11 @@ class DataPlane:
         self._exact = {path.encode("ascii"): route for path, route in routes.items()}
         self._below = {path: route for path, route in routes.items() if path.endswith("/")}
         self._body_bytes_max = body_bytes_max
+        self._noted: Callable[[RefusedRequest], None] | None = None
+
+    def on_refused(self, noted: Callable[[RefusedRequest], None]) -> None:
+        """Tell `noted` of each refused request whose key is known."""
+        self._noted = noted
 
     def begin(self, inbound: Inbound) -> bool:
         """Decide by a request's head alone; return whether its body is wanted.
@@ -104,6 +114,7 @@ class DataPlane:
             await self._answer(inbound)
         except Refusal as refusal:
             await inbound.respond(*self._refused(inbound, refusal))
+            self._note(inbound, refusal)
         except Exception:  # the edge: whatever is wrong with one request stays with that request
             log.exception("a request failed inside Tollway", request_id=inbound.request_id)
             await self._own_fault(inbound)
@@ -154,6 +165,25 @@ class DataPlane:
         message = f"Tollway failed on this request: quote {inbound.request_id} to its operator."
         broken = Refusal("internal_error", message)
         await inbound.respond(*self._refused(inbound, broken))
+
+    def _note(self, inbound: Inbound, refusal: Refusal) -> None:
+        """Tell of a refused request of somebody who is known, so that it can be found by its id."""
+        principal = inbound.principal
+        if principal is None or self._noted is None:
+            return
+        told = retold(refusal, inbound.heads.brand)
+        self._noted(
+            RefusedRequest(
+                exchange_id=inbound.exchange_id,
+                account_id=principal.account_id,
+                key_id=principal.key_id,
+                sub_account_id=principal.sub_account_id,
+                status=told.facts.status,
+                code=refusal.code,
+                message=refusal.message,
+                path=path_of(inbound.url)[:PATH_CHARS_MAX],
+            )
+        )
 
     def _refused(self, inbound: Inbound, refusal: Refusal) -> tuple[bytes, bytes]:
         """Return the error in the form that the client reads: that of the dialect it asked in, or that its path belongs to."""

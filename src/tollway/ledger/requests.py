@@ -31,6 +31,21 @@ class RequestQuery(msgspec.Struct, frozen=True, kw_only=True):
 EVERY_REQUEST = RequestQuery()
 
 
+class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of a known key that was refused before it became an exchange: it reached no provider and cost nothing."""
+
+    exchange_id: int
+    """Of the exchange that it would have been."""
+    account_id: int
+    key_id: int
+    sub_account_id: int | None = None
+    status: int
+    code: str
+    message: str | None = None
+    """None where it may quote what was asked."""
+    path: str
+
+
 class CapCount(msgspec.Struct, frozen=True, kw_only=True):
     """A window of a cap in which a request was counted."""
 

@@ -72,8 +72,3 @@ def begun_around(start_ms: int, end_ms: int) -> tuple[ColumnElement[bool], ...]:
 def first_id(at_ms: int) -> int:
     """Return the lowest id of an exchange that begins at a time."""
     return min(max(_FIRST, (at_ms - EPOCH_MS) << SHIFT), _LAST)
-
-
-def begun_ms(exchange_id: int) -> int:
-    """Return when an exchange began, as its id says."""
-    return (exchange_id >> SHIFT) + EPOCH_MS

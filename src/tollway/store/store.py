@@ -49,6 +49,7 @@ from tollway.store.numbers import SharedIds
 from tollway.store.own_provider_rows import OwnProviderRows
 from tollway.store.package_rows import PackageRows
 from tollway.store.payment_rows import PaymentRows
+from tollway.store.refusal_rows import RefusalRows
 from tollway.store.reprice_rows import RepriceRows
 from tollway.store.request_log_rows import RequestLogRows
 from tollway.store.sqlite import database_path
@@ -82,6 +83,7 @@ class Store(
     OwnProviderRows,
     PackageRows,
     PaymentRows,
+    RefusalRows,
     RepriceRows,
     RequestLogRows,
     StatementRows,

@@ -52,6 +52,7 @@ __all__ = (
     "products",
     "purses",
     "rate_limits",
+    "refusals",
     "sub_accounts",
     "transfers",
     "usage_hours",
@@ -355,6 +356,21 @@ exchanges = Table(
 """In the order of rows.line_values. A row is itself the transfer: the account pays base + fee - written off, or, with
 `package_id`, the package does (`package_micros` micro-tokens where it holds tokens). `caps` are the cap windows that
 the same amount was counted in, as a JSON list."""
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("account_id", ID, nullable=False),
+    Column("key_id", ID, nullable=False),
+    Column("sub_account_id", ID),
+    Column("status", SmallInteger, nullable=False),
+    Column("code", String, nullable=False),
+    Column("message", String),
+    Column("path", String, nullable=False),
+)
+"""Requests of known keys that were refused before they became exchanges, some of them and for some days: so that one can be
+found by its request id. `id` is that of the exchange that it would have been, and says when."""
 
 ROLLUP_KEY = (
     "hour_ms",

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from tollway.ids import begun_ms
 from tollway.ledger.lines import Outcome
 from tollway.ledger.timings import Timing, Timings
 from tollway.ledger.usage import Span, UsageFilter
-from tollway.store.line_sums import LINE_KEYS, LONGEST_MS, begun_ms, first_id
+from tollway.store.line_sums import LINE_KEYS, LONGEST_MS, first_id
 from tollway.store.tables import exchanges, usage_hours
 from tollway.store.transactions import Rows
 from tollway.store.usage_rollup import HOUR_MS

@@ -4,7 +4,7 @@ import pytest
 
 from tollway import clock
 from tollway.id_source import IdSource
-from tollway.ids import ACCOUNT, EXCHANGE, SEQUENCE_MAX, SHIFT, IdError, parse_id, render_id
+from tollway.ids import ACCOUNT, EXCHANGE, SEQUENCE_MAX, SHIFT, IdError, begun_ms, parse_id, render_id
 
 
 def test_ids_grow_and_never_repeat() -> None:
@@ -12,6 +12,11 @@ def test_ids_grow_and_never_repeat() -> None:
     made = [source.next() for _ in range(20_000)]
     assert made == sorted(set(made))
     assert {number >> 12 & 1023 for number in made} == {3}
+
+
+def test_an_id_says_when_it_was_made() -> None:
+    before_ms = clock.now_ms()
+    assert before_ms <= begun_ms(IdSource(worker=3).next()) <= clock.now_ms()
 
 
 def test_two_workers_never_make_the_same_id() -> None:

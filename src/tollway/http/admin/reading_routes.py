@@ -27,6 +27,13 @@ def reading_routes(parts: AdminParts) -> APIRouter:
             "data": [render_model(model, parts.catalog.rates, now_ms=clock.now_ms()) for model in models],
         }
 
+    @router.get("/providers/health", tags=["catalog"])
+    def show_health() -> View:
+        """Show how each configured provider has been doing lately: operational, degraded, down or unknown."""
+        health = parts.desk.provider_health.statuses(sorted(parts.catalog.providers))
+        data = [{"provider": name, "status": status.value} for name, status in health.items()]
+        return {"object": "list", "data": data}
+
     @router.get("/prices", tags=["catalog"])
     def list_prices() -> View:
         """List the prices of each target of each model, those to come too, with where each comes from."""

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from tollway.billing.insights import view_summary
 from tollway.billing.reports import columns_of, parse_divisions, view_sums
+from tollway.billing.request_log import parse_statuses, view_refused
 from tollway.billing.spreadsheets import csv_of
 from tollway.billing.statements import REQUESTS_MAX
 from tollway.billing.views import View, view_request
+from tollway.errors import CommandRefused
 from tollway.http.admin.forms import CSV, TableForm
 from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
@@ -19,6 +22,8 @@ from tollway.ledger.usage import ALWAYS_DIVIDED, UsageFilter
 Limit = Annotated[int, Query(ge=1, le=REQUESTS_MAX)]
 First = Annotated[str | None, Query(alias="from", description="A day, a month or a time: 2026-01-31, 2026-01.")]
 Last = Annotated[str | None, Query(alias="to", description="A time, or a day or month with all of it.")]
+
+Status = Annotated[str | None, Query(description="Such as 429, 4xx, ok or error.")]
 
 
 def whose(
@@ -54,10 +59,16 @@ def usage_routes(parts: AdminParts) -> APIRouter:
 
     @router.get("/requests")
     def list_requests(
-        who: Who, outcome: Outcome | None = None, first: First = None, last: Last = None, limit: Limit = 50
+        who: Who,
+        outcome: Outcome | None = None,
+        status: Status = None,
+        first: First = None,
+        last: Last = None,
+        limit: Limit = 50,
     ) -> View:
         """List finished requests, newest first."""
-        query = RequestQuery(who=who, outcome=outcome, span=statements.span(first, last))
+        statuses = None if status is None else parse_statuses(status)
+        query = RequestQuery(who=who, outcome=outcome, statuses=statuses, span=statements.span(first, last))
         lines = statements.requests(query, limit)
         facts = statements.facts(lines)
         return {"object": "list", "data": [view_request(line, facts) for line in lines]}
@@ -65,8 +76,20 @@ def usage_routes(parts: AdminParts) -> APIRouter:
     @router.get("/requests/{request}")
     def show_request(request: str) -> View:
         """Show one request: its usage, its cost, and how it was charged."""
-        line = found(lambda: statements.request(parse_id(EXCHANGE, request)))
+        number = parse_id(EXCHANGE, request)
+        refused = parts.desk.request_log.refused(number)
+        if refused is not None:
+            return view_refused(refused)
+        line = found(lambda: statements.request(number))
         return view_request(line, statements.facts((line,)))
+
+    @router.get("/usage/summary")
+    def summarize_usage(who: Who, first: First = None, last: Last = None) -> View:
+        """Show the usage of one account in a few numbers: requests, tokens, cost, latencies, errors."""
+        if who.account_id is None:
+            raise CommandRefused("a summary is of one account: name it")
+        insights = parts.desk.insights
+        return view_summary(found(lambda: insights.summary(who, insights.period(first, last))))
 
     @router.get("/usage", response_model=None)
     def sum_usage(

@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.create_index("keys_old_digest", "keys", ["old_digest"], unique=True, sqlite_where=given, postgresql_where=given)
     _add_access()
     _add_own_providers()
+    _add_refusals()
 
 
 def _add_access() -> None:
@@ -101,4 +102,18 @@ def _add_own_providers() -> None:
         sa.Column("account_id", ID, sa.ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
+    )
+
+
+def _add_refusals() -> None:
+    op.create_table(
+        "refusals",
+        sa.Column("id", ID, primary_key=True, autoincrement=False),
+        sa.Column("account_id", ID, nullable=False),
+        sa.Column("key_id", ID, nullable=False),
+        sa.Column("sub_account_id", ID),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("message", sa.String()),
+        sa.Column("path", sa.String(), nullable=False),
     )
