@@ -2,11 +2,12 @@
 
 import msgspec
 
+from tollway.access.credentials import ClientKey
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Called, Dialect
 from tollway.ledger.lines import NOBODY, Attribution
 from tollway.neutral.wishes import UNSTEERED, Steering
-from tollway.relay.ports import Keeper, Peer, ReplyHeads
+from tollway.relay.ports import Keeper, Models, Peer, ReplyHeads
 from tollway.settings.brand import UsageChunk
 
 
@@ -37,6 +38,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """What its headers wish of models and providers."""
     attribution: Attribution = NOBODY
     """On whose behalf, as far as the key and the client's headers say."""
+    models: Models | None = None
+    """What may be asked for, as an account sees it that brought providers; None is what everybody sees."""
+    client_key: ClientKey | None = None
+    """For a provider that takes its clients' keys."""
     keeper: Keeper | None = None
     """Who keeps the answer, where the client has asked for that."""
     peer: Peer | None = None

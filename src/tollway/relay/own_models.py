@@ -39,6 +39,11 @@ class Priced(Models, Protocol):
         """The models with an id of their own."""
         ...
 
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The deployment's providers, by name."""
+        ...
+
     def model_at(self, provider: Provider, model_routed: str, *, prices: tuple[Prices, ...], price_ppm: int) -> Model:
         """Return a model at a provider that is none of the deployment's, with its price where anybody knows it."""
         ...
@@ -61,6 +66,10 @@ class OwnModels:
         self._make = make
         self._terms = terms
         self._seen: dict[int, AccountModels] = {}
+        self.providers = models.providers
+        """The deployment's own, by name."""
+        self.price_ppm = terms.price_ppm
+        """The share of each price that is charged at those of accounts."""
 
     async def of(self, principal: Principal) -> "AccountModels":
         """Return the catalog as the account of a key sees it."""

@@ -112,7 +112,7 @@ class Planner:
 
     def _find(self, arrival: Arrival, asked: str) -> Model | None:
         """Return the model that is asked for: at the provider of the client's header, else as configured, else by path."""
-        models = self._models
+        models = arrival.models or self._models
         if arrival.provider is not None:
             return models.resolve_at(arrival.provider, asked)
         return models.resolve(asked) or models.resolve_by_dialect(arrival.dialect.name, asked)

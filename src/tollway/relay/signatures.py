@@ -1,14 +1,24 @@
 """The header lines of one request alone, and the signatures among them: one signer a provider, kept. Knows no algorithm."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from tollway.catalog.records import Provider
+from tollway.catalog.records import KeyOf, Origin, Provider
 from tollway.catalog.signing import Signing
 from tollway.dialects.record import JSON, Lane
 from tollway.relay.arrival import Arrival
+from tollway.relay.client_keys import key_line
 from tollway.relay.passage import Passage
 from tollway.relay.wire import JSON_LINE, host_of
+
+
+class Signable(NamedTuple):
+    """What of a request is signed."""
+
+    method: str
+    path: str
+    """As it stands on the wire, with its query."""
+    body: bytes
 
 
 class Signers(Protocol):
@@ -16,6 +26,10 @@ class Signers(Protocol):
 
     async def lines(self, provider: Provider, passage: Passage) -> bytes:
         """Return the header lines that go with one request; raises UpstreamFailure."""
+        ...
+
+    async def call_lines(self, provider: Provider, origin: Origin, call: Signable) -> bytes:
+        """Do the same for a call that belongs to no dialect."""
         ...
 
 
@@ -37,13 +51,17 @@ class Signatures:
 
     async def lines(self, provider: Provider, passage: Passage) -> bytes:
         """Return the header lines that go with one request; raises UpstreamFailure."""
+        spoken = passage.spoken
+        path = f"{spoken.path_prefix}{passage.path}"
+        return await self.call_lines(provider, spoken.origin, Signable("POST", path, passage.body))
+
+    async def call_lines(self, provider: Provider, origin: Origin, call: Signable) -> bytes:
+        """Do the same for a call that belongs to no dialect."""
         assert provider.signing is not None, "asked for those that sign"
         signer = self._signers.get(provider.identity)
         if signer is None:
             signer = self._signers[provider.identity] = self._make(provider.signing)
-        spoken = passage.spoken
-        path = f"{spoken.path_prefix}{passage.path}"
-        headers = await signer.headers(method="POST", host=host_of(spoken.origin), path=path, body=passage.body)
+        headers = await signer.headers(method=call.method, host=host_of(origin), path=call.path, body=call.body)
         return b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in headers])
 
 
@@ -58,6 +76,8 @@ async def request_lines(arrival: Arrival, provider: Provider, passage: Passage, 
     if passage.speaks is arrival.dialect:  # written anew or not
         for header in arrival.passed:
             lines += b"%b: %b\r\n" % header
+    if provider.key_of is KeyOf.CLIENT:
+        lines += key_line(provider, arrival.client_key)
     if provider.signing is not None:
         lines += await signers.lines(provider, passage)
     return lines

@@ -11,7 +11,7 @@ from tollway import __version__, clock
 from tollway.catalog.records import Origin, Provider, Scheme, Spoken
 from tollway.dialects.record import JSON, Dialect, Operation, ProviderError
 from tollway.errors import UpstreamFailure
-from tollway.relay.attempts import ProviderRefusal
+from tollway.relay.attempts import ProviderRefusal, holder_at
 from tollway.relay.passage import Passage
 
 DEFAULT_PORTS = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
@@ -127,6 +127,7 @@ def provider_refusal(
         code=None if error.code is None else strike(error.code, provider),
         param=None,
         retry_after_s=retry_after_s(headers, now_ms=clock.now_ms()),
+        holder=holder_at(provider),
         meaning=provider.meaning_of((error.code, error.type), error.message),
     )
 

@@ -1,0 +1,154 @@
+"""A call that belongs to no dialect, as bytes for its provider: its path below the provider's, its headers without ours. Pure."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from tollway import __version__
+from tollway.catalog.records import Provider
+from tollway.errors import Refusal
+from tollway.relay.wire import host_of
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+"""What is passed on."""
+
+NEVER_PASSED = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"expect",
+        b"accept-encoding",  # what is said of a key is struck, and that is to be read
+        # Of one connection (RFC 9110, 7.6.1).
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        # Credentials: whoever lets the call in does it below.
+        b"authorization",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"api-key",
+        b"x-admin-key",
+        b"cookie",
+        # Who and where the client is.
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+    )
+)
+FORWARDED = b"x-forwarded-"
+
+DECODINGS_MAX = 3
+"""How often a path is decoded to see where it leads: some servers behind servers do it again."""
+
+_VISIBLE = re.compile(rb"[\x21-\x7e]+")
+_HEADER_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks of a provider at a path that belongs to no dialect."""
+
+    method: str
+    """In capitals; one of METHODS."""
+    path: str
+    """As it came, encoded, without its query."""
+    query: str
+    """As it came; empty for none."""
+    headers: tuple[tuple[bytes, bytes], ...]
+    """All of the client's, names in lower case."""
+    body: bytes
+
+
+def checked_path(path: bytes) -> str:
+    """Return a path that leads to one place, whoever decodes it how often; raises Refusal `invalid_request` for any other."""
+    decoded = path
+    for _ in range(DECODINGS_MAX):
+        parts = decoded.split(b"/")
+        if (
+            b"\\" in decoded
+            or not _VISIBLE.fullmatch(decoded.replace(b" ", b"_"))
+            or parts[0]
+            or any(part in (b"", b".", b"..") for part in parts[1:-1])
+            or parts[-1] in (b".", b"..")
+        ):
+            raise _unclear()
+        again = unquote_to_bytes(decoded)
+        if again.count(b"/") != decoded.count(b"/"):
+            raise _unclear()
+        if again == decoded:
+            return path.decode("ascii")
+        decoded = again
+    raise _unclear()
+
+
+def _unclear() -> Refusal:
+    return Refusal(
+        "invalid_request",
+        "This path is not passed on: it has empty segments, dots for segments, encoded slashes or characters that no path has.",
+    )
+
+
+def request_of(provider: Provider, call: Call, *, ours: tuple[bytes, ...], lines: bytes) -> bytes:
+    """Return the bytes of a call; `lines` are header lines of this one alone, a key or a signature.
+
+    `ours` are the beginnings of headers that are said to this gateway.
+    """
+    spoken = provider.home
+    target = target_of(provider, call)
+    passed = list(passed_headers(call.headers, ours=ours))
+    said = {name for name, _ in passed}
+    head = [f"{call.method} {target} HTTP/1.1", f"host: {host_of(spoken.origin)}", "accept-encoding: identity"]
+    if b"user-agent" not in said:
+        head.append(f"user-agent: tollway/{__version__}")
+    theirs = {name.encode("latin-1") for name, _ in provider.headers} - SHARED
+    head += [f"{name}: {value}" for name, value in provider.headers if name.encode("latin-1") not in said & SHARED]
+    assert not any("\r" in line or "\n" in line for line in head), (
+        "neither paths nor configured headers have line breaks"
+    )
+    kept = b"".join([b"%b: %b\r\n" % header for header in passed if header[0] not in theirs])
+    if call.body or call.method not in ("GET", "DELETE"):
+        kept += b"content-length: %d\r\n" % len(call.body)
+    return b"%b\r\n%b%b\r\n%b" % ("\r\n".join(head).encode("latin-1"), kept, lines, call.body)
+
+
+SHARED = frozenset((b"anthropic-version",))
+"""Headers that a preset sends and that its clients may say themselves: theirs counts."""
+
+
+def target_of(provider: Provider, call: Call) -> str:
+    """Return path and query of a call as they stand on the wire to a provider."""
+    path = path_at(provider.home.path_prefix, call.path)
+    return f"{path}?{call.query}" if call.query else path
+
+
+def passed_headers(headers: Iterable[tuple[bytes, bytes]], *, ours: tuple[bytes, ...]) -> Iterable[tuple[bytes, bytes]]:
+    """Yield the client's headers that are meant for the provider; raises Refusal for one with a line break in it."""
+    headers = tuple(headers)
+    of_connection = {
+        word.strip().lower() for name, value in headers if name == b"connection" for word in value.split(b",")
+    }
+    for name, value in headers:
+        if name in NEVER_PASSED or name in of_connection or name.startswith((FORWARDED, *ours)):
+            continue
+        if not _HEADER_VALUE.fullmatch(value):
+            raise Refusal(
+                "invalid_request", f"The header {name.decode('latin-1')[:64]} has characters that no header has."
+            )
+        yield name, value
+
+
+def path_at(prefix: str, path: str) -> str:
+    """Return a client's path below the one of a provider's base URL, without saying twice what both have.
+
+    `/v1` and `/v1/things` make `/v1/things`, as do `/v1` and `/things`.
+    """
+    above, below = prefix.split("/")[1:], path.split("/")[1:]
+    shared = next((count for count in range(min(len(above), len(below)), 0, -1) if above[-count:] == below[:count]), 0)
+    return "/" + "/".join([*above, *below[shared:]])
