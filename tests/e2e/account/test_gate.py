@@ -1,8 +1,11 @@
 """What stands before the accounts' API: keys, brands, request ids, bodies."""
 
+import socket
+
 import pytest
 
 from tests.e2e.account.conftest import BRANDS, Gateway, Owner, error_of
+from tollway.http.account.gate import BODY_BYTES_MAX
 from tollway.http.account.needs import LATER_BELOW
 from tollway.http.later import LATER
 
@@ -38,3 +41,83 @@ def test_an_error_is_told_as_the_brand_tells_it(gateway: Gateway, brand: str) ->
     members = gateway.brands.other(brand).error_members
     assert reply.json().keys() == {"error", *members}
     assert error_of(reply)["code"] == "invalid_api_key"
+
+
+PATH = "/v1/budgets"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ([("idempotency-key", "a"), ("idempotency-key", "b")], 400, "invalid_request"),
+        ([("idempotency-key", "")], 400, "invalid_request"),
+        ([("idempotency-key", "a\tb")], 400, "invalid_request"),
+        ([("idempotency-key", "x" * 257)], 400, "invalid_request"),
+        ([("idempotency-key", "\xff")], 400, "invalid_request"),
+        ([("content-encoding", "gzip")], 400, "invalid_request"),
+        ([("authorization", "Bearer other")], 401, "invalid_api_key"),
+        ([("x-api-key", "other")], 401, "invalid_api_key"),
+        ([("x-note", "x" * 60_000)], 200, None),
+        ([("x-note", "x")] * 1000, 200, None),
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(
+    owner: Owner, headers: list[tuple[str, str]], status: int, code: str | None
+) -> None:
+    given = [("authorization", f"Bearer {owner.key}"), *headers]
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in given]
+    body = {"tag": "t", "monthly_cap_cents": 0}
+    reply = owner.gateway.client.post(PATH, json=body, headers=raw)
+    assert reply.status_code == status, reply.text
+    assert code is None or error_of(reply)["code"] == code
+    assert reply.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\x01b", "a\rb"])
+def test_a_header_with_a_control_character_is_no_http(owner: Owner, value: str) -> None:
+    host, port = owner.gateway.deployment.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"GET /v1/balance HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {owner.key}\r\nx-note: {value}\r\n\r\n"
+        connection.sendall(head.encode("latin-1"))
+        answer = connection.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id: req_" in answer
+
+
+def test_a_body_is_bounded_whatever_its_length_says(owner: Owner) -> None:
+    for content in (b" " * (BODY_BYTES_MAX + 1), iter([b" " * BODY_BYTES_MAX, b" "])):
+        reply = owner.ask("POST", PATH, content=content)
+        assert (reply.status_code, error_of(reply)["code"]) == (413, "request_too_large")
+    assert owner.ask("POST", PATH, content=b'{"tag": "t", "monthly_cap_cents": 0}').status_code == 200
+
+
+def test_the_kind_of_a_body_is_not_asked(owner: Owner) -> None:
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "nonsense"):
+        content = b'{"tag": "t", "monthly_cap_cents": 0}'
+        assert owner.ask("POST", PATH, content=content, headers={"content-type": kind}).status_code == 200, kind
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v1/", "/v1/usage/nothing", "/v1/balances", "/v1/keys/a/b/rotate", "/api/logs/x"]
+)
+def test_at_other_paths_there_is_nothing_and_only_a_key_is_told_so(owner: Owner, gateway: Gateway, path: str) -> None:
+    for method in ("GET", "POST", "DELETE", "OPTIONS"):
+        told = owner.ask(method, path)
+        assert (told.status_code, error_of(told)["code"]) == (404, "not_found"), method
+        assert gateway.ask(method, path).status_code == 401
+    assert owner.ask("DELETE", "/v1/balance").status_code == 404
+    assert owner.ask("HEAD", "/v1/balance").status_code == 404
+
+
+def test_a_slash_behind_a_path_changes_nothing(owner: Owner) -> None:
+    assert owner.told("GET", "/v1/balance/") == owner.told("GET", "/v1/balance")
+
+
+def test_a_key_may_stand_where_clients_of_models_put_it(owner: Owner, gateway: Gateway) -> None:
+    for header in ("x-api-key", "x-goog-api-key", "api-key"):
+        assert gateway.ask("GET", "/v1/balance", headers={header: owner.key}).status_code == 200, header
+
+
+def test_the_routes_are_described(owner: Owner) -> None:
+    described = owner.told("GET", "/api/v1/openapi.json")["paths"]
+    assert "/v1/sub-accounts/{sub_account}" in described

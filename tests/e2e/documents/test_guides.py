@@ -12,6 +12,7 @@ from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.services import node
 from tests.e2e.services.scripted import Scripted
 from tests.tidy.tree import ROOT
+from tollway.access.managing import ManagementAccess
 from tollway.desks import open_books
 from tollway.settings import SecretUse
 from tollway.settings.load import load_settings
@@ -51,12 +52,14 @@ def environment(gateway: Deployment) -> dict[str, str]:
         account = desk.accounts.create("reader", "USD", 5_000_000_000)
         _, key = desk.keys.create(account.id, "reader")
         _, admin_key = desk.admin_keys.create("reader")
+        _, management_key = desk.management_keys.create(account.id, "reader", ManagementAccess.READ_WRITE)
     return {
         "TOLLWAY_CONFIG": str(gateway.config),
         "TOLLWAY_URL": gateway.url,
         "TOLLWAY_API_KEY": key,
         "TOLLWAY_KEY": key,
         "TOLLWAY_ADMIN_KEY": admin_key,
+        "TOLLWAY_MANAGEMENT_KEY": management_key,
         "GONKAGATE_API_KEY": key,
         "AIG_KEY": key,
         "AIGATEWAY_API_KEY": key,

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from tollway.billing.request_log import PAGE_MAX, parse_statuses
+from tollway.billing.views import View
 from tollway.http.account.asking import Asking
 from tollway.http.account.naming import number_at
 from tollway.http.account.parts import AccountParts
@@ -31,9 +32,13 @@ def log_routes(parts: AccountParts) -> Routes:
         since: Since = None,
         until: Until = None,
         after: After = None,
+        request_id: str | None = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
     ) -> Response:
-        """List finished requests, newest first."""
+        """List finished requests, newest first; with an id, that one, whatever else is asked."""
+        if request_id is not None:
+            found = [one(who.account_id or 0, request_id)]
+            return shown({"object": "list", "data": found, "has_more": False, "next": None})
         query = RequestQuery(
             who=who,
             statuses=None if status is None else parse_statuses(status),
@@ -49,7 +54,10 @@ def log_routes(parts: AccountParts) -> Routes:
     @routes.get("/api/v1/logs/{request}")
     def show_log(request: str, asker: Asking) -> Response:
         """Show one request, by the id that its answer had, running or finished."""
-        found = log.find(asker.account_id, number_at(EXCHANGE, request, "request"))
-        return shown(view_log(found, log.facts((found,)).currencies.get(asker.account_id)))
+        return shown(one(asker.account_id, request))
+
+    def one(account_id: int, name: str) -> View:
+        found = log.find(account_id, number_at(EXCHANGE, name, "request"))
+        return view_log(found, log.facts((found,)).currencies.get(account_id))
 
     return routes
