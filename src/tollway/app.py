@@ -27,7 +27,7 @@ from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
 from tollway.http.account.parts import AccountParts
 from tollway.http.admin.parts import AdminParts
-from tollway.http.caller import CallerHeaders
+from tollway.http.brought import Brought, open_brought
 from tollway.http.client_address import ClientAddresses
 from tollway.http.data_plane import DataPlane
 from tollway.http.dialect_routes import dialect_routes, speakers
@@ -44,9 +44,11 @@ from tollway.jobs.sweeps import Sweep
 from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
 from tollway.relay.exchange import Outward, Relay
+from tollway.relay.client_keys import ClientKeys
 from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
 from tollway.relay.signatures import Signatures
+from tollway.relay.own_models import OwnModels
 from tollway.relay.stored_answers import StoredAnswers
 from tollway.relay.throttle import Throttle, defaults_of
 from tollway.settings import Brands, Settings
@@ -263,12 +265,12 @@ class Worker:
             keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
-            callers=CallerHeaders(known_prefixes(deployment.brands)),
             routes={
                 **routes(models, vitals),
                 **(payment_routes(self._desk.payments.hear) if paying else {}),
             },
             body_bytes_max=settings.server.body_bytes_max,
+            brought=self._open_brought(deployment, relay),
         )
         data_plane.on_refused(self._refusals.note)
         self._events_ms = settings.retention.events_days * DAY_MS
@@ -282,6 +284,11 @@ class Worker:
         self._sweeps = self._plan_sweeps(paying=paying)
 
     def _open_admission(self, deployment: Deployment, worker_id: int) -> Admission:
+    def _open_brought(self, deployment: Deployment, relay: Relay) -> Brought:
+        own = OwnModels(deployment.catalog, self._desk.own_providers.make, deployment.own_terms)
+        ours = ClientKeys(lambda digest: self._store.kind_of(digest) is not None)
+        return open_brought(relay, own, ours, prefixes=known_prefixes(deployment.brands), dialect=OPENAI_CHAT)
+
         settings = deployment.settings
         return Admission(
             keys=self._keys,
@@ -409,7 +416,8 @@ def open_counters(settings: Settings) -> Counters:
 
 def hold_ttl_ms(catalog: Catalog) -> int:
     """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
-    provider_s = max((provider.timeouts.total_s for provider in catalog.providers.values()), default=0.0)
+    # Those that accounts bring have the usual timeouts.
+    provider_s = max([Timeouts().total_s, *(provider.timeouts.total_s for provider in catalog.providers.values())])
     return round(provider_s * catalog.targets_max * 1000) + HOLD_MARGIN_MS
 
 

@@ -38,7 +38,7 @@ from tollway.billing.statements import Statements
 from tollway.billing.sub_accounts import SubAccounts
 from tollway.billing.vouchers import Vouchers
 from tollway.billing.webhook_secrets import WebhookSecrets
-from tollway.catalog.own_providers import OwnTerms, account_reach
+from tollway.catalog.loader import own_terms
 from tollway.settings import PaymentSettings, Settings, brands_of
 from tollway.settings.load import SQLITE
 from tollway.settings.secret import encryption_key
@@ -69,7 +69,7 @@ def open_desk(store: Store, settings: Settings) -> Desk:
         accounts=Accounts(store, ids),
         sub_accounts=SubAccounts(store, ids, lambda account: brands.named(account.brand).key_prefix),
         keys=Keys(store, ids, lambda account: brands.named(account.brand).key_prefix),
-        own_providers=OwnProviders(store, ids, sealer, OwnTerms(reach=account_reach(settings))),
+        own_providers=OwnProviders(store, ids, sealer, own_terms(settings)),
         caps=caps,
         products=Products(store, ids),
         packages=Packages(store, ids, active_max=billing.packages_active_max),

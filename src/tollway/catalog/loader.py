@@ -10,11 +10,11 @@ from tollway import clock
 from tollway.catalog.assembly import make_provider
 from tollway.catalog.cards import configured_prices
 from tollway.catalog.catalog import Catalog, Pricing, Sketch
-from tollway.catalog.own_providers import OwnCall, OwnPrices, OwnTerms, account_reach, call_price, own_presets
+from tollway.catalog.own_providers import OwnCall, OwnPrices, OwnTerms, call_price, own_presets
 from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset, unknown_preset
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
-from tollway.catalog.records import Provider
+from tollway.catalog.records import Provider, Reach
 from tollway.money import PPM
 from tollway.settings import (
     BillingSettings,
@@ -30,7 +30,7 @@ from tollway.settings import (
     read_settings,
 )
 from tollway.settings.load import LOCAL_PROVIDER, model_place, provider_place
-from tollway.settings.own_providers import CallSettings
+from tollway.settings.own_providers import AccountAddresses, CallSettings
 from tollway.settings.prices import check_prices
 
 
@@ -82,7 +82,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         providers[LOCAL_PROVIDER] = _local_provider(preset, settings.local_model.port)
         taken = {model.id for model in models}
         models += tuple(model for model in preset.models if model.id not in taken)
-    own_terms = _own_terms(settings, mistakes, rates)
+    own = _own_terms(settings, mistakes, rates)
     mistakes.raise_if_any()
     pricing = Pricing(rates=rates, library=PriceLibrary(clock.now_ms()))
     sketches = tuple(sketch for model in models if (sketch := _sketch(model, providers, settings.billing)).targets)
@@ -93,7 +93,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
         catalog=catalog,
         rates=rates,
         brands=brands_of(settings),
-        own_terms=own_terms,
+        own_terms=own,
     )
 
 
@@ -130,6 +130,12 @@ def _provider(settings: ProviderSettings, place: str, mistakes: Mistakes, rates:
     return msgspec.structs.replace(made, calls=tuple(calls))
 
 
+def own_terms(settings: Settings) -> OwnTerms:
+    """Return what holds for providers that accounts bring, of settings that were checked."""
+    rates = RateTable(settings.billing.currency, settings.billing.rates)
+    return _own_terms(settings, Mistakes(settings.source), rates)
+
+
 def _own_terms(settings: Settings, mistakes: Mistakes, rates: RateTable) -> OwnTerms:
     """Return what holds for providers that accounts bring."""
     own, zone = settings.own_providers, ZoneInfo(settings.billing.timezone)
@@ -144,7 +150,7 @@ def _own_terms(settings: Settings, mistakes: Mistakes, rates: RateTable) -> OwnT
         check_prices(model.prices, place, mistakes)
         _check_currencies(model.prices, f"{place}: price", rates, mistakes)
     return OwnTerms(
-        reach=account_reach(settings),
+        reach=Reach.PUBLIC if settings.server.account_addresses is AccountAddresses.PUBLIC else Reach.PRIVATE,
         price_ppm=settings.billing.own_provider_ppm,
         currency=rates.currency,
         models=tuple(

@@ -10,8 +10,8 @@ from tollway.catalog.cards import make_card
 from tollway.catalog.presets import LOCAL_PRESET, Preset, preset_names, read_preset, unknown_preset
 from tollway.catalog.records import CallPrice, Prices, Provider, Reach, Scheme, fits
 from tollway.money import PPM
-from tollway.settings import Mistakes, ProviderSettings, Settings
-from tollway.settings.own_providers import AccountAddresses, CallSettings
+from tollway.settings import Mistakes, ProviderSettings
+from tollway.settings.own_providers import CallSettings
 
 PLACE = "provider"
 """How mistakes name what an account configures."""
@@ -57,11 +57,6 @@ class OwnTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 class OwnProviderError(ValueError):
     """What an account says makes no provider; the message says what to mend, and repeats nothing that may be a secret."""
-
-
-def account_reach(settings: Settings) -> Reach:
-    """Return which addresses accounts may have providers at."""
-    return Reach.PUBLIC if settings.server.account_addresses is AccountAddresses.PUBLIC else Reach.PRIVATE
 
 
 def own_presets() -> tuple[str, ...]:

@@ -97,6 +97,10 @@ class CallerHeaders:
             attribution=Attribution(sub_account_id=sub_account_id, **found),
         )
 
+    def name_provider(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a provider is named, whatever else is said."""
+        return any(self._names.get(name) == "provider" for name, _ in headers)
+
     def _steering(self, found: dict[str, str], headers: Collection[tuple[bytes, bytes]]) -> Steering:
         """Return what the headers wish of models and providers, and take it out of what was found."""
         said = {self._names[name]: name.decode("ascii") for name, _ in headers if name in self._names}

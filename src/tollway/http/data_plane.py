@@ -12,19 +12,18 @@ import msgspec
 import structlog
 
 from tollway import clock, ids
-from tollway.access.credentials import key_digest
 from tollway.access.places import check_address, check_route
 from tollway.access.principal import Principal
 from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.brand_errors import retold
-from tollway.http.caller import CallerHeaders
+from tollway.http.brought import Brought, has_default, is_passable
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import ANY, Call, Gate, Route
-from tollway.neutral.wishes import UNSTEERED
 from tollway.ledger.requests import RefusedRequest
+from tollway.neutral.wishes import UNSTEERED
 from tollway.relay.arrival import Arrival
 from tollway.relay.keeping import Keeping
 
@@ -43,11 +42,11 @@ class DataPlane:
         keeping: Keeping,
         next_id: Callable[[], int],
         heads: BrandHeads,
-        callers: CallerHeaders,
         routes: Mapping[str, Route],
+        brought: Brought,
         body_bytes_max: int,
     ) -> None:
-        """Take the relay in its keeping, the source of request ids, the brand's heads and headers, routes, bodies' limit.
+        """Take the relay in its keeping, the source of request ids, the brand's heads, routes, what others bring, bodies' limit.
 
         A route whose path ends in `/` also answers everything below it.
         """
@@ -55,11 +54,13 @@ class DataPlane:
         self._keeping = keeping
         self._next_id = next_id
         self._heads = heads
-        self._callers = callers
+        self._callers = brought.callers
         self._routes = routes
         self._exact = {path.encode("ascii"): route for path, route in routes.items()}
         self._below = {path: route for path, route in routes.items() if path.endswith("/")}
+        self._brought = brought
         self._body_bytes_max = body_bytes_max
+        self._passed_on = Route(method=ANY, gate=Gate.ADMISSION, body_bytes_max=body_bytes_max, word="proxy")
         self._noted: Callable[[RefusedRequest], None] | None = None
 
     def on_refused(self, noted: Callable[[RefusedRequest], None]) -> None:
@@ -86,7 +87,7 @@ class DataPlane:
         return inbound.problem is None and inbound.body_bytes_max > 0
 
     def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
-        route = self._exact.get(inbound.url) or self._find(path_of(inbound.url))
+        route = self._exact.get(inbound.url) or self._find(inbound.method, path_of(inbound.url))
         if route.get is not None and inbound.method == b"GET":
             route = route.get
         inbound.route = route
@@ -96,12 +97,34 @@ class DataPlane:
         if inbound.method != route.method and route.method is not ANY:
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
         if route.gate is not Gate.OPEN:
-            inbound.principal = principal = self._relay.admission.principal(key_digest(inbound.headers), now_ms=now_ms)
+            inbound.principal = principal = self._principal(inbound, route, now_ms=now_ms)
             if principal is not None:
                 _check_use(inbound, route, principal)
         wanted = self._body_bytes_max if inbound.dialect is not None else route.body_bytes_max
         check_head(inbound.headers, bytes_max=wanted or self._body_bytes_max)
         inbound.body_bytes_max = wanted
+
+    def _principal(self, inbound: Inbound, route: Route, *, now_ms: int) -> Principal | None:
+        """Return who asks, as far as that is known at once; raises Refusal.
+
+        Where a path is none of ours, a stranger is told so, and not that it takes a key.
+        """
+        try:
+            presented = self._brought.keys.read(inbound.headers)
+            inbound.client_key = presented.client_key
+            principal = self._relay.admission.principal(presented.digest, now_ms=now_ms)
+        except Refusal:
+            if route is self._passed_on and not self._callers.name_provider(inbound.headers):
+                raise _nothing_at(path_of(inbound.url)) from None
+            raise
+        if route is self._passed_on and principal is not None:
+            self._check_leads(inbound, principal)
+        return principal
+
+    def _check_leads(self, inbound: Inbound, principal: Principal) -> None:
+        """Raise Refusal 404 where neither a header nor a default of the account leads a path of nobody's anywhere."""
+        if not has_default(principal) and not self._callers.name_provider(inbound.headers):
+            raise _nothing_at(path_of(inbound.url))
 
     def refuse_too_large(self, inbound: Inbound) -> None:
         """Note that a body turned out to be over the limit."""
@@ -125,23 +148,25 @@ class DataPlane:
         route = inbound.route
         assert route is not None, "a request without a route is refused"
         if inbound.principal is None and route.gate is not Gate.OPEN:
-            digest = key_digest(inbound.headers)
+            digest = self._brought.keys.read(inbound.headers).digest
             inbound.principal = await self._relay.admission.look_up(digest, now_ms=inbound.received_ms)
             _check_use(inbound, route, inbound.principal)
         dialect = inbound.dialect
-        if dialect is None:
+        if dialect is None and route is not self._passed_on:
             await self._page(inbound, route)
             return
-        assert inbound.principal is not None, "the gate is ADMISSION"
-        caller = self._callers.read(
-            inbound.headers, sub_account_id=inbound.principal.sub_account_id, tag=inbound.principal.tag
-        )
+        principal = inbound.principal
+        assert principal is not None, "the gate is ADMISSION"
+        if inbound.client_key is not None:
+            await self._brought.client_keys.check(inbound.client_key)
+        models = await self._brought.models.of(principal) if principal.terms.providers else None
+        caller = self._callers.read(inbound.headers, sub_account_id=principal.sub_account_id, tag=principal.tag)
         arrival = Arrival(
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,
             received_ms=inbound.received_ms,
-            dialect=dialect,
-            principal=inbound.principal,
+            dialect=dialect or self._brought.dialect,
+            principal=principal,
             heads=inbound.heads,
             stream_usage=inbound.heads.brand.stream_usage,
             body=inbound.body,
@@ -149,10 +174,16 @@ class DataPlane:
             provider=caller.provider,
             translate=caller.translate,
             steering=caller.steering,
-            passed=_passed(inbound.headers, dialect) if dialect.passed_headers else (),
+            passed=_passed(inbound.headers, dialect) if dialect is not None and dialect.passed_headers else (),
             attribution=caller.attribution,
+            models=models,
+            client_key=inbound.client_key,
             peer=inbound,
         )
+        if dialect is None:
+            if not await self._brought.pass_on(arrival, inbound, models):
+                raise _nothing_at(path_of(inbound.url))
+            return
         if caller.idempotency_key is None:
             await self._relay.serve(arrival, inbound)
         else:
@@ -199,10 +230,12 @@ class DataPlane:
         head, body = self._heads.default.refusal(refusal, request_id=ids.render_id(ids.EXCHANGE, self._next_id()))
         return b"%bconnection: close\r\n\r\n%b" % (head, body)
 
-    def _find(self, path: str) -> Route:
+    def _find(self, method: bytes, path: str) -> Route:
         route = self._routes.get(path)
         if route is None:
             route = next((route for start, route in self._below.items() if path.startswith(start)), None)
+        if route is None and is_passable(method, path, self._routes):
+            route = self._passed_on
         if route is None:
             raise _nothing_at(path)
         return route
@@ -260,6 +293,8 @@ def _target(arrival: Arrival, inbound: Inbound) -> bytes:
         target += f" {arrival.provider!r} {arrival.translate} {arrival.passed!r}".encode()
     if arrival.steering is not UNSTEERED:
         target += f" {arrival.steering!r}".encode()
+    if arrival.client_key is not None:
+        target += b" %b" % arrival.client_key.digest
     return target
 
 

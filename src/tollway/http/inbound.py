@@ -9,6 +9,7 @@ from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from tollway.access.credentials import ClientKey
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Dialect
 from tollway.http.replies import ReplyHeads
@@ -53,6 +54,7 @@ class Inbound:
         "body",
         "body_bytes_max",
         "called",
+        "client_key",
         "dialect",
         "exchange_id",
         "gone",
@@ -93,6 +95,7 @@ class Inbound:
         # What the data plane finds out about it:
         self.dialect: Dialect | None = None
         self.called = PLAIN_CALL
+        self.client_key: ClientKey | None = None
         self.exchange_id = 0
         self.request_id = ""
         self.received_ms = 0
