@@ -214,8 +214,7 @@ def test_no_retry_begins_late_and_none_is_beyond_the_budget(
     for setback in setbacks * 10:
         try:
             tried = tries.send(Happened(setback, elapsed_s, draw))
-        except StopIteration as stop:
-            assert isinstance(stop.value, Refusal)
+        except StopIteration:
             break
         count += 1
         if count <= targets:
