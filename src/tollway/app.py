@@ -231,8 +231,7 @@ class Worker:
             ),
         )
         answers = StoredAnswers(self._commits)
-        self._desk = open_desk(self._store, settings)
-        self._refusals = Refusals(self._store)
+        self._desk, self._refusals = open_desk(self._store, settings), Refusals(self._store)
         admin = AdminParts(
             desk=self._desk,
             catalog=deployment.catalog,
@@ -265,10 +264,7 @@ class Worker:
             keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
-            routes={
-                **routes(models, vitals),
-                **(payment_routes(self._desk.payments.hear) if paying else {}),
-            },
+            routes=routes(models, vitals) | (payment_routes(self._desk.payments.hear) if paying else {}),
             body_bytes_max=settings.server.body_bytes_max,
             brought=self._open_brought(deployment, relay),
         )

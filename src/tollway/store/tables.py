@@ -369,8 +369,7 @@ refusals = Table(
     Column("message", String),
     Column("path", String, nullable=False),
 )
-"""Requests of known keys that were refused before they became exchanges, some of them and for some days: so that one can be
-found by its request id. `id` is that of the exchange that it would have been, and says when."""
+"""Requests of known keys that were refused before they became exchanges; `id` is that of the exchange that each would be."""
 
 ROLLUP_KEY = (
     "hour_ms",

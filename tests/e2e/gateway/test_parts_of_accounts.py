@@ -69,7 +69,7 @@ def test_an_operator_sees_a_summary_and_how_providers_do(tollway: Deployment, bo
     summary = books.call("GET", f"/usage/summary?account={account}")
     assert (summary["requests"], summary["total_cost"], summary["error_rate"]) == (1, "0.00003", 0.0)
     assert summary["p99_latency_ms"] >= 0
-    health = books.call("GET", "/providers/health")["data"]
+    health = books.call("GET", "/provider-health")["data"]
     assert [row["provider"] for row in health] == sorted(row["provider"] for row in health)
     assert {row["status"] for row in health} <= {"operational", "degraded", "down", "unknown"}
     listed = books.call("GET", f"/requests?account={account}&status=2xx")["data"]

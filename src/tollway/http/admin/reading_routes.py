@@ -27,7 +27,7 @@ def reading_routes(parts: AdminParts) -> APIRouter:
             "data": [render_model(model, parts.catalog.rates, now_ms=clock.now_ms()) for model in models],
         }
 
-    @router.get("/providers/health", tags=["catalog"])
+    @router.get("/provider-health", tags=["catalog"])
     def show_health() -> View:
         """Show how each configured provider has been doing lately: operational, degraded, down or unknown."""
         health = parts.desk.provider_health.statuses(sorted(parts.catalog.providers))
