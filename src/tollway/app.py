@@ -43,12 +43,12 @@ from tollway.id_source import IdSource
 from tollway.jobs.sweeps import Sweep
 from tollway.limits.windows import WindowClock
 from tollway.relay.admit import Admission, Terms
-from tollway.relay.exchange import Outward, Relay
 from tollway.relay.client_keys import ClientKeys
+from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.keeping import Keeping
-from tollway.relay.signatures import Signatures
 from tollway.relay.own_models import OwnModels
+from tollway.relay.signatures import Signatures
 from tollway.relay.stored_answers import StoredAnswers
 from tollway.relay.throttle import Throttle, defaults_of
 from tollway.settings import Brands, Settings
@@ -265,8 +265,8 @@ class Worker:
             next_id=ids.next,
             heads=heads,
             routes=routes(models, vitals) | (payment_routes(self._desk.payments.hear) if paying else {}),
-            body_bytes_max=settings.server.body_bytes_max,
             brought=self._open_brought(deployment, relay),
+            body_bytes_max=settings.server.body_bytes_max,
         )
         data_plane.on_refused(self._refusals.note)
         self._events_ms = settings.retention.events_days * DAY_MS
@@ -279,12 +279,12 @@ class Worker:
         )
         self._sweeps = self._plan_sweeps(paying=paying)
 
-    def _open_admission(self, deployment: Deployment, worker_id: int) -> Admission:
     def _open_brought(self, deployment: Deployment, relay: Relay) -> Brought:
         own = OwnModels(deployment.catalog, self._desk.own_providers.make, deployment.own_terms)
         ours = ClientKeys(lambda digest: self._store.kind_of(digest) is not None)
         return open_brought(relay, own, ours, prefixes=known_prefixes(deployment.brands), dialect=OPENAI_CHAT)
 
+    def _open_admission(self, deployment: Deployment, worker_id: int) -> Admission:
         settings = deployment.settings
         return Admission(
             keys=self._keys,
