@@ -35,6 +35,7 @@ class Reader:
         """Run a row, and then a program of ours with its names; `secret` is another key than a good one."""
         snippet = SNIPPETS_BY_ROW[row]
         key = self.served.key(self.account)
+        assert key["key"].startswith(snippet.brand.key_prefix)
         for at, name in enumerate(snippet.above):
             self._run(name, key["key"], fresh=at == 0)
         arrived, asked = len(self._provider.seen), len(self.served.exchanges(key["id"]))

@@ -25,7 +25,8 @@ class Owner:
         self._way = way
 
     def _tell(self, call: str, words: tuple[str, ...], named: dict[str, Any], key: str | None) -> dict[str, Any]:
-        client = {"api_key": key or self.key, "base_url": self.served.url, "media_base_url": self.served.url}
+        where = {"base_url": self.served.url, "media_base_url": self.served.url}
+        client = {"api_key": key or self.key, "tag": "nightly", **where}
         return self._program.tell({"way": self._way, "call": call, "words": words, "named": named, "client": client})
 
     def call(self, call: str, *words: str, key: str | None = None, **named: Any) -> Any:

@@ -120,6 +120,57 @@ def test_a1_ends_with_the_counts_in_a_chunk_that_has_a_choice(read: Read) -> Non
     assert counts["completion_tokens"] == 120
 
 
+AT_ONCE = """
+async def ask():
+    response = await client.chat.completions.create(
+        model="qwen/qwen3-235b-a22b-instruct-2507-fp8",
+        messages=[{"role": "user", "content": "Hello from one of many"}],
+    )
+    return response.choices[0].message.content
+
+async def ask_all():
+    async with AsyncOpenAI(base_url=client.base_url, api_key=client.api_key) as another:
+        globals()["client"] = another
+        return await asyncio.gather(*(ask() for _ in range(20)))
+
+print("\\n".join(asyncio.run(ask_all())))
+"""
+
+
+def test_g2_answers_many_at_once_with_one_key(read: Read) -> None:
+    outcome = read(GONKAGATE).run("G2", then=AT_ONCE)
+    assert outcome.ran.error is None
+    assert outcome.ran.out == LINE * 21
+    assert len(outcome.exchanges) == 21
+
+
+ASYNC_ANTHROPIC = """
+import asyncio
+
+async def ask():
+    async with anthropic.AsyncAnthropic(base_url=client.base_url, api_key=client.api_key) as another:
+        whole = await another.messages.create(**asked)
+        print(whole.content[0].text)
+        async with another.messages.stream(**asked) as stream:
+            async for text in stream.text_stream:
+                print(text, end="", flush=True)
+
+asked = {
+    "model": "claude-sonnet-4-20250514",
+    "max_tokens": 200,
+    "messages": [{"role": "user", "content": "Hello from async!"}],
+}
+asyncio.run(ask())
+"""
+
+
+def test_i4_works_identically_with_the_async_client(read: Read) -> None:
+    outcome = read(INGATE).run("I4", then=ASYNC_ANTHROPIC)
+    assert outcome.ran.error is None
+    assert outcome.ran.out == LINE + LINE + TEXT
+    assert len(outcome.exchanges) == 3
+
+
 # -- Errors, as the pages say they look
 
 NOT_A_KEY = "not-a-key-of-anyone"
