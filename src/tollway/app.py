@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from tollway import clock
+from tollway.access.credentials import KeyHeaders
 from tollway.billing.books import Books, not_ready
 from tollway.billing.refusals import Refusals
 from tollway.catalog.catalog import Catalog
@@ -246,6 +247,7 @@ class Worker:
         account = AccountParts(
             desk=self._desk,
             keys=self._keys,
+            key_headers=KeyHeaders(known_prefixes(deployment.brands)),
             catalog=deployment.catalog,
             models=models,
             currency=settings.billing.currency,

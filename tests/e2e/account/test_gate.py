@@ -114,8 +114,13 @@ def test_a_slash_behind_a_path_changes_nothing(owner: Owner) -> None:
 
 
 def test_a_key_may_stand_where_clients_of_models_put_it(owner: Owner, gateway: Gateway) -> None:
-    for header in ("x-api-key", "x-goog-api-key", "api-key"):
+    for header in ("x-api-key", "x-goog-api-key", "api-key", "x-ingate-key", "x-tollway-key"):
         assert gateway.ask("GET", "/v1/balance", headers={header: owner.key}).status_code == 200, header
+    # The gateway's own header says whose key it is; another credential is then not ours to judge.
+    headers = {"x-ingate-key": owner.key, "authorization": "Bearer sk-of-a-provider"}
+    assert gateway.ask("GET", "/v1/balance", headers=headers).status_code == 200
+    headers = {"x-ingate-key": owner.key, "x-tollway-key": "other"}
+    assert gateway.ask("GET", "/v1/balance", headers=headers).status_code == 401
 
 
 def test_the_routes_are_described(owner: Owner) -> None:

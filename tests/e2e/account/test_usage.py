@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.account.conftest import Gateway, Owner, error_of
+from tests.waiting import until
 
 COST = 0.0012
 """Of one chat, in units: the provider says 1000 tokens in and 100 out."""
@@ -154,6 +155,20 @@ def test_a_request_is_found_by_the_id_that_its_answer_had(used: Used, stranger: 
     name = stranger.ask("POST", "/v1/chat/completions", json=body).headers["x-request-id"]
     assert stranger.told("GET", f"/api/v1/logs/{name}")["request_id"] == name
     assert used.owner.ask("GET", f"/api/v1/logs/{name}").status_code == 404
+
+
+def test_a_refused_request_is_found_too(stranger: Owner) -> None:
+    body = {"model": "nonsense", "messages": [{"role": "user", "content": "hello"}]}
+    refused = stranger.ask("POST", "/v1/chat/completions", json=body)
+    assert refused.status_code == 404
+    path = f"/api/v1/logs/{refused.headers['x-request-id']}"
+
+    def found() -> bool:
+        return stranger.ask("GET", path).status_code == 200
+
+    until(found)
+    told = stranger.told("GET", path)
+    assert (told["outcome"], told["status_code"], told["error_code"]) == ("refused", 404, "model_not_found")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import asyncio
 
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
-from tollway.access.credentials import key_digest
 from tollway.access.decide import check_key
 from tollway.access.key_view import ManagementKeyView
 from tollway.access.managing import check_key_manages, check_management_key
@@ -69,7 +68,7 @@ class Gate:
 
     async def _let_in(self, scope: Scope, asked: Asked) -> Asker:
         """Return who asks; raises Refusal for a key that may not, and for what nobody may."""
-        digest = key_digest(scope["headers"])
+        digest = self._parts.key_headers.read(scope["headers"]).digest
         address = self._parts.addresses.find(peer_of(scope) or "", scope["headers"])
         # Asked first: the directory of API keys refuses keys of other kinds.
         management_key = await asyncio.to_thread(self._parts.desk.management_keys.verify_digest, digest)

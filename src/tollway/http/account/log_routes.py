@@ -11,9 +11,9 @@ from tollway.http.account.naming import number_at
 from tollway.http.account.parts import AccountParts
 from tollway.http.account.replying import Routes, routes_of, shown
 from tollway.http.account.statistics_routes import Since, Until, Who
-from tollway.http.account.usage_views import view_log
+from tollway.http.account.usage_views import view_log, view_refused_log
 from tollway.ids import EXCHANGE, render_id
-from tollway.ledger.requests import RequestQuery
+from tollway.ledger.requests import RefusedRequest, RequestQuery
 
 After = Annotated[str | None, Query(description="The `next` of the page before.")]
 Status = Annotated[str | None, Query(description="Such as 429, 4xx, ok or error.")]
@@ -53,11 +53,13 @@ def log_routes(parts: AccountParts) -> Routes:
 
     @routes.get("/api/v1/logs/{request}")
     def show_log(request: str, asker: Asking) -> Response:
-        """Show one request, by the id that its answer had, running or finished."""
+        """Show one request, by the id that its answer had: running, finished or refused."""
         return shown(one(asker.account_id, request))
 
     def one(account_id: int, name: str) -> View:
-        found = log.find(account_id, number_at(EXCHANGE, name, "request"))
+        found = log.look_up(account_id, number_at(EXCHANGE, name, "request"))
+        if isinstance(found, RefusedRequest):
+            return view_refused_log(found)
         return view_log(found, log.facts((found,)).currencies.get(account_id))
 
     return routes

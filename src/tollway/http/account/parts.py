@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tollway.access.credentials import KeyHeaders
 from tollway.billing.desk import Desk
 from tollway.catalog.catalog import Catalog
 from tollway.errors import Refusal
@@ -19,6 +20,8 @@ class AccountParts(NamedTuple):
     desk: Desk
     keys: KeyDirectory
     """Which principal a key stands for: the data plane's."""
+    key_headers: KeyHeaders
+    """Where keys stand in requests."""
     catalog: Catalog
     models: ModelList
     currency: str

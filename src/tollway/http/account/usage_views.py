@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from tollway.billing.insights import Breakdown
+from tollway.billing.request_log import REFUSED
 from tollway.billing.views import RUNNING, View, view_time
 from tollway.http.account.amounts import cents, units
-from tollway.ids import ACCOUNT, EXCHANGE, KEY, SUB_ACCOUNT, render_id
+from tollway.ids import ACCOUNT, EXCHANGE, KEY, SUB_ACCOUNT, begun_ms, render_id
 from tollway.ledger.lines import ExchangeLine, Hold
+from tollway.ledger.requests import RefusedRequest
 from tollway.ledger.timings import UsageSummary
 from tollway.ledger.usage import UsageSums
 from tollway.neutral.usage import Usage
@@ -125,6 +127,24 @@ def view_log(found: ExchangeLine | Hold, currency: str | None) -> View:
         "cost_usd": units(found.total_nanos),
         "currency": currency,
         "ended_at": view_time(found.ended_ms),
+    }
+
+
+def view_refused_log(refused: RefusedRequest) -> View:
+    """Show a request that was refused before it reached a provider."""
+    return {
+        "id": render_id(EXCHANGE, refused.exchange_id),
+        "request_id": render_id(EXCHANGE, refused.exchange_id),
+        "org_id": render_id(ACCOUNT, refused.account_id),
+        "app_id": _sub_account(refused.sub_account_id),
+        "key_id": render_id(KEY, refused.key_id),
+        "created_at": view_time(begun_ms(refused.exchange_id)),
+        "outcome": REFUSED,
+        "status_code": refused.status,
+        "error_code": refused.code,
+        "error": refused.message,
+        "path": refused.path,
+        "cost_usd": units(0),
     }
 
 
