@@ -59,6 +59,12 @@ def test_an_unknown_model_names_what_is_close() -> None:
     assert len(refuse_unknown("x" * 10_000, ()).message) < 400
 
 
+def test_unknown_models_are_all_named() -> None:
+    refused = refuse_unknown(("a", "b"), ("c",), param="fallbacks")
+    assert "The models 'a', 'b' do not exist here. Did you mean 'c'?" in refused.message
+    assert refused.param == "fallbacks"
+
+
 def test_each_target_has_the_card_in_force_when_its_exchange_begins() -> None:
     later = msgspec.structs.replace(CARD, id=2, valid_from_ms=1000)
     dated = msgspec.structs.replace(target("a"), later_cards=(later,))
