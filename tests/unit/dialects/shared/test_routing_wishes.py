@@ -33,7 +33,12 @@ BODIES: dict[str, dict[str, Any]] = {
 ALL = {
     "model": ["a", "b"],
     "fallbacks": ["c"],
-    "routing": {"policy": "lowest_cost", "max_cost_per_1m_input": 0.15, "providers": ["p", "q"], "allow_fallback": False},
+    "routing": {
+        "policy": "lowest_cost",
+        "max_cost_per_1m_input": 0.15,
+        "providers": ["p", "q"],
+        "allow_fallback": False,
+    },
     "baseline_model": "d",
     "x-routing": "quality",
 }
@@ -146,4 +151,7 @@ def test_nothing_of_it_is_left_in_what_is_sent() -> None:
 
 def test_what_is_left_keeps_its_very_bytes() -> None:
     body = b'{ "fallbacks":false, "messages" : [ { "content":"\\u00e4 1.0" } ],"x-routing":null, "x":1e2 }'
-    assert without_wishes(body, model="ä") == '{ "messages" : [ { "content":"\\u00e4 1.0" } ], "x":1e2,"model":"ä" }'.encode()
+    assert (
+        without_wishes(body, model="ä")
+        == '{ "messages" : [ { "content":"\\u00e4 1.0" } ], "x":1e2,"model":"ä" }'.encode()
+    )
