@@ -293,12 +293,14 @@ CASES = {
 class Run:
     """One request through the relay, cancelled in a turn of the event loop."""
 
-    def __init__(self, case: Case, counters: Counters) -> None:
+    def __init__(self, case: Case, counters: Counters | None = None) -> None:
         self.purse = Purse()
         self.client = Reader()
         self.books = Books(self.purse)
         self.deadlines = SteadyClock()
         funds = Funds(fee_ppm=0, rates=RateTable("USD", {}), windows=WindowClock(ZoneInfo("UTC")))
+        one_at_a_time = {LimitScope.KEY: ONE_AT_A_TIME}
+        throttle = None if counters is None else Throttle(counters, defaults=one_at_a_time, lines=allowance)
         self._relay = Relay(
             admission=Admission(
                 keys=Nobody(),
@@ -306,7 +308,7 @@ class Run:
                 books=self.books,
                 funds=funds,
                 terms=Terms(worker_id=WORKER, hold_ttl_ms=10**6, deadlines=self.deadlines),
-                throttle=Throttle(counters, defaults={LimitScope.KEY: ONE_AT_A_TIME}, lines=allowance),
+                throttle=throttle,
             ),
             books=self.books,
             cards=case.catalog,
