@@ -69,11 +69,16 @@ def open_brought(
 def is_passable(method: bytes, path: str, routes: Mapping[str, Route]) -> bool:
     """Tell whether a path that is no route may lead to a provider: not where it only looks like one of ours."""
     plain = path.rstrip("/").casefold()
-    if method.decode("latin-1") not in METHODS or not path.startswith("/"):
+    if not is_passed_on(method) or not path.startswith("/"):
         return False
     if any(plain == start or plain.startswith(f"{start}/") for start in RESERVED):
         return False
     return plain not in routes and f"{plain}/" not in routes
+
+
+def is_passed_on(method: bytes) -> bool:
+    """Tell whether calls of this method are passed on at all."""
+    return method.decode("latin-1") in METHODS
 
 
 def has_default(principal: Principal) -> bool:

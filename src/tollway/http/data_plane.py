@@ -17,7 +17,7 @@ from tollway.access.principal import Principal
 from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.brand_errors import retold
-from tollway.http.brought import Brought, has_default, is_passable
+from tollway.http.brought import Brought, has_default, is_passable, is_passed_on
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
@@ -90,6 +90,8 @@ class DataPlane:
         route = self._exact.get(inbound.url) or self._find(inbound.method, path_of(inbound.url))
         if route.get is not None and inbound.method == b"GET":
             route = route.get
+        elif route.yields and is_passed_on(inbound.method) and self._callers.name_provider(inbound.headers):
+            route = self._passed_on
         inbound.route = route
         inbound.dialect = route.dialect
         if route.find_dialect is not None:

@@ -1,4 +1,7 @@
-"""The paths of the services that Tollway answers in a later version: until then they say so, to whoever has a key."""
+"""The paths of the services that Tollway answers in a later version: until then they say so, to whoever has a key.
+
+A request that names a provider goes there all the same.
+"""
 
 from tollway.errors import Refusal
 from tollway.http.routes import ANY, Call, Gate, Page, Route
@@ -33,5 +36,5 @@ async def _refuse(call: Call) -> Page:
 
 def later_routes() -> dict[str, Route]:
     """Return the routes of LATER. They read no body, whatever is sent."""
-    route = Route(method=ANY, gate=Gate.KEY, page=_refuse)
+    route = Route(method=ANY, gate=Gate.KEY, page=_refuse, yields=True)
     return {path: route for start in LATER for path in (start, f"{start}/")}

@@ -61,5 +61,7 @@ class Route(NamedTuple):
     """What the same path answers to GET, where this one takes another method."""
     body_bytes_max: int = 0
     """Of a page: no longer body is kept; zero for none at all."""
+    yields: bool = False
+    """It gives way where a request names a provider: that one may have what the gateway has not."""
     word: str = ""
     """What keys may be kept to (`access.routes`); empty is what every key may use."""

@@ -126,3 +126,13 @@ def test_a_key_may_stand_where_clients_of_models_put_it(owner: Owner, gateway: G
 def test_the_routes_are_described(owner: Owner) -> None:
     described = owner.told("GET", "/api/v1/openapi.json")["paths"]
     assert "/v1/sub-accounts/{sub_account}" in described
+
+
+def test_what_comes_later_gives_way_to_a_provider_that_is_named(owner: Owner) -> None:
+    for method, path in (("GET", "/v1/files"), ("POST", "/v1/batches"), ("DELETE", "/v1/files/f")):
+        reply = owner.ask(method, path, headers={"x-tollway-provider": "p"}, content=b"{}")
+        # It is the provider's to answer; nobody gave its calls a price, so it is not asked.
+        assert reply.status_code != 501, reply.text
+        assert "price" in error_of(reply)["message"]
+    nobody = owner.ask("POST", "/v1/batches", headers={"x-tollway-provider": "nobody"}, content=b"{}")
+    assert (nobody.status_code, error_of(nobody)["code"]) == (404, "not_found")
