@@ -14,6 +14,8 @@ class ActorKind(StrEnum):
     ADMIN_KEY = "admin_key"
     MANAGEMENT_KEY = "management_key"
     KEY = "key"
+    SYSTEM = "system"
+    """Nobody: what follows from something else, such as a payment that was taken back."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OPERATOR = Actor(kind=ActorKind.OPERATOR)
+SYSTEM = Actor(kind=ActorKind.SYSTEM)
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,16 +1,18 @@
 """Accounts: make them, top them up, correct them, suspend them. Knows no SQL and no surface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 
 from tollway import clock
+from tollway.access.audit import OPERATOR, Actor, AuditEntry
+from tollway.billing.audit import NO_DETAILS, Notary
 from tollway.billing.calling_in import Pause, ask_again, sleep
 from tollway.errors import CommandRefused
 from tollway.ids import ACCOUNT, render_id
 from tollway.ledger.records import FUNDING, Account, AccountState, Balance, Transfer, TransferKind, account_leg
-from tollway.money import AMOUNT_NANOS_MAX, CURRENCIES, PPM, parse_rate, render_amount
+from tollway.money import AMOUNT_NANOS_MAX, CURRENCIES, PPM, parse_rate, render_amount, render_rate
 from tollway.settings.brand import Brand, Brands
 
 NAME_CHARS_MAX = 200
@@ -34,7 +36,7 @@ class Ids(Protocol):
 class AccountRows(Protocol):
     """What accounts want from the store; every call is one transaction."""
 
-    def add_account(self, account: Account, credit: Transfer | None) -> None:
+    def add_account(self, account: Account, credit: Transfer | None, entry: AuditEntry) -> None:
         """Write an account, its purse, and its first credit."""
         ...
 
@@ -46,11 +48,11 @@ class AccountRows(Protocol):
         """Read all accounts, oldest first."""
         ...
 
-    def set_account_state(self, account_id: int, state: AccountState) -> bool:
-        """Change the state, with effect on the next request in every worker; False when there is no such account."""
+    def set_account_state(self, account_id: int, state: AccountState, entry: AuditEntry) -> bool:
+        """Change the state, with effect on the next request in every worker; False when nothing was to change."""
         ...
 
-    def set_account_terms(self, account_id: int, *, fee_ppm: int | None, price_ppm: int) -> bool:
+    def set_account_terms(self, account_id: int, entry: AuditEntry, *, fee_ppm: int | None, price_ppm: int) -> bool:
         """Change fee and prices, with effect on the next request in every worker; False when there is no such account."""
         ...
 
@@ -78,8 +80,17 @@ class Accounts:
         self._ids = ids
         self._now_ms = now_ms
         self._pause = pause
+        self._notary = Notary(ids.next, now_ms)
 
-    def create(self, name: str, currency: str = "USD", credit_nanos: int = 0, *, brand: Brand | None = None) -> Account:
+    def create(
+        self,
+        name: str,
+        currency: str = "USD",
+        credit_nanos: int = 0,
+        *,
+        brand: Brand | None = None,
+        by: Actor = OPERATOR,
+    ) -> Account:
         """Make an account with a first credit in nano-units (zero for none).
 
         Under a `brand` other than the deployment's default it has that brand's fee, and its keys begin as the brand's do.
@@ -97,7 +108,8 @@ class Accounts:
             brand=None if brand is None else brand.preset,
         )
         credit = self._credit(account, credit_nanos, "opening credit") if credit_nanos else None
-        self._store.add_account(account, credit)
+        set_to = {"name": name, "currency": currency, "brand": account.brand, "credit": render_amount(credit_nanos)}
+        self._store.add_account(account, credit, self._note(by, "account.create", account.id, set_to))
         return account
 
     def list(self) -> tuple[Account, ...]:
@@ -111,16 +123,21 @@ class Accounts:
             raise CommandRefused(f"there is no account {render_id(ACCOUNT, account_id)}")
         return account
 
-    def suspend(self, account_id: int) -> Account:
+    def suspend(self, account_id: int, *, by: Actor = OPERATOR) -> Account:
         """Refuse the account's keys from the next request on, in every worker."""
-        return self._set_state(account_id, AccountState.SUSPENDED)
+        return self._set_state(account_id, AccountState.SUSPENDED, self._note(by, "account.suspend", account_id))
 
-    def resume(self, account_id: int) -> Account:
+    def resume(self, account_id: int, *, by: Actor = OPERATOR) -> Account:
         """Let the account's keys spend again."""
-        return self._set_state(account_id, AccountState.ACTIVE)
+        return self._set_state(account_id, AccountState.ACTIVE, self._note(by, "account.resume", account_id))
 
     def agree(
-        self, account_id: int, *, fee_ppm: int | UnsetType | None = UNSET, price_ppm: int | UnsetType = UNSET
+        self,
+        account_id: int,
+        *,
+        fee_ppm: int | UnsetType | None = UNSET,
+        price_ppm: int | UnsetType = UNSET,
+        by: Actor = OPERATOR,
     ) -> Account:
         """Give an account a platform fee of its own (None: the deployment's) and a share of prices that it pays.
 
@@ -133,7 +150,9 @@ class Accounts:
             raise CommandRefused(f"a fee is 0% to {RATE_PPM_MAX * 100 // PPM}%")
         if not 0 <= price <= PPM + RATE_PPM_MAX:
             raise CommandRefused(f"a discount is at most 100%, and a markup at most {RATE_PPM_MAX * 100 // PPM}%")
-        self._store.set_account_terms(account_id, fee_ppm=fee, price_ppm=price)
+        set_to = {"platform_fee": None if fee is None else render_rate(fee), "price_share": render_rate(price)}
+        entry = self._note(by, "account.update", account_id, set_to)
+        self._store.set_account_terms(account_id, entry, fee_ppm=fee, price_ppm=price)
         return self.show(account_id)
 
     def credit(self, account_id: int, amount_nanos: int, reason: str) -> Transfer:
@@ -179,8 +198,11 @@ class Accounts:
         self._store.call_in(account_id, self._now_ms())
         return ask_again(lambda: self._store.post(transfer), self._pause)
 
-    def _set_state(self, account_id: int, state: AccountState) -> Account:
-        self._store.set_account_state(account_id, state)
+    def _note(self, by: Actor, action: str, account_id: int, set_to: Mapping[str, object] = NO_DETAILS) -> AuditEntry:
+        return self._notary.note(by, action, account_id, render_id(ACCOUNT, account_id), set_to)
+
+    def _set_state(self, account_id: int, state: AccountState, entry: AuditEntry) -> Account:
+        self._store.set_account_state(account_id, state, entry)
         return self.show(account_id)
 
     def _credit(self, account: Account, amount_nanos: int, reason: str) -> Transfer:

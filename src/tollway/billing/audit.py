@@ -20,7 +20,7 @@ OFFSET_MAX = 1_000_000
 ACTOR_PREFIXES = {ActorKind.ADMIN_KEY: KEY, ActorKind.MANAGEMENT_KEY: MANAGEMENT_KEY, ActorKind.KEY: KEY}
 """How the ids of those who act begin."""
 
-NOTHING: Mapping[str, object] = {}
+NO_DETAILS: Mapping[str, object] = {}
 
 
 class Notary:
@@ -32,7 +32,7 @@ class Notary:
         self._now_ms = now_ms
 
     def note(
-        self, by: Actor, action: str, account_id: int, resource_id: str, metadata: Mapping[str, object] = NOTHING
+        self, by: Actor, action: str, account_id: int, resource_id: str, metadata: Mapping[str, object] = NO_DETAILS
     ) -> AuditEntry:
         """Return the entry of an action such as `key.create`, whose first word is the type of what it is done to.
 

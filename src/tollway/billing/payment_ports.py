@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from tollway.access.audit import AuditEntry
 from tollway.access.packages import Package, Product, SaleOutcome
 from tollway.ledger.auto_topups import AutoTopup
 from tollway.ledger.orders import (
@@ -90,7 +91,7 @@ class PaymentBooks(Protocol):
         """Move money; False, and nothing changed, when a purse is too small or would overflow."""
         ...
 
-    def suspend(self, account_id: int) -> None:
+    def suspend(self, account_id: int, entry: AuditEntry) -> None:
         """Refuse the account's keys from the next request on, in every worker."""
         ...
 

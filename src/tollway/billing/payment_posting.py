@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tollway.access.audit import SYSTEM
 from tollway.access.packages import SaleOutcome, package_of
 from tollway.billing.accounts import Ids
+from tollway.billing.audit import Notary
 from tollway.billing.packages import grant_transfer
 from tollway.billing.payment_ports import PaymentBooks
 from tollway.ids import ACCOUNT, ORDER, PACKAGE, render_id
@@ -266,7 +268,12 @@ class PaymentPosting:
             return msgspec.structs.replace(claim, state=ClaimState.TAKING)
         owed = render_amount(claim.rest_nanos)
         self._tell(PaymentTale.OWED, claim.id, order, kind=claim.kind.value, owed=owed, currency=claim.currency)
-        self._books.suspend(order.account_id)
+        name = render_id(ACCOUNT, order.account_id)
+        set_to = {"reason": f"{claim.kind} {claim.id}", "owed": owed}
+        entry = Notary(self._ids.next, lambda: self._now_ms).note(
+            SYSTEM, "account.suspend", order.account_id, name, set_to
+        )
+        self._books.suspend(order.account_id, entry)
         return msgspec.structs.replace(claim, state=ClaimState.OWED)
 
     def _return(self, claim: Claim, order: Order | None) -> None:

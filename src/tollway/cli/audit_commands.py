@@ -25,7 +25,8 @@ def audit_commands(office: Office) -> typer.Typer:
         resource_type: Annotated[str | None, typer.Option(help="Such as key.", show_default=False)] = None,
         resource: Annotated[str | None, typer.Option(metavar="ID", help="Such as key_….", show_default=False)] = None,
         actor: Annotated[
-            str | None, typer.Option(help="operator, admin_key, management_key, key, or an id.", show_default=False)
+            str | None,
+            typer.Option(help="operator, system, admin_key, management_key, key, or an id.", show_default=False),
         ] = None,
         first: First = None,
         last: Last = None,

@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 
+from tollway.access.audit import AuditEntry
 from tollway.ledger.purses import PurseKind
 from tollway.ledger.records import Account, AccountState, Transfer, purse_of_leg
 from tollway.money import AMOUNT_NANOS_MAX
+from tollway.store.audit_rows import add_entry
 from tollway.store.tables import accounts, purses, transfers
 from tollway.store.transactions import Rows
 
@@ -15,12 +17,15 @@ from tollway.store.transactions import Rows
 class AccountRows(Rows):
     """The rows of accounts; every call is one transaction."""
 
-    def set_account_terms(self, account_id: int, *, fee_ppm: int | None, price_ppm: int) -> bool:
+    def set_account_terms(self, account_id: int, entry: AuditEntry, *, fee_ppm: int | None, price_ppm: int) -> bool:
         """Change fee and prices, with effect on the next request in every worker; False when there is no such account."""
         mine = accounts.c.id == account_id
         terms = update(accounts).where(mine).values(fee_ppm=fee_ppm, price_ppm=price_ppm)
         with self._changing() as connection:
-            return connection.execute(terms).rowcount == 1
+            changed = connection.execute(terms).rowcount == 1
+            if changed:
+                add_entry(connection, entry)
+            return changed
 
     def call_in(self, account_id: int, now_ms: int) -> None:
         """Have workers give back what lies idle with them of an account's balance, within 50 ms or so."""
@@ -28,8 +33,9 @@ class AccountRows(Rows):
             connection.execute(update(purses).where(purses.c.id == account_id).values(wanted_ms=now_ms))
 
 
-def add_account(connection: Connection, account: Account, credit: Transfer | None) -> None:
+def add_account(connection: Connection, account: Account, credit: Transfer | None, entry: AuditEntry) -> None:
     """Write an account, its purse, and its first credit."""
+    add_entry(connection, entry)
     connection.execute(
         insert(accounts).values(
             id=account.id,
@@ -61,10 +67,13 @@ def read_account(connection: Connection, account_id: int) -> Account | None:
     return None if row is None else _read(row)
 
 
-def set_account_state(connection: Connection, account_id: int, state: AccountState) -> bool:
-    """Change an account's state; False when there is no such account."""
-    changed = connection.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
-    return changed.rowcount == 1
+def set_account_state(connection: Connection, account_id: int, state: AccountState, entry: AuditEntry) -> bool:
+    """Change an account's state; False when there is no such account, or it is in that state already."""
+    other = and_(accounts.c.id == account_id, accounts.c.state != state.value)
+    changed = connection.execute(update(accounts).where(other).values(state=state.value)).rowcount == 1
+    if changed:
+        add_entry(connection, entry)
+    return changed
 
 
 def lock_account(connection: Connection, account_id: int) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, insert, select
 
+from tollway.access.audit import AuditEntry
 from tollway.access.packages import Package, Product, SaleOutcome
 from tollway.ids import ORDER, PACKAGE, render_id
 from tollway.ledger.auto_topups import AutoTopup
@@ -78,9 +79,9 @@ class OpenBooks:
                 account_rows.lock_account(self._connection, account_id)
         return account_rows.post(self._connection, transfer)
 
-    def suspend(self, account_id: int) -> None:
+    def suspend(self, account_id: int, entry: AuditEntry) -> None:
         """Refuse the account's keys from the next request on, in every worker."""
-        account_rows.set_account_state(self._connection, account_id, AccountState.SUSPENDED)
+        account_rows.set_account_state(self._connection, account_id, AccountState.SUSPENDED, entry)
         self.access_changed = True
 
     def tell(

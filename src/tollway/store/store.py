@@ -24,6 +24,7 @@ from typing import Self
 from sqlalchemy import Connection
 
 from tollway import clock
+from tollway.access.audit import AuditEntry
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
 from tollway.errors import Refusal, SetupError
@@ -208,10 +209,10 @@ class Store(
 
     # -- for billing
 
-    def add_account(self, account: Account, credit: Transfer | None) -> None:
+    def add_account(self, account: Account, credit: Transfer | None, entry: AuditEntry) -> None:
         """Write an account, its purse, and its first credit."""
         with self._writing() as connection:
-            account_rows.add_account(connection, account, credit)
+            account_rows.add_account(connection, account, credit, entry)
 
     def account(self, account_id: int) -> Account | None:
         """Read one account."""
@@ -223,10 +224,10 @@ class Store(
         with self._reading() as connection:
             return account_rows.read_accounts(connection)
 
-    def set_account_state(self, account_id: int, state: AccountState) -> bool:
-        """Change an account's state in every worker; False when there is no such account."""
+    def set_account_state(self, account_id: int, state: AccountState, entry: AuditEntry) -> bool:
+        """Change an account's state in every worker; False when nothing was to change."""
         with self._changing() as connection:
-            return account_rows.set_account_state(connection, account_id, state)
+            return account_rows.set_account_state(connection, account_id, state, entry)
 
     def post(self, transfer: Transfer) -> bool:
         """Move money; False, and nothing changed, when a purse is missing, too small or would overflow."""

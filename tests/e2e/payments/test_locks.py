@@ -8,7 +8,9 @@ from sqlalchemy import text
 
 from tests.waiting import until
 from tollway import clock
+from tollway.access.audit import OPERATOR, AuditEntry
 from tollway.billing.accounts import Accounts
+from tollway.billing.audit import Notary
 from tollway.ledger.records import FUNDING_STRIPE, Account, AccountState, Transfer, TransferKind, account_leg
 from tollway.store.account_rows import lock_account
 from tollway.store.payment_rows import OpenBooks
@@ -81,13 +83,18 @@ def test_a_payment_waits_for_a_sale_without_the_purse_that_the_sale_will_want(
     paid.result()
 
 
+def noted(number: int) -> AuditEntry:
+    """Return an entry of the audit trail."""
+    return Notary(lambda: number).note(OPERATOR, "account.suspend", 1, "acct_1")
+
+
 def test_who_changes_an_account_waits_for_payments_without_holding_it(
     store: Store, account: Account, aside: Callable[[Callable[[], object]], Future[object]]
 ) -> None:
     with store.paying() as books:
-        changed = aside(lambda: store.set_account_state(account.id, AccountState.ACTIVE))
+        changed = aside(lambda: store.set_account_state(account.id, AccountState.ACTIVE, noted(account.id + 1000)))
         wait_until_one_waits(store)
-        books.suspend(account.id)
+        books.suspend(account.id, noted(account.id + 1001))
     assert changed.result()
     found = store.account(account.id)
     assert found is not None

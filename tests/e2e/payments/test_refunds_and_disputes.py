@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.payments.conftest import UNIT, Shop
+from tollway.access.audit import SYSTEM, AuditQuery
+from tollway.billing.audit import Audit
 from tollway.billing.books import Books
 from tollway.billing.payment_posting import LENT_MS_MAX
 from tollway.billing.payments import Hearing
@@ -169,6 +171,9 @@ def test_what_was_spent_is_owed_and_the_account_is_suspended(shop: Shop) -> None
     assert (told["owed"], told["currency"]) == ("7.00", "USD")
     (claim,) = shop.payments.order(order.id).claims
     assert (claim.state, claim.taken_nanos, claim.rest_nanos) == (ClaimState.OWED, 3 * UNIT, 7 * UNIT)
+    (entry,) = Audit(shop.store).list(AuditQuery(action="account.suspend")).entries
+    assert (entry.actor, entry.account_id) == (SYSTEM, shop.account.id)
+    assert entry.metadata == {"reason": f"dispute {dispute['id']}", "owed": "7.00"}
     # Only what was taken comes back; whether the account may spend again is the operator's decision.
     shop.deliver(dispute_event(shop, dispute, "closed", "won"))
     assert (shop.balance(), shop.state()) == (3 * UNIT, AccountState.SUSPENDED)

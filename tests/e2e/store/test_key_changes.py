@@ -197,7 +197,7 @@ def test_what_a_key_cannot_be_changed_to_is_refused_and_changes_nothing(
         with pytest.raises(CommandRefused, match="revoked, and that is for good"):
             change_it()
     # Also when it was revoked between the look at it and the change.
-    entry = Audit(store).list(AuditQuery()).entries[0]
+    entry = Audit(store).list(AuditQuery(resource_type="key")).entries[0]
     again = msgspec.structs.replace(entry, id=1)
     assert store.update_key(key, KeyChange(name="x"), (), again) is None
     assert store.rotate_key(key, None, again) is None
@@ -205,7 +205,7 @@ def test_what_a_key_cannot_be_changed_to_is_refused_and_changes_nothing(
     assert keys.show(key.id) == revoked
     assert keys.state(revoked) is KeyState.REVOKED
     assert keys.rates(key.id) == keys.limits(key.id) == ()
-    assert Audit(store).list(AuditQuery()).total == 2
+    assert Audit(store).list(AuditQuery(resource_type="key")).total == 2
 
 
 def test_a_key_of_a_package_of_tokens_gets_no_cap_on_money_later(store: Store, keys: Keys, account: Account) -> None:

@@ -66,7 +66,7 @@ def test_a_management_key_is_shown_once_and_works_until_it_expires_or_is_revoked
     assert keys.verify(text) is None
     clock.now_ms += 5
     assert keys.revoke(lasting.id) == revoked
-    trail = Audit(store).list(AuditQuery(account_id=account.id)).entries
+    trail = Audit(store).list(AuditQuery(account_id=account.id, resource_type="management_key")).entries
     assert [(entry.action, entry.resource_id) for entry in trail] == [
         ("management_key.revoke", render_id(MANAGEMENT_KEY, lasting.id)),
         ("management_key.create", render_id(MANAGEMENT_KEY, passing.id)),

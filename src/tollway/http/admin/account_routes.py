@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from tollway.billing.accounts import brand_for, parse_fee, parse_price_share
 from tollway.billing.views import View, view_account, view_balance, view_transfer
 from tollway.errors import Refusal
+from tollway.http.admin.acting import Acting
 from tollway.http.admin.bodies import NewAccount, NewCredit, NewTerms
 from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
@@ -22,13 +23,13 @@ def account_routes(parts: AdminParts) -> APIRouter:
         return view_account(account) | view_balance(accounts.balance(number))
 
     @router.post("", status_code=201)
-    def create_account(body: NewAccount) -> View:
+    def create_account(body: NewAccount, by: Acting) -> View:
         """Make an account, with a first credit or none."""
         if body.currency not in {None, *CURRENCIES}:
             raise Refusal("invalid_request", f"Accounts are in {' or '.join(CURRENCIES)}.", param="currency")
         brand = brand_for(parts.brands, body.brand)
         usual = parts.currency if brand is None else brand.currency
-        account = accounts.create(body.name, body.currency or usual, parse_amount(body.credit), brand=brand)
+        account = accounts.create(body.name, body.currency or usual, parse_amount(body.credit), brand=brand, by=by)
         return with_balance(account.id)
 
     @router.get("")
@@ -43,12 +44,12 @@ def account_routes(parts: AdminParts) -> APIRouter:
         return with_balance(parse_id(ACCOUNT, account))
 
     @router.patch("/{account}")
-    def change_account(account: str, body: NewTerms) -> View:
+    def change_account(account: str, body: NewTerms, by: Acting) -> View:
         """Give an account a platform fee, a discount or a markup of its own."""
         number = parse_id(ACCOUNT, account)
         found(lambda: accounts.show(number))
         share = parse_price_share(discount=body.discount, markup=body.markup)
-        accounts.agree(number, fee_ppm=parse_fee(body.platform_fee), price_ppm=share)
+        accounts.agree(number, fee_ppm=parse_fee(body.platform_fee), price_ppm=share, by=by)
         return with_balance(number)
 
     @router.get("/{account}/balance")
@@ -71,13 +72,13 @@ def account_routes(parts: AdminParts) -> APIRouter:
         return view_transfer(accounts.debit(number, parse_amount(body.amount), body.reason))
 
     @router.post("/{account}/suspend")
-    def suspend_account(account: str) -> View:
+    def suspend_account(account: str, by: Acting) -> View:
         """Refuse the account's keys from the next request on."""
-        return view_account(found(lambda: accounts.suspend(parse_id(ACCOUNT, account))))
+        return view_account(found(lambda: accounts.suspend(parse_id(ACCOUNT, account), by=by)))
 
     @router.post("/{account}/resume")
-    def resume_account(account: str) -> View:
+    def resume_account(account: str, by: Acting) -> View:
         """Let the account's keys spend again."""
-        return view_account(found(lambda: accounts.resume(parse_id(ACCOUNT, account))))
+        return view_account(found(lambda: accounts.resume(parse_id(ACCOUNT, account), by=by)))
 
     return router

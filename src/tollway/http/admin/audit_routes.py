@@ -23,7 +23,9 @@ def audit_routes(parts: AdminParts) -> APIRouter:
         action: str | None = None,
         resource_type: str | None = None,
         resource_id: str | None = None,
-        actor: Annotated[str | None, Query(description="operator, admin_key, management_key, key, or an id.")] = None,
+        actor: Annotated[
+            str | None, Query(description="operator, system, admin_key, management_key, key, or an id.")
+        ] = None,
         first: First = None,
         last: Last = None,
         limit: Annotated[int, Query(ge=1, le=ENTRIES_MAX)] = 50,
