@@ -81,22 +81,23 @@ class RequestLog:
         """Return the line of a request of this account, or its hold while it runs; any other is not there."""
         found = self._store.exchange(exchange_id)
         if found is None or found.account_id != account_id:
-            raise NotThere(f"there is no request {render_id(EXCHANGE, exchange_id)}")
+            raise _no(exchange_id)
         return found
 
     def look_up(self, account_id: int, exchange_id: int) -> ExchangeLine | Hold | RefusedRequest:
         """Return a request of this account by its id, a refused one too, where it was kept; any other is not there."""
-        try:
-            return self.find(account_id, exchange_id)
-        except NotThere:
-            refused = self.refused(exchange_id)
-            if refused is None or refused.account_id != account_id:
-                raise
-            return refused
+        found = self.anybodys(exchange_id)
+        if found.account_id != account_id:
+            raise _no(exchange_id)
+        return found
 
-    def refused(self, exchange_id: int) -> RefusedRequest | None:
-        """Return a refused request of anybody's by its id; None where none was kept."""
-        return self._store.refusal(exchange_id)
+    def anybodys(self, exchange_id: int) -> ExchangeLine | Hold | RefusedRequest:
+        """Return a request by its id, whoever's it is."""
+        # Its line first: a refusal may have been kept of a request whose line came a moment later.
+        found = self._store.exchange(exchange_id) or self._store.refusal(exchange_id)
+        if found is None:
+            raise _no(exchange_id)
+        return found
 
     def facts(self, found: Sequence[ExchangeLine | Hold]) -> RequestFacts:
         """Return what requests name beside what stands on their lines."""
@@ -131,3 +132,7 @@ def parse_statuses(text: str) -> Statuses:
     if _CLASS.fullmatch(word):
         return Statuses(int(word[0]) * 100, int(word[0]) * 100 + 99)
     raise CommandRefused(f"{text[:64]!r} is not a status: say one such as 429, a class such as 4xx, ok, or error")
+
+
+def _no(exchange_id: int) -> NotThere:
+    return NotThere(f"there is no request {render_id(EXCHANGE, exchange_id)}")

@@ -25,7 +25,7 @@ from tollway.cli.output import as_fields, as_table, show
 from tollway.cli.usage_commands import filter_of
 from tollway.ids import EXCHANGE, parse_id
 from tollway.ledger.lines import Outcome
-from tollway.ledger.requests import RequestQuery
+from tollway.ledger.requests import RefusedRequest, RequestQuery
 
 COLUMNS = ("id", "started", "outcome", "status", "model_asked", "provider", "total_cost", "currency", "basis")
 
@@ -68,13 +68,12 @@ def request_commands(office: Office) -> typer.Typer:
     ) -> None:
         """Show one request: its usage, its cost, and how it was charged."""
         with office.open_books(choose_settings(config)) as desk:
-            number = parse_id(EXCHANGE, request)
-            refused = desk.request_log.refused(number)
-            if refused is None:
-                found = desk.statements.request(number)
-                view = view_request(found, desk.statements.facts((found,)))
-            else:
-                view = view_refused(refused)
+            found = desk.request_log.anybodys(parse_id(EXCHANGE, request))
+            view = (
+                view_refused(found)
+                if isinstance(found, RefusedRequest)
+                else view_request(found, desk.statements.facts((found,)))
+            )
         show(as_fields(view), json=json)
 
     return app

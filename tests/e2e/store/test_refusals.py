@@ -41,7 +41,7 @@ def test_a_refused_request_is_found_by_its_id_by_its_account_only(
     refusals.keep(refusals.take())
     assert refusals.take() == []
     found = log.look_up(account.id, number)
-    assert found == log.refused(number) == refused(number, account, sub_account_id=5)
+    assert found == log.anybodys(number) == refused(number, account, sub_account_id=5)
     view = view_refused(refused(number, account, sub_account_id=5))
     assert (view["outcome"], view["status"], view["sub_account"]) == ("refused", 404, "sa_0000000000000005")
     assert begun_ms(number) <= clock.now_ms()
@@ -54,10 +54,13 @@ async def test_a_request_that_failed_after_it_was_admitted_has_its_line_and_no_m
     store: Store, refusals: Refusals, desk: Desk, account: Account
 ) -> None:
     line = await desk.close(await desk.held(account, 10), 0)
-    other = store.ids().next()
+    other, later = store.ids().next(), await desk.held(account, 10)
     refusals.keep([refused(line.exchange_id, account), refused(other, account)])
     assert (store.refusal(line.exchange_id), RequestLog(store).look_up(account.id, line.exchange_id)) == (None, line)
     assert store.refusal(other) is not None
+    # A line that is written a moment later than the refusal comes first all the same.
+    refusals.keep([refused(later.exchange_id, account)])
+    assert await desk.close(later, 0) == RequestLog(store).anybodys(later.exchange_id)
     refusals.keep([refused(line.exchange_id, account)])
 
 

@@ -16,7 +16,7 @@ from tollway.http.admin.found import found
 from tollway.http.admin.parts import AdminParts
 from tollway.ids import ACCOUNT, EXCHANGE, KEY, SUB_ACCOUNT, parse_id
 from tollway.ledger.lines import Outcome
-from tollway.ledger.requests import RequestQuery
+from tollway.ledger.requests import RefusedRequest, RequestQuery
 from tollway.ledger.usage import ALWAYS_DIVIDED, UsageFilter
 
 Limit = Annotated[int, Query(ge=1, le=REQUESTS_MAX)]
@@ -76,11 +76,9 @@ def usage_routes(parts: AdminParts) -> APIRouter:
     @router.get("/requests/{request}")
     def show_request(request: str) -> View:
         """Show one request: its usage, its cost, and how it was charged."""
-        number = parse_id(EXCHANGE, request)
-        refused = parts.desk.request_log.refused(number)
-        if refused is not None:
-            return view_refused(refused)
-        line = found(lambda: statements.request(number))
+        line = found(lambda: parts.desk.request_log.anybodys(parse_id(EXCHANGE, request)))
+        if isinstance(line, RefusedRequest):
+            return view_refused(line)
         return view_request(line, statements.facts((line,)))
 
     @router.get("/usage/summary")
