@@ -35,13 +35,13 @@ class Notices:
         """Tell one thing more."""
         self.text = f"{self.text}; {notice}" if self.text else notice
 
-    def drop(self, names: tuple[str, ...]) -> bool:
-        """Take what the next attempt leaves out, in the place of what the one before did; tell whether the text changed.
+    def drop(self, names: tuple[str, ...]) -> None:
+        """Take what the next attempt leaves out, in the place of what the one before did.
 
         Raises Refusal for a key that wants nothing left out.
         """
         if not names and not self._dropped:  # nearly always
-            return False
+            return
         self._dropped = names
         admitted = self._admitted
         if names and admitted.principal.unsupported is Unsupported.REFUSED:
@@ -52,5 +52,4 @@ class Notices:
                 param=names[0],
             )
         dropped = f"dropped: {', '.join(names)}" if names else ""
-        before, self.text = self.text, "; ".join([text for text in (admitted.warning, dropped) if text])
-        return self.text != before
+        self.text = "; ".join([text for text in (admitted.warning, dropped) if text])

@@ -5,6 +5,7 @@ import pytest
 from tollway.errors import Refusal
 from tollway.http.caller import ANONYMOUS, WORD_BYTES_MAX, CallerHeaders, idempotency_key
 from tollway.ledger.lines import Attribution
+from tollway.neutral.wishes import UNSTEERED, Steering
 
 READ = CallerHeaders(["x-tollway", "x-ingate", "x-aig"]).read
 KEY = b"idempotency-key"
@@ -95,3 +96,35 @@ def test_a_provider_that_is_no_word_is_refused(value: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         READ([(b"x-tollway-provider", value)], sub_account_id=None)
     assert refused.value.param == "x-tollway-provider"
+
+
+def steering(*headers: tuple[bytes, bytes]) -> Steering:
+    return READ(headers, sub_account_id=None).steering
+
+
+def test_headers_wish_of_models_and_providers() -> None:
+    assert steering((b"x-aig-tag", b"a")) is UNSTEERED
+    found = steering(
+        (b"x-aig-fallback", b" a , b/c "),
+        (b"x-tollway-timeout-ms", b"250"),
+        (b"x-ingate-retry-budget", b"5"),
+        (b"x-baseline-model", b"m"),
+        (b"x-aig-user-id", b"u"),
+    )
+    assert found == Steering(fallbacks=("a", "b/c"), timeout_ms=250, retries=5, baseline_model="m")
+    assert steering((b"x-aig-retry-budget", b"0")) == Steering(retries=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        (b"x-aig-fallback", [b"a,", b",", b"a,a", b"a,b,c,d,e,f,g,h,i"]),
+        (b"x-tollway-timeout-ms", [b"0", b"-1", b"1.5", b"1e3", b"3600001", b"9" * 200, "٣".encode()]),
+        (b"x-aig-retry-budget", [b"6", b"-1", b"many"]),
+    ],
+)
+def test_a_wish_that_cannot_be_read_names_its_header(name: bytes, values: list[bytes]) -> None:
+    for value in values:
+        with pytest.raises(Refusal) as refused:
+            steering((b"x-aig-tag", b"a"), (name, value))
+        assert (refused.value.code, refused.value.param) == ("invalid_request", name.decode())
