@@ -7,16 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.gateway.conftest import PROVIDER_KEY, provider
+from tests.e2e.gateway.conftest import PROVIDER_KEY
 from tests.e2e.gateway.deployment import Deployment, settings_for
+from tests.e2e.gateway.provider import Provider
 from tollway.access.managing import ManagementAccess
 from tollway.billing.desk import Desk
 from tollway.desks import open_books
 from tollway.ids import KEY, render_id
 from tollway.settings import SecretUse, brands_of
 from tollway.settings.load import load_settings
-
-__all__ = ("provider",)
 
 BRANDS = {name: f"{name}.example.test" for name in ("aigateway", "gogpu", "gonkagate", "ingate")}
 """By preset: the host that each is asked at."""
@@ -96,9 +95,10 @@ def load_brands(deployment: Deployment) -> Any:
     return brands_of(load_settings(deployment.config, secrets=SecretUse.LEAVE))
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Any) -> Iterator[Gateway]:
-    """One gateway for a whole module, in front of a provider that answers well."""
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all modules here, in front of a provider that answers well: each has accounts of its own."""
+    provider = Provider().start()
     brands = "".join(f'\n[[brands]]\npreset = "{name}"\nhosts = ["{host}"]\n' for name, host in BRANDS.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
@@ -110,6 +110,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Any) -> Iterator
                 assert desk.statements.ledger_check().problems == ()
         finally:
             deployment.stop()
+            provider.stop()
 
 
 @pytest.fixture(scope="module")
