@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -85,6 +87,11 @@ class Gateway:
             words["host"] = host
         return self.client.request(method, path, headers=words, **more)
 
+    def fresh(self, method: str, path: str, secret: str) -> httpx.Response:
+        """Ask on a connection of its own."""
+        headers = {"authorization": f"Bearer {secret}"}
+        return httpx.request(method, self.deployment.url + path, headers=headers, timeout=30, verify=False)
+
     def owner(self, brand: str | None = None) -> Owner:
         """Make an account with money and a key."""
         return Owner(self, brand)
@@ -95,15 +102,15 @@ def load_brands(deployment: Deployment) -> Any:
     return brands_of(load_settings(deployment.config, secrets=SecretUse.LEAVE))
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """One gateway for all modules here, in front of a provider that answers well: each has accounts of its own."""
+@contextmanager
+def open_gateway(folder: Path, *, store: str = "", server: str = "") -> Iterator[Gateway]:
+    """Run a gateway with every brand, in front of a provider that answers well."""
     provider = Provider().start()
     brands = "".join(f'\n[[brands]]\npreset = "{name}"\nhosts = ["{host}"]\n' for name, host in BRANDS.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
-        folder = tmp_path_factory.mktemp("account")
-        deployment = Deployment(folder, settings_for(provider.port, more=brands)).start()
+        settings = settings_for(provider.port, more=brands, store=store, server=server)
+        deployment = Deployment(folder, settings).start()
         try:
             with open_books(load_settings(deployment.config, secrets=SecretUse.LEAVE)) as desk:
                 yield Gateway(deployment, desk)
@@ -111,6 +118,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         finally:
             deployment.stop()
             provider.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all modules here: each has accounts of its own."""
+    with open_gateway(tmp_path_factory.mktemp("account")) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
