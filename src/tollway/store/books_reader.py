@@ -5,7 +5,7 @@ say in which hours an account was served, and how often, so that only those hour
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
@@ -175,8 +175,7 @@ def lines_in_hour(
         counting = select(func.count()).select_from(exchanges).where(*theirs, e.ended_ms >= hour, e.ended_ms < end)
         for least, above in before:
             count -= connection.scalar(counting.where(e.exchange_id >= least, e.exchange_id < above)) or 0
-    found = (_downward(connection, lines, least, above) for least, above in places)
-    return islice(chain.from_iterable(found), max(0, count))
+    return _downward(connection, lines, places, count)
 
 
 def _divide(places: Sequence[Place], after: int) -> tuple[list[Place], list[Place]]:
@@ -186,13 +185,18 @@ def _divide(places: Sequence[Place], after: int) -> tuple[list[Place], list[Plac
     return [*places[:found], (after, above)], [(least, after), *places[found + 1 :]]
 
 
-def _downward(connection: Connection, lines: Lines, lowest: int, above: int) -> Iterator[AnyRow]:
+def _downward(connection: Connection, lines: Lines, places: Sequence[Place], count: int) -> Iterator[AnyRow]:
+    """Return so many lines, place by place; no query asks for more than are left, so that none looks on for nothing."""
     e = exchanges.c
-    while rows := connection.execute(
-        lines.where(e.exchange_id >= lowest, e.exchange_id < above).limit(ROWS_AT_ONCE)
-    ).all():
-        yield from rows
-        above = rows[-1].exchange_id
+    for least, above in places:
+        highest = above
+        while count > 0:
+            theirs = lines.where(e.exchange_id >= least, e.exchange_id < highest)
+            rows = connection.execute(theirs.limit(min(count, ROWS_AT_ONCE))).all()
+            if not rows:
+                break
+            yield from rows
+            count, highest = count - len(rows), rows[-1].exchange_id
 
 
 def _given(who: UsageFilter) -> Iterator[tuple[str, Any]]:
