@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.e2e.gateway.bookkeeper import Bookkeeper
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.services.scripted import Scripted
@@ -87,6 +89,8 @@ class Operator(Bookkeeper):
         with open_books(load_settings(tollway.config, secrets=SecretUse.LEAVE)) as desk:
             _, self.secret = desk.admin_keys.create("test")
         self._client = tollway.client(self.secret)
+        self.anyone = tollway.client()
+        """Who asks with whatever headers a test gives: to make a client takes longer than to ask."""
 
     def leave(self) -> None:
         """Assert that the ledger proves itself, and stop the deployment."""
@@ -106,7 +110,7 @@ class Served:
         direct = operator.tollway.url
         self.url = direct if kind == ALONE else f"http://{brand.host}:{direct.rpartition(':')[2]}"
         self.direct = direct
-        """The same place by its address, for what sets `Host` itself."""
+        """The same place by its address."""
         self.host = self.url.removeprefix("http://")
 
     def account(self, credit: str = "100") -> str:
@@ -117,6 +121,13 @@ class Served:
     def key(self, account: str, **more: object) -> dict[str, Any]:
         """Make a key; return it with its text."""
         return self.operator.key(account, **more)
+
+    def ask(self, method: str, path: str, key: str = "", **more: Any) -> httpx.Response:
+        """Ask at the brand's host, with a key or without one."""
+        headers = {"host": self.host, **more.pop("headers", {})}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
+        return self.operator.anyone.request(method, path, headers=headers, **more)
 
     def exchanges(self, key_id: str) -> list[dict[str, Any]]:
         """Return what was asked with a key, the oldest first."""

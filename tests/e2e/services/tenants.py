@@ -53,7 +53,6 @@ class Tenant:
         self.served = served
         self.word = word
         self.account = served.account()
-        self._client = httpx.Client(base_url=served.direct, timeout=30)
         self.keys: dict[str, str] = {NONE: ""}
         self.things: list[Thing] = []
         self.refused_id = ""
@@ -61,15 +60,9 @@ class Tenant:
         """What nobody else may ever be told."""
         self._make_keys()
 
-    def close(self) -> None:
-        self._client.close()
-
     def ask(self, method: str, path: str, secret: str, **more: Any) -> httpx.Response:
         """Ask with a key, or without one where it is empty."""
-        headers = {"host": self.served.host, **more.pop("headers", {})}
-        if secret:
-            headers["authorization"] = f"Bearer {secret}"
-        return self._client.request(method, path, headers=headers, **more)
+        return self.served.ask(method, path, secret, **more)
 
     def told(self, method: str, path: str, kind: str = WRITER, **more: Any) -> Any:
         """Ask, and return what is answered, which must be a success."""

@@ -220,6 +220,5 @@ def test_a_bad_key_is_an_error_of_the_client(owner: Owner, call: str) -> None:
 
 def ask(served: Served, key: str) -> httpx.Response:
     """Ask for a chat with a key."""
-    headers = {"authorization": f"Bearer {key}", "host": served.host}
     body = {"model": "moonshot/kimi-k2.6", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 100}
-    return httpx.post(f"{served.direct}/v1/chat/completions", headers=headers, json=body, timeout=30)
+    return served.ask("POST", "/v1/chat/completions", key, json=body)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -82,12 +82,11 @@ BODIES: Mapping[tuple[str, str], tuple[Mapping[str, Any], ...]] = {
 
 
 @pytest.fixture(scope="module")
-def owner(grounds: Grounds) -> Iterator[Tenant]:
+def owner(grounds: Grounds) -> Tenant:
     """Who has everything."""
     owner = Tenant(grounds.served(AIGATEWAY, ALONE), "canary")
     owner.furnish()
-    yield owner
-    owner.close()
+    return owner
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +96,12 @@ def before(owner: Tenant) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stranger(grounds: Grounds, before: dict[str, Any]) -> Iterator[Tenant]:
+def stranger(grounds: Grounds, before: dict[str, Any]) -> Tenant:
     """Who has another account, and every kind of key of it."""
     stranger = Tenant(grounds.served(AIGATEWAY, ALONE), "stranger")
     stranger.furnish()
     stranger.keys[OPERATORS] = stranger.served.operator.secret
-    yield stranger
-    stranger.close()
+    return stranger
 
 
 @pytest.fixture(scope="module")

@@ -117,11 +117,8 @@ class Raw:
 
     def send(self, body: dict[str, Any] | None = None) -> httpx.Response:
         """Send it as it stands, or with another body."""
-        headers = self._headers | {"host": self.served.host}
         content = self._printed if body is None else json.dumps(body)
-        return httpx.request(
-            self._method, self.served.direct + self._path, headers=headers, content=content, timeout=30
-        )
+        return self.served.ask(self._method, self._path, headers=self._headers, content=content)
 
 
 @pytest.fixture
@@ -173,8 +170,8 @@ def test_a2_that_asks_for_usage_as_openai_has_it_gets_it_in_a_chunk_without_choi
 
 def test_a2_with_the_tag_of_its_header_is_found_by_it(raw: Raw, provider: Scripted) -> None:
     arrived = len(provider.seen)
-    headers = {"authorization": f"Bearer {raw.key['key']}", "host": raw.served.host, "x-aig-tag": "nightly"}
-    reply = httpx.post(raw.served.direct + "/v1/chat/completions", headers=headers, json=raw.body, timeout=30)
+    path, headers = "/v1/chat/completions", {"x-aig-tag": "nightly"}
+    reply = raw.served.ask("POST", path, raw.key["key"], headers=headers, json=raw.body)
     assert reply.status_code == 200, reply.text
     (exchange,) = raw.served.exchanges(raw.key["id"])
     assert exchange["tag"] == "nightly"
