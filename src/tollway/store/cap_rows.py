@@ -169,6 +169,19 @@ def put_cap(connection: Connection, cap: Cap) -> Cap:
     return cap
 
 
+def put_limit(connection: Connection, cap: Cap) -> Cap | None:
+    """Write a cap, or give the one that is there its limit and leave its alert; a limit of zero lifts it.
+
+    Returns the cap that holds now, or None. The account is locked.
+    """
+    found = _same(connection, cap)
+    if cap.limit_nanos:
+        return put_cap(connection, cap if found is None else msgspec.structs.replace(cap, alert_ppm=found.alert_ppm))
+    if found is not None:
+        _remove(connection, found, cap.created_ms)
+    return None
+
+
 def lift_cap(connection: Connection, cap: Cap, removed_ms: int) -> Cap | None:
     """Lift the cap with the account, scope, subject and window of `cap`; return it, or None when there is none."""
     found = _same(connection, cap)

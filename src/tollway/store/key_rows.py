@@ -15,7 +15,7 @@ from tollway.access.limits import NO_LIMITS, AccountLimit, LimitScope, RateChang
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
-from tollway.store.cap_rows import add_cap, lift_cap, put_cap
+from tollway.store.cap_rows import add_cap, put_limit
 from tollway.store.key_reader import EngineKeys
 from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
@@ -74,8 +74,8 @@ class KeyRows(Rows):
                 return None
             changed: list[Cap] = []
             for cap in caps:
-                standing = put_cap(connection, cap) if cap.limit_nanos else lift_cap(connection, cap, cap.created_ms)
-                if standing is not None and standing.id != cap.id and standing.removed_ms is None:
+                standing = put_limit(connection, cap)
+                if standing is not None and standing.id != cap.id:
                     changed.append(standing)
             if change.limits.told:
                 change_limit(connection, _limit_of(key, entry.created_ms), change.limits)

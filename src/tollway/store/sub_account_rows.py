@@ -11,7 +11,7 @@ from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
 from tollway.access.terms import CapScope, CapSpan
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
-from tollway.store.cap_rows import lift_cap, put_cap
+from tollway.store.cap_rows import put_cap, put_limit
 from tollway.store.key_rows import add_key
 from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
@@ -91,9 +91,7 @@ class SubAccountRows(Rows):
             changed = connection.execute(update(sub_accounts).where(_stands(wanted.id)).values(**_values(wanted)))
             if changed.rowcount != 1:
                 return False, None
-            standing = put_cap(connection, cap) if cap.limit_nanos else None
-            if standing is None:
-                lift_cap(connection, cap, cap.created_ms)
+            standing = put_limit(connection, cap)
             _limit(connection, wanted, cap.created_ms)
             add_entry(connection, entry)
         return True, standing

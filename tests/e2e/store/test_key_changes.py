@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 
 import msgspec
 import pytest
@@ -13,8 +14,9 @@ from tollway.access.key_view import KeyChange, KeyState, KeyView
 from tollway.access.limits import NO_LIMITS, LimitScope, RateChange, RateLimits, RateRule
 from tollway.access.packages import MICROS_PER_TOKEN
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
-from tollway.access.terms import CapSpan, PackageUnit
+from tollway.access.terms import CapScope, CapSpan, PackageUnit
 from tollway.billing.audit import Audit
+from tollway.billing.caps import Caps, CapTarget
 from tollway.billing.key_secrets import key_digest
 from tollway.billing.keys import HOUR_MS, OVERLAP_MS, OVERLAP_MS_MAX, Keys, KeyTerms
 from tollway.billing.packages import Packages
@@ -153,6 +155,14 @@ def test_a_change_holds_from_the_next_request_on_and_what_is_left_out_stays(
     assert (principal.models, principal.routes, principal.networks, principal.expires_ms) == ((), (), (), None)
     assert principal.limits == keys.rates(key.id) == store.rate_limits(account.id) == ()
     assert changed.expires_ms is None
+
+
+def test_another_limit_leaves_the_alert_of_a_cap_as_it_was_set(store: Store, keys: Keys, account: Account) -> None:
+    key, _ = keys.create(account.id, "ci", KeyTerms(daily_cap_nanos=50))
+    target = CapTarget(None, CapScope.KEY, str(key.id))
+    Caps(store, store.ids(), UTC).set(target, CapSpan.DAY, 50, 500_000)
+    keys.update(key.id, KeyChange(caps={CapSpan.DAY: 40}))
+    assert [(cap.limit_nanos, cap.alert_ppm) for cap in store.caps(account.id)] == [(40, 500_000)]
 
 
 def test_a_disabled_key_is_refused_until_it_is_enabled_again(

@@ -38,7 +38,7 @@ def test_a_secret_is_made_when_it_is_first_wanted_and_stays_until_it_is_rotated(
     sealed = store.webhook_secret(account.id)
     assert sealed is not None
     assert second.text.encode() not in sealed[0]
-    (entry,) = Audit(store).list(AuditQuery(account_id=account.id)).entries
+    (entry,) = Audit(store).list(AuditQuery(account_id=account.id, resource_type="webhook_secret")).entries
     assert (entry.action, entry.actor, dict(entry.metadata)) == ("webhook_secret.rotate", ROBOT, {})
     # Two that want the first one at once get the same.
     assert store.add_webhook_secret(account.id, b"another", 1) == sealed
