@@ -42,13 +42,13 @@ ASKED_CHARS_MAX = 200
 
 SHOWN = 100
 _KNOWN = frozenset(HTTPStatus)
-ANSWERED = frozenset(range(200, 300)) & _KNOWN
+ANSWERED = range(200, 300)
 """What is charged."""
 BODILESS = frozenset({204, 205, 304})
 STATUS_JUNK = 502
 """What is told where a provider answers with a status that HTTP does not know."""
 STATUS_STREAMED = 200
-"""The only one that a stream begins with; others come with short answers."""
+"""The only one that a stream begins with; others come with short answers. Told too for one that HTTP does not know."""
 
 
 class ProxiedCalls:
@@ -175,7 +175,8 @@ class _ProxiedCall:
         line, durable = self._record(
             Outcome.DRAINED if gone else Outcome.COMPLETED, STATUS_CLIENT_GONE if gone else answer.status
         )
-        head = self._head(answer, status=answer.status, length=len(body), extra=self._cost(line))
+        status = answer.status if answer.status in _KNOWN else STATUS_STREAMED
+        head = self._head(answer, status=status, length=len(body), extra=self._cost(line))
         await durable
         await self._client.respond(head, body)
 
