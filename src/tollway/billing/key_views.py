@@ -8,10 +8,14 @@ from tollway.billing.views import View, view_key, view_time
 from tollway.ids import ACCOUNT, MANAGEMENT_KEY, render_id
 
 
+def view_standing_key(keys: Keys, key: KeyView) -> View:
+    """Show a key, and how it stands now."""
+    return view_key(key) | {"state": keys.state(key).value}
+
+
 def view_key_with_limits(keys: Keys, key: KeyView) -> View:
     """Show a key, how it stands now, and every cap and every limit of rates that holds for it."""
-    return view_key(key) | {
-        "state": keys.state(key).value,
+    return view_standing_key(keys, key) | {
         "caps": [view_rule(rule) for rule in keys.limits(key.id)],
         "limits": [view_rate(rule) for rule in keys.rates(key.id)],
     }

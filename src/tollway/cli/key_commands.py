@@ -10,9 +10,8 @@ from tollway.access.limits import RateLimits
 from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 from tollway.access.terms import CapSpan
 from tollway.billing.key_terms import parse_duration
-from tollway.billing.key_views import view_key_with_limits
+from tollway.billing.key_views import view_key_with_limits, view_standing_key
 from tollway.billing.keys import KeyTerms
-from tollway.billing.views import view_key
 from tollway.cli.key_options import Burst, Concurrency, KeyId, KeyName, Rpm, Tpm, listed, rate_change
 from tollway.cli.office import Office
 from tollway.cli.options import Config, Json, OfAccount, choose_settings, parse_expiry
@@ -20,7 +19,7 @@ from tollway.cli.output import as_fields, as_table, show
 from tollway.ids import ACCOUNT, KEY, PACKAGE, SUB_ACCOUNT, parse_id
 from tollway.money import parse_amount
 
-KEY_COLUMNS = ("id", "account", "name", "hint", "billing", "models", "expires", "disabled", "revoked", "created")
+KEY_COLUMNS = ("id", "account", "name", "hint", "billing", "models", "state", "expires", "created")
 NEVER = "never"
 """The word for no expiry."""
 
@@ -36,7 +35,7 @@ def key_commands(office: Office) -> typer.Typer:
         """List keys without their texts, oldest first."""
         with office.open_books(choose_settings(config)) as desk:
             keys = desk.keys.list(None if account is None else parse_id(ACCOUNT, account))
-        views = [view_key(key) for key in keys]
+            views = [view_standing_key(desk.keys, key) for key in keys]
         show(as_table(views, KEY_COLUMNS, empty="There is no key: `tollway key create` makes one."), json=json)
 
     @app.command("show")
@@ -66,8 +65,8 @@ def key_commands(office: Office) -> typer.Typer:
     def revoke(key: KeyId, json: Json = False, config: Config = None) -> None:
         """Refuse a key for good, from the next request on."""
         with office.open_books(choose_settings(config)) as desk:
-            revoked = desk.keys.revoke(parse_id(KEY, key))
-        show(as_fields(view_key(revoked)), json=json)
+            view = view_standing_key(desk.keys, desk.keys.revoke(parse_id(KEY, key)))
+        show(as_fields(view), json=json)
 
     return app
 

@@ -23,7 +23,7 @@ def test_wrong_usage_is_status_2(shell: Shell) -> None:
 
 
 def test_options_of_later_versions_are_not_offered(shell: Shell) -> None:
-    assert shell("key", "create", "--account", shell.account(), "--name", "k", "--rpm", "5").status == 2
+    assert shell("key", "create", "--account", shell.account(), "--name", "k", "--policy", "p").status == 2
 
 
 def test_help_and_version(shell: Shell) -> None:

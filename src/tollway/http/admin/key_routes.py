@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from tollway.access.limits import RateLimits
 from tollway.billing.key_terms import parse_duration
-from tollway.billing.key_views import view_key_with_limits
+from tollway.billing.key_views import view_key_with_limits, view_standing_key
 from tollway.billing.keys import KeyTerms
-from tollway.billing.views import View, view_key
+from tollway.billing.views import View
 from tollway.http.admin.access_bodies import ChangedKey, Rotation, milliseconds
 from tollway.http.admin.acting import Acting
 from tollway.http.admin.bodies import NewKey
@@ -51,7 +51,7 @@ def key_routes(parts: AdminParts) -> APIRouter:
     def list_keys(account: str | None = None) -> View:
         """List keys without their texts, oldest first."""
         listed = keys.list(None if account is None else parse_id(ACCOUNT, account))
-        return {"object": "list", "data": [view_key(key) for key in listed]}
+        return {"object": "list", "data": [view_standing_key(keys, key) for key in listed]}
 
     @router.get("/{key}")
     def show_key(key: str) -> View:
@@ -72,6 +72,6 @@ def key_routes(parts: AdminParts) -> APIRouter:
     @router.delete("/{key}")
     def revoke_key(key: str, by: Acting) -> View:
         """Refuse a key for good, from the next request on."""
-        return view_key(found(lambda: keys.revoke(parse_id(KEY, key), by=by)))
+        return view_standing_key(keys, found(lambda: keys.revoke(parse_id(KEY, key), by=by)))
 
     return router
