@@ -55,7 +55,6 @@ class Tenant:
         self.account = served.account()
         self.keys: dict[str, str] = {NONE: ""}
         self.things: list[Thing] = []
-        self.refused_id = ""
         self.secrets: set[str] = {self.account}
         """What nobody else may ever be told."""
         self._make_keys()
@@ -111,7 +110,7 @@ class Tenant:
             "POST", "/v1/chat/completions", self.keys[FREE], json=BODY | {"model": f"{word}-gone"}, headers=who
         )
         assert refused.status_code == 404, refused.text
-        self.refused_id = refused.headers["x-request-id"]
+        self._wait_until_kept(refused.headers["x-request-id"])
         webhook = self.told("GET", "/v1/webhook-secret")["secret"]
         self.things += [
             Thing("sub_account", child["id"]),
@@ -120,12 +119,19 @@ class Tenant:
             Thing("provider", provider["id"]),
             Thing("provider", f"{word}-provider"),
             Thing("request", reply.headers["x-request-id"]),
-            Thing("request", self.refused_id),
+            Thing("request", refused.headers["x-request-id"]),
             Thing("key", child["key_id"]),
             Thing("digest", key["hash"]),
         ]
         time.sleep(max(0.0, (self._expiry - datetime.now(UTC)).total_seconds()))
         self.secrets |= {word, webhook, *(thing.name for thing in self.things)}
+
+    def _wait_until_kept(self, request: str) -> None:
+        """Wait for a refused request to be in the log: it is written after its answer."""
+        until = time.monotonic() + 20
+        while not self.ask("GET", f"/api/v1/logs/{request}", self.keys[WRITER]).is_success:
+            assert time.monotonic() < until, f"{request} was not kept"
+            time.sleep(0.02)
 
     def unknown(self, slot: str, name: str) -> str:
         """Return what nothing is called, in the form of something of this account's: an id, or a name."""
