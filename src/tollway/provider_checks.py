@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tollway.catalog.records import Provider, Timeouts
+from tollway.catalog.records import KeyOf, Provider, Timeouts
 from tollway.catalog.signing import GoogleServiceAccount
 from tollway.cli.office import Finding, Health
 from tollway.errors import UpstreamFailure
@@ -33,6 +33,8 @@ async def _check_providers(providers: tuple[Provider, ...]) -> tuple[Finding, ..
 
 async def _check_provider(client: UpstreamClient, provider: Provider) -> Finding:
     path = provider.check_path
+    if provider.key_of is KeyOf.CLIENT:
+        return Finding(provider.name, Health.NOTE, "is asked with its clients' keys: the first of them will tell")
     try:
         lines = await _signature(client, provider, path or "")
         if path is None:

@@ -184,7 +184,8 @@ class _ProxiedCall:
         arrival, relay = self._arrival, self._relay
         # Its price is known before its end: so is what the head says.
         said = self._cost(line_of(self._admitted, self._ending(Outcome.COMPLETED, answer.status)))
-        head = arrival.heads.stream(content_type_of(answer.headers), request_id=arrival.request_id, extra=said)
+        kind = content_type_of(answer.headers)
+        head = arrival.heads.stream(kind, request_id=arrival.request_id, extra=self._served() + said)
         outlet = self._outlet = Outlet(self._client, head, recorded=relay.books.announce(arrival.exchange_id))
         outlet.keepalive = b""
         outlet.open(for_s=relay.admission.lives_s(self._admitted.hold) - READ_MARGIN_S)
@@ -232,8 +233,11 @@ class _ProxiedCall:
     # -- settlement
 
     def _head(self, answer: Answer, *, status: int, length: int, extra: bytes) -> bytes:
-        kind = content_type_of(answer.headers)
-        return self._arrival.heads.whole(status, kind, request_id=self._arrival.request_id, length=length, extra=extra)
+        heads, kind, name = self._arrival.heads, content_type_of(answer.headers), self._arrival.request_id
+        return heads.whole(status, kind, request_id=name, length=length, extra=self._served() + extra)
+
+    def _served(self) -> bytes:
+        return self._arrival.heads.served(self._target.provider.name, self._target.model_routed, 1)
 
     def _cost(self, line: ExchangeLine) -> bytes:
         principal = self._admitted.principal

@@ -68,16 +68,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 def checked_path(path: bytes) -> str:
     """Return a path that leads to one place, whoever decodes it how often; raises Refusal `invalid_request` for any other."""
+    if not _VISIBLE.fullmatch(path):
+        raise _unclear()
     decoded = path
     for _ in range(DECODINGS_MAX):
-        parts = decoded.split(b"/")
-        if (
-            b"\\" in decoded
-            or not _VISIBLE.fullmatch(decoded.replace(b" ", b"_"))
-            or parts[0]
-            or any(part in (b"", b".", b"..") for part in parts[1:-1])
-            or parts[-1] in (b".", b"..")
-        ):
+        if not _is_clear(decoded):
             raise _unclear()
         again = unquote_to_bytes(decoded)
         if again.count(b"/") != decoded.count(b"/"):
@@ -86,6 +81,22 @@ def checked_path(path: bytes) -> str:
             return path.decode("ascii")
         decoded = again
     raise _unclear()
+
+
+def _is_clear(path: bytes) -> bool:
+    """Tell whether a path, decoded so far, is one below the root, without segments that lead elsewhere."""
+    try:
+        text = path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    first, *parts = text.split("/")
+    return (
+        not first
+        and "\\" not in text
+        and not any(ord(character) < ord(" ") or character == "\x7f" for character in text)
+        and not any(part in (".", "..") for part in parts)
+        and "" not in parts[:-1]
+    )
 
 
 def _unclear() -> Refusal:

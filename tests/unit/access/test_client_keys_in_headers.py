@@ -47,6 +47,13 @@ def test_beside_it_another_header_holds_the_key_for_a_provider(header: tuple[byt
     assert "theirs" not in repr(presented)
 
 
+def test_one_key_for_a_provider_may_stand_in_two_headers() -> None:
+    presented = KEYS.read([OURS, (b"authorization", b"Bearer sk-theirs"), (b"x-api-key", b"sk-theirs")])
+    assert presented.client_key is not None
+    assert presented.client_key.reveal() == "sk-theirs"
+    assert KEYS.read([OURS, (b"x-two-key", b"tw-abc")]) == (DIGEST, None)
+
+
 @pytest.mark.parametrize(
     "header",
     [

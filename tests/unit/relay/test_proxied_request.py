@@ -1,0 +1,170 @@
+"""A call that belongs to no dialect, as its provider gets it."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.providers import a_provider
+from tollway import __version__
+from tollway.catalog.records import Provider
+from tollway.errors import Refusal
+from tollway.relay.proxied_request import Call, checked_path, passed_headers, path_at, request_of, target_of
+
+OURS = (b"x-ours-",)
+
+
+def provider(prefix: str = "/v1", **more: object) -> Provider:
+    plain = a_provider("p")
+    spoken = msgspec.structs.replace(plain.speaks[0], path_prefix=prefix)
+    return msgspec.structs.replace(plain, speaks=(spoken,), **more)
+
+
+def call(method: str = "POST", path: str = "/v1/things", **more: object) -> Call:
+    fields: dict[str, object] = {"query": "", "headers": (), "body": b""} | more
+    return Call(method=method, path=path, **fields)  # type: ignore[arg-type]
+
+
+def request(call: Call, to: Provider | None = None, lines: bytes = b"") -> tuple[list[bytes], bytes]:
+    """Return the lines of a request's head, and its body."""
+    head, _, body = request_of(to or provider(), call, ours=OURS, lines=lines).partition(b"\r\n\r\n")
+    return head.split(b"\r\n"), body
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "whole"),
+    [
+        ("", "/v1/things", "/v1/things"),
+        ("/v1", "/v1/things", "/v1/things"),
+        ("/v1", "/things", "/v1/things"),
+        ("/openai/v1", "/v1/things", "/openai/v1/things"),
+        ("/a/b", "/a/b/c", "/a/b/c"),
+        ("/a/b", "/b/b/c", "/a/b/b/c"),
+        ("/v1", "/v1", "/v1"),
+        ("/v1", "/v10/x", "/v1/v10/x"),
+        ("/v1", "/", "/v1/"),
+        ("/v1", "/things/", "/v1/things/"),
+    ],
+)
+def test_a_path_is_below_the_providers_own_without_saying_it_twice(prefix: str, path: str, whole: str) -> None:
+    assert path_at(prefix, path) == whole
+    assert target_of(provider(prefix), call(path=path, query="a=1&b")) == f"{whole}?a=1&b"
+
+
+@pytest.mark.parametrize(
+    "path", [b"/", b"/a", b"/v1/a%20b", b"/a/", b"/a.b/..c", b"/a;x=1/b,c", b"/%C3%A4".lower()[:2]]
+)
+def test_a_path_that_leads_to_one_place_is_passed_on_as_it_is(path: bytes) -> None:
+    assert checked_path(path) == path.decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"",
+        b"a",
+        b"http://h/a",
+        b"//a",
+        b"/a//b",
+        b"/./a",
+        b"/a/../b",
+        b"/a/..",
+        b"/a/.",
+        b"/a/%2e%2E/b",
+        b"/a/%252e%252e/b",
+        b"/a/%25252525/b",
+        b"/a%2fb",
+        b"/a%252fb",
+        b"/a\\b",
+        b"/a%5cb",
+        b"/a%00",
+        b"/a%0d%0ax: 1",
+        b"/a\xc3\xa4",
+        b"/a b",
+        b"/a%c0%ae%c0%ae/b",
+        b"/a%7f",
+    ],
+)
+def test_any_other_path_is_refused(path: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        checked_path(path)
+    assert refused.value.code == "invalid_request"
+
+
+@given(st.binary(max_size=40))
+def test_no_path_that_passes_leads_upwards_or_out(path: bytes) -> None:
+    try:
+        passed = checked_path(b"/" + path)
+    except Refusal:
+        return
+    assert "//" not in passed
+    assert ".." not in passed.split("/")
+    assert passed.isascii()
+    assert not set(passed) & set("\r\n \\")
+
+
+def test_the_head_names_the_provider_and_what_lets_the_call_in() -> None:
+    to = provider(headers=(("authorization", "Bearer sk-ours"), ("x-fixed", "1")))
+    head, body = request(call(query="a=b", body=b"{}", headers=((b"accept", b"x/y"),)), to, b"x-signed: 2\r\n")
+    assert head[0] == b"POST /v1/things?a=b HTTP/1.1"
+    assert set(head[1:]) == {
+        b"host: h",
+        b"accept-encoding: identity",
+        f"user-agent: tollway/{__version__}".encode(),
+        b"authorization: Bearer sk-ours",
+        b"x-fixed: 1",
+        b"accept: x/y",
+        b"content-length: 2",
+        b"x-signed: 2",
+    }
+    assert body == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length"),
+    [("GET", b"", None), ("DELETE", b"", None), ("POST", b"", 0), ("PUT", b"", 0), ("DELETE", b"xy", 2)],
+)
+def test_a_length_is_said_where_there_may_be_a_body(method: str, body: bytes, length: int | None) -> None:
+    head, _ = request(call(method, body=body))
+    said = [line for line in head if line.startswith(b"content-length")]
+    assert said == ([] if length is None else [b"content-length: %d" % length])
+
+
+def test_a_clients_header_does_not_stand_beside_the_providers_own() -> None:
+    to = provider(headers=(("x-secret-key", "ours"), ("anthropic-version", "2023-06-01")))
+    theirs = ((b"x-secret-key", b"theirs"), (b"anthropic-version", b"2026-01-01"), (b"user-agent", b"thing/1"))
+    head, _ = request(call(headers=theirs), to)
+    assert [line for line in head if line.startswith(b"x-secret-key")] == [b"x-secret-key: ours"]
+    assert [line for line in head if line.startswith(b"anthropic-version")] == [b"anthropic-version: 2026-01-01"]
+    assert [line for line in head if line.startswith(b"user-agent")] == [b"user-agent: thing/1"]
+    head, _ = request(call(), to)
+    assert b"anthropic-version: 2023-06-01" in head
+
+
+def test_what_is_ours_of_the_connection_or_of_the_clients_person_is_left_out() -> None:
+    dropped = (
+        (b"authorization", b"Bearer tw"),
+        (b"x-api-key", b"k"),
+        (b"x-goog-api-key", b"k"),
+        (b"api-key", b"k"),
+        (b"cookie", b"c"),
+        (b"x-ours-tag", b"t"),
+        (b"x-forwarded-host", b"h"),
+        (b"forwarded", b"f"),
+        (b"connection", b"close, X-Hop"),
+        (b"x-hop", b"h"),
+        (b"te", b"trailers"),
+        (b"transfer-encoding", b"chunked"),
+        (b"content-length", b"9"),
+        (b"host", b"gateway"),
+        (b"expect", b"100-continue"),
+        (b"accept-encoding", b"gzip"),
+    )
+    kept = ((b"x-other", b"\xe4\t "), (b"content-type", b"a/b"))
+    assert tuple(passed_headers((*dropped, *kept), ours=OURS)) == kept
+
+
+@pytest.mark.parametrize("value", [b"a\r\nx: 1", b"a\nb", b"a\x00", b"\x7f"])
+def test_a_header_with_a_break_in_it_is_refused(value: bytes) -> None:
+    with pytest.raises(Refusal, match="characters that no header has"):
+        list(passed_headers(((b"x-a", value),), ours=OURS))
