@@ -51,7 +51,7 @@ from tollway.relay.keeping import Keeping
 from tollway.relay.own_models import OwnModels
 from tollway.relay.signatures import Signatures
 from tollway.relay.stored_answers import StoredAnswers
-from tollway.relay.throttle import Throttle, defaults_of
+from tollway.relay.throttle import Throttle, defaults_of, hourly_of
 from tollway.settings import Brands, Settings
 from tollway.settings.brand import header_prefixes
 from tollway.settings.records import MediaAddresses
@@ -305,7 +305,12 @@ class Worker:
                 retries=settings.routing.retries,
                 auto=msgspec.structs.asdict(settings.auto),
             ),
-            throttle=Throttle(self._counters, defaults=defaults_of(settings.limits), lines=allowance),
+            throttle=Throttle(
+                self._counters,
+                defaults=defaults_of(settings.limits),
+                lines=allowance,
+                hourly=hourly_of(settings.limits),
+            ),
         )
 
     def _plan_sweeps(self, *, paying: bool) -> tuple[Sweep, ...]:

@@ -6,6 +6,7 @@ What an account has set for itself takes the place of what the deployment set fo
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Network
+from typing import NamedTuple
 
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
@@ -17,6 +18,28 @@ Defaults = Mapping[LimitScope, RateRule]
 
 Named = tuple[bytes, RateRule]
 """A rule, and the name of what is counted for it, which no other rule has."""
+
+
+class Hourly(NamedTuple):
+    """How many different ones may come in an hour; None is any number."""
+
+    ips_per_key: int | None = None
+    keys_per_ip: int | None = None
+
+
+NO_HOURLY = Hourly()
+
+
+class Comer(NamedTuple):
+    """Who comes, among how many different ones that may come in an hour."""
+
+    name: bytes
+    """Of what is counted."""
+    member: bytes
+    limit: int
+    scope: LimitScope
+    """A key, to which addresses come; or an address, from which keys do."""
+
 
 SCOPE_WORDS = {
     LimitScope.KEY: "this API key",
@@ -76,6 +99,30 @@ def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None
         if rule is not None:
             named.append((b"at %b" % network, rule))
     return named
+
+
+def comers_for(principal: Principal, hourly: Hourly, *, address: str) -> list[Comer]:
+    """Return among which different ones a request counts in an hour; `address` as above."""
+    if not address:
+        return []
+    key, network = b"key %d" % principal.key_id, _network_of(address)
+    comers: list[Comer] = []
+    if hourly.ips_per_key is not None:
+        comers.append(Comer(b"addresses of %b" % key, network, hourly.ips_per_key, LimitScope.KEY))
+    if hourly.keys_per_ip is not None:
+        comers.append(Comer(b"keys at %b" % network, key, hourly.keys_per_ip, LimitScope.IP))
+    return comers
+
+
+def too_many(comer: Comer, *, retry_after_s: int) -> Refusal:
+    """Return the refusal of a request that is of one too many."""
+    measure, word = ("ips_per_key_hour", "addresses") if comer.scope is LimitScope.KEY else ("keys_per_ip_hour", "keys")
+    return Refusal(
+        "rate_limit_exceeded",
+        f"At most {comer.limit} {word} in an hour for {SCOPE_WORDS[comer.scope]}: try again in {retry_after_s} s.",
+        metadata={"scope": comer.scope.value, "measure": measure, "limit": comer.limit},
+        retry_after_s=retry_after_s,
+    )
 
 
 @lru_cache(NETWORKS_KNOWN_MAX)

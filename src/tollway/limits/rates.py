@@ -65,6 +65,15 @@ Rule = tuple[bytes, Limit]
 """The name of a counter, the same wherever it is counted, and what it may reach."""
 
 
+class Membership(NamedTuple):
+    """Who comes, among how many different ones that may come in an hour (`limits.distinct`)."""
+
+    name: bytes
+    """Of the counter."""
+    member: bytes
+    limit: int
+
+
 class Counter(NamedTuple):
     """One counter, and what it may reach."""
 
@@ -79,13 +88,15 @@ class Measure(StrEnum):
     BURST = "burst"
     TOKENS = "tpm"
     CONCURRENCY = "concurrency"
+    MEMBERS = "per_hour"
+    """Of a Membership."""
 
 
 class Refused(NamedTuple):
     """Why a request must wait: of all limits that it is over, the one with the longest wait."""
 
     place: int
-    """Of its counter, among those that were asked, from 0."""
+    """Of its counter, among those that were asked, from 0; of its membership, where too many different ones came."""
     measure: Measure
     limit: int
     wait_ms: int

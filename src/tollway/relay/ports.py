@@ -10,7 +10,7 @@ from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
 from tollway.dialects.record import CostFields
 from tollway.ledger.answers import AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
-from tollway.limits.rates import Rule, Verdict
+from tollway.limits.rates import Membership, Rule, Verdict
 
 
 class KeyDirectory(Protocol):
@@ -69,8 +69,11 @@ class Books(Protocol):
 class Counters(Protocol):
     """What is counted together for limits of rates: in this process, on this host, or across several."""
 
-    async def take(self, rules: Sequence[Rule], *, tokens: int) -> Verdict:
-        """Count a request, and the tokens that it is thought to need, for every rule, or for none; no two have one name."""
+    async def take(self, rules: Sequence[Rule], *, tokens: int, memberships: Sequence[Membership] = ()) -> Verdict:
+        """Count a request, the tokens that it is thought to need, and who comes, for everything or for nothing.
+
+        No two rules and memberships have one name.
+        """
         ...
 
     def finish(self, rules: Sequence[Rule], *, reserved: int, used: int, taken_ms: int) -> None:

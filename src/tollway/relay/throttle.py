@@ -7,12 +7,22 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from tollway.access.limit_rules import Defaults, Named, are_limited, limit_reached, limits_for
+from tollway.access.limit_rules import (
+    NO_HOURLY,
+    Defaults,
+    Hourly,
+    Named,
+    are_limited,
+    comers_for,
+    limit_reached,
+    limits_for,
+    too_many,
+)
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
 from tollway.access.terms import EACH
 from tollway.catalog.records import Model
-from tollway.limits.rates import Verdict
+from tollway.limits.rates import Measure, Membership, Verdict
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.pricing.estimate import BYTES_PER_TOKEN
@@ -51,36 +61,47 @@ class Ticket:
 class Throttle:
     """Lets requests through as fast as their limits allow."""
 
-    def __init__(self, counters: Counters, *, defaults: Defaults, lines: Callable[[Verdict], bytes]) -> None:
-        """Take the counters, what the deployment set for each scope, and what makes header lines of a verdict."""
+    def __init__(
+        self,
+        counters: Counters,
+        *,
+        defaults: Defaults,
+        lines: Callable[[Verdict], bytes],
+        hourly: Hourly = NO_HOURLY,
+    ) -> None:
+        """Take the counters, what the deployment set for each scope, and what makes header lines of a verdict.
+
+        `hourly` is how many different ones may come in an hour.
+        """
         self._counters = counters
         self._defaults = defaults
-        self._by_address = LimitScope.KEY_IP in defaults or LimitScope.IP in defaults
+        self._hourly = hourly
+        self._by_address = LimitScope.KEY_IP in defaults or LimitScope.IP in defaults or hourly != NO_HOURLY
         self._lines = lines
 
     def concerns(self, principal: Principal) -> bool:
         """Tell whether a key's requests may be limited: nearly all deployments answer no, so it is asked first."""
-        return are_limited(principal, self._defaults)
+        return are_limited(principal, self._defaults) or self._hourly != NO_HOURLY
 
     async def enter(self, arrival: Arrival, peek: Peek, model: Model) -> Ticket | None:
         """Count a request; return what is to be closed when it ends, if anything is. Raises Refusal 429."""
-        peer = arrival.peer
-        rules = limits_for(
-            arrival.principal,
-            self._defaults,
-            end_user=arrival.attribution.end_user,
-            address=peer.address if self._by_address and peer is not None else "",
-        )
-        if not rules:
+        principal, peer = arrival.principal, arrival.peer
+        address = peer.address if self._by_address and peer is not None else ""
+        rules = limits_for(principal, self._defaults, end_user=arrival.attribution.end_user, address=address)
+        comers = comers_for(principal, self._hourly, address=address)
+        if not rules and not comers:
             return None
         tokens = thought_tokens(peek, model)
-        verdict = await self._counters.take(rules, tokens=tokens)
+        memberships = [Membership(comer.name, comer.member, comer.limit) for comer in comers]
+        verdict = await self._counters.take(rules, tokens=tokens, memberships=memberships)
         if peer is not None:
             peer.tell(self._lines(verdict))
         refused = verdict.refused
         if refused is not None:
-            _, rule = rules[refused.place]
             wait_s = divide_up(refused.wait_ms, 1000)
+            if refused.measure is Measure.MEMBERS:
+                raise too_many(comers[refused.place], retry_after_s=wait_s)
+            _, rule = rules[refused.place]
             raise limit_reached(rule, measure=refused.measure.value, limit=refused.limit, retry_after_s=wait_s)
         if any(rule.tpm is not None or rule.concurrency is not None for _, rule in rules):
             return Ticket(self._counters, rules, reserved=tokens, taken_ms=verdict.at_ms)
@@ -94,6 +115,11 @@ def defaults_of(limits: LimitsSettings) -> Defaults:
         for scope in LimitScope
     ]
     return {rule.scope: rule for rule in rules if rule != RateRule(scope=rule.scope, subject=EACH)}
+
+
+def hourly_of(limits: LimitsSettings) -> Hourly:
+    """Return how many different ones the operator lets come in an hour."""
+    return Hourly(ips_per_key=limits.ips_per_key_hour, keys_per_ip=limits.keys_per_ip_hour)
 
 
 def thought_tokens(peek: Peek, model: Model) -> int:

@@ -51,6 +51,8 @@ RATE_MAX = 2**32
 """A limit that nobody reaches: more is a slip of the pen."""
 
 Rate = Annotated[int, Meta(ge=1, le=RATE_MAX)]
+Comers = Annotated[int, Meta(ge=1, le=240)]
+"""As many as `limits.distinct` can count."""
 
 WORKERS_MAX = 256
 """Worker numbers are ten bits of every id, and each restart takes a fresh one: this leaves room for both."""
@@ -138,6 +140,10 @@ class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_ip: RateSettings = RateSettings()
     """Of one key from one address."""
     ip: RateSettings = RateSettings()
+    ips_per_key_hour: Comers | None = None
+    """Different addresses from which one key comes in an hour."""
+    keys_per_ip_hour: Comers | None = None
+    """Different keys that come from one address in an hour."""
 
 
 class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):

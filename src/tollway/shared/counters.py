@@ -19,7 +19,18 @@ from typing import Self
 
 from tollway import clock
 from tollway.errors import Refusal, SetupError
-from tollway.limits.rates import RUNNING, Counter, Rule, Verdict, settle, take
+from tollway.limits import distinct
+from tollway.limits.rates import (
+    RUNNING,
+    Counter,
+    Measure,
+    Membership,
+    Refused,
+    Rule,
+    Verdict,
+    settle,
+    take,
+)
 from tollway.shared.seats import Seats
 from tollway.shared.table import DIGEST_BYTES, ENTRIES_AT, SALT_BYTES, SEATS, TABLE_BYTES, Table
 
@@ -82,31 +93,47 @@ class Counters:
         """Return counters that no other process sees."""
         return cls(Table(mmap.mmap(-1, TABLE_BYTES)), now_ms=now_ms)
 
-    async def take(self, rules: Sequence[Rule], *, tokens: int) -> Verdict:
-        """Count a request, and the tokens that it is thought to need, for every rule, or for none; no two have one name.
+    async def take(self, rules: Sequence[Rule], *, tokens: int, memberships: Sequence[Membership] = ()) -> Verdict:
+        """Count a request, the tokens that it is thought to need, and who comes, for everything or for nothing.
 
-        Raises Refusal `not_ready` on a full disk.
+        No two rules and memberships have one name. Raises Refusal `not_ready` on a full disk.
         """
         with self._alone:
             table, now_ms = self._table, self._now_ms()
             places: list[int] = []
+            coming: list[tuple[memoryview, int]] = []
+            for number, (name, member, most) in enumerate(memberships):
+                cells = table.cells(self._place(name, now_ms, places))
+                hashed = int.from_bytes(self._digest(member)[:4], "little")
+                wait_ms = distinct.wait_ms(cells, hashed, limit=most, now_ms=now_ms)
+                if wait_ms:
+                    return Verdict(Refused(number, Measure.MEMBERS, most, wait_ms), None, None, now_ms)
+                coming.append((cells, hashed))
+            members = len(places)
             counters: list[Counter] = []
             for name, limit in rules:
-                try:
-                    place = table.find_or_make(self._digest(name), second=now_ms // 1000, beside=places)
-                except OSError as error:
-                    raise no_room() from error
+                place = self._place(name, now_ms, places)
                 cells = table.cells(place)
                 if limit.concurrency is not None:
                     cells[RUNNING] = table.running(place)
-                places.append(place)
                 counters.append(Counter(cells, limit))
             verdict = take(counters, tokens=tokens, now_ms=now_ms)
             if verdict.refused is None:
-                for place, (_, limit) in zip(places, rules, strict=True):
+                for place, (_, limit) in zip(places[members:], rules, strict=True):
                     if limit.concurrency is not None:
                         table.begin(place, seat=self._seat)
+                for cells, hashed in coming:
+                    distinct.note(cells, hashed, now_ms=now_ms)
             return verdict
+
+    def _place(self, name: bytes, now_ms: int, places: list[int]) -> int:
+        """Return the place of a counter, which is put behind those that must stay as well."""
+        try:
+            place = self._table.find_or_make(self._digest(name), second=now_ms // 1000, beside=places)
+        except OSError as error:
+            raise no_room() from error
+        places.append(place)
+        return place
 
     def finish(self, rules: Sequence[Rule], *, reserved: int, used: int, taken_ms: int) -> None:
         """End a request that was taken at `taken_ms`: it no longer runs, and used other tokens than were `reserved`."""

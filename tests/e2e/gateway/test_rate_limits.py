@@ -27,6 +27,7 @@ workers = 2
 trusted_proxies = ["127.0.0.1"]
 [limits]
 key_ip = { rpm = 25 }
+ips_per_key_hour = 30
 """
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
 ADDRESSES = (f"198.51.{number // 250}.{number % 250}" for number in itertools.count())
@@ -237,6 +238,14 @@ def test_an_address_behind_a_proxy_is_the_one_that_the_proxy_heard(limited: Limi
     assert [limited.ask(headers=heard).status_code for _ in range(25)] == [200] * 25
     refused(limited.ask(headers={"x-forwarded-for": "2.2.2.2, 203.0.113.9"}), scope="key_ip", limit=25)
     assert limited.ask(headers={"x-forwarded-for": "203.0.113.10"}).status_code == 200
+
+
+def test_a_key_comes_from_so_many_addresses_in_an_hour(limited: Limited) -> None:
+    known = {"x-forwarded-for": "203.0.113.20"}
+    assert limited.ask(headers=known).status_code == 200
+    assert {limited.ask().status_code for _ in range(29)} == {200}
+    assert refused(limited.ask(), scope="key", measure="ips_per_key_hour", limit=30) > 59 * 60
+    assert limited.ask(headers=known).status_code == 200
 
 
 def test_a_key_is_kept_to_its_routes_and_networks(limited: Limited) -> None:

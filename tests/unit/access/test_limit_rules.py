@@ -2,7 +2,16 @@
 
 import pytest
 
-from tollway.access.limit_rules import are_limited, limit_reached, limits_for
+from tollway.access.limit_rules import (
+    NO_HOURLY,
+    Comer,
+    Hourly,
+    are_limited,
+    comers_for,
+    limit_reached,
+    limits_for,
+    too_many,
+)
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
 from tollway.access.terms import EACH, AccountTerms
@@ -98,3 +107,25 @@ def test_too_many_at_a_time_have_a_code_of_their_own() -> None:
     assert refusal.code == "transfer_agent_capacity_reached"
     assert refusal.message == "At most 5 requests at a time for this address: try again when one of them has ended."
     assert refusal.retry_after_s == 1
+
+
+def test_who_comes_is_told_apart_by_key_and_by_address() -> None:
+    both = Hourly(ips_per_key=3, keys_per_ip=4)
+    assert comers_for(KEY, both, address="192.0.2.1") == [
+        Comer(b"addresses of key 11", b"192.0.2.1", 3, LimitScope.KEY),
+        Comer(b"keys at 192.0.2.1", b"key 11", 4, LimitScope.IP),
+    ]
+    assert comers_for(KEY, both, address="") == comers_for(KEY, NO_HOURLY, address="192.0.2.1") == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "measure", "said"),
+    [
+        (LimitScope.KEY, "ips_per_key_hour", "At most 3 addresses in an hour for this API key: try again in 99 s."),
+        (LimitScope.IP, "keys_per_ip_hour", "At most 3 keys in an hour for this address: try again in 99 s."),
+    ],
+)
+def test_one_too_many_is_told_of_what(scope: LimitScope, measure: str, said: str) -> None:
+    refusal = too_many(Comer(b"", b"", 3, scope), retry_after_s=99)
+    assert (refusal.code, refusal.message, refusal.retry_after_s) == ("rate_limit_exceeded", said, 99)
+    assert refusal.metadata == {"scope": scope.value, "measure": measure, "limit": 3}

@@ -1,5 +1,7 @@
 """The throttle between admission and the counters."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -14,7 +16,7 @@ from tollway.ledger.lines import Attribution
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Usage
 from tollway.relay.arrival import Arrival
-from tollway.relay.throttle import Throttle, defaults_of, thought_tokens
+from tollway.relay.throttle import Throttle, defaults_of, hourly_of, thought_tokens
 from tollway.settings import LimitsSettings
 from tollway.settings.brand import read_brand
 from tollway.settings.records import RateSettings
@@ -63,7 +65,7 @@ def arriving(caller: Caller | None = None, **principal: object) -> Arrival:
     )
 
 
-def throttle(**limits: RateSettings) -> Throttle:
+def throttle(**limits: Any) -> Throttle:
     return Throttle(Counters.in_memory(), defaults=defaults_of(LimitsSettings(**limits)), lines=allowance)
 
 
@@ -103,6 +105,19 @@ async def test_an_address_is_looked_for_only_where_it_is_limited() -> None:
     with pytest.raises(Refusal, match="for this address"):
         await limited.enter(arriving(caller), PEEK, MODEL)
     assert await limited.enter(arriving(), PEEK, MODEL) is None
+
+
+async def test_keys_of_an_address_are_counted_where_nothing_else_is() -> None:
+    hourly = hourly_of(LimitsSettings(keys_per_ip_hour=1))
+    limited, caller = Throttle(Counters.in_memory(), defaults={}, lines=allowance, hourly=hourly), Caller()
+    assert limited.concerns(Principal(key_id=1, account_id=2))
+    for _ in range(3):
+        assert await limited.enter(arriving(caller), PEEK, MODEL) is None
+    assert caller.lines == b""
+    other = msgspec.structs.replace(arriving(caller), principal=Principal(key_id=3, account_id=4))
+    with pytest.raises(Refusal, match="At most 1 keys in an hour for this address") as caught:
+        await limited.enter(other, PEEK, MODEL)
+    assert 59 * 60 < (caught.value.retry_after_s or 0) <= 61 * 60
 
 
 async def test_an_end_user_without_a_rule_is_not_counted() -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tollway.errors import Refusal, SetupError
-from tollway.limits.rates import Measure
+from tollway.limits.rates import Measure, Membership, Verdict
 from tollway.shared.counters import Counters, HostCounters
 from tollway.shared.seats import Seats
 from tollway.shared.table import ENTRIES_AT, TABLE_BYTES
@@ -105,6 +105,36 @@ async def test_what_ends_runs_no_longer_and_gives_tokens_back(counters: Counters
     assert again.tokens.remaining == 70
     assert again.requests is not None
     assert again.requests.remaining == 8
+
+
+async def test_who_comes_is_counted_with_the_request_or_not_at_all(counters: Counters) -> None:
+    rules = ((b"key", Limit(rpm=3, concurrency=3)),)
+
+    async def come(*members: bytes) -> Verdict:
+        memberships = [Membership(b"of %d" % number, member, 2) for number, member in enumerate(members)]
+        return await counters.take(rules, tokens=0, memberships=memberships)
+
+    for members in ((b"a", b"x"), (b"b", b"x")):
+        assert (await come(*members)).refused is None
+    refused = (await come(b"a", b"y")).refused
+    assert refused is None, "two of each have come"
+    refused = (await come(b"a", b"z")).refused
+    assert refused is not None
+    assert (refused.place, refused.measure, refused.limit) == (1, Measure.MEMBERS, 2)
+    assert 59 * 60_000 < refused.wait_ms <= 61 * 60_000
+    refused = (await come(b"c")).refused
+    assert refused is not None
+    assert refused.measure is Measure.MEMBERS
+    refused = (await counters.take(rules, tokens=0)).refused
+    assert refused is not None
+    assert refused.measure is Measure.REQUESTS
+
+
+async def test_who_is_refused_for_something_else_has_not_come(counters: Counters) -> None:
+    rules = ((b"key", Limit(rpm=1)),)
+    await counters.take(rules, tokens=0, memberships=[Membership(b"of", b"a", 2)])
+    assert (await counters.take(rules, tokens=0, memberships=[Membership(b"of", b"b", 2)])).refused is not None
+    assert (await counters.take((), tokens=0, memberships=[Membership(b"of", b"c", 2)])).refused is None
 
 
 async def test_the_end_of_what_has_only_tokens_counted_is_told_too(counters: Counters) -> None:
