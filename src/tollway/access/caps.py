@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tollway.access.key_view import KeyView
 from tollway.access.terms import CapRule, CapScope, CapSpan
@@ -90,3 +91,19 @@ class NewSubAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Its first key, with its digest."""
     cap: Cap | None
     """On what it spends in a month; None is no cap."""
+
+
+class SubAccountChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sub-account is to have other than it has; UNSET stays as it is, None and zero take it away."""
+
+    name: str | UnsetType = UNSET
+    external_ref: str | UnsetType | None = UNSET
+    monthly_cap_nanos: int | UnsetType = UNSET
+    rpm: int | UnsetType | None = UNSET
+    tag: str | UnsetType | None = UNSET
+    models: tuple[str, ...] | UnsetType = UNSET
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What is to change, by name."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}

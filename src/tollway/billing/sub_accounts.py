@@ -1,14 +1,14 @@
 """Sub-accounts: parts of an account with keys, caps and limits of their own. Knows no SQL and no surface."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from tollway import clock
 from tollway.access.audit import OPERATOR, Actor, AuditEntry
-from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountState
+from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.key_view import KeyView
 from tollway.access.terms import CapScope, CapSpan
 from tollway.billing.accounts import Ids, checked_name
@@ -41,17 +41,6 @@ class SubAccountTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in any 60 seconds; None and zero are no limit."""
     tag: str | None = None
     models: tuple[str, ...] = ()
-
-
-class SubAccountChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sub-account is to have other than it has; UNSET stays as it is, None and zero take it away."""
-
-    name: str | UnsetType = UNSET
-    external_ref: str | UnsetType | None = UNSET
-    monthly_cap_nanos: int | UnsetType = UNSET
-    rpm: int | UnsetType | None = UNSET
-    tag: str | UnsetType | None = UNSET
-    models: tuple[str, ...] | UnsetType = UNSET
 
 
 class OpenedSubAccount(NamedTuple):
@@ -87,10 +76,12 @@ class SubAccountRows(Protocol):
         """Change the state, with effect on the next request in every worker; False when it was removed, or never was."""
         ...
 
-    def change_sub_account(self, wanted: SubAccount, cap: Cap, entry: AuditEntry) -> tuple[bool, Cap | None]:
-        """Give a sub-account what `wanted` has, and the monthly `cap`, which at zero is lifted.
+    def change_sub_account(
+        self, found: SubAccount, changes: SubAccountChanges, cap: Cap | None, entry: AuditEntry
+    ) -> tuple[SubAccount, Cap | None] | None:
+        """Change a sub-account, and its monthly cap, which a limit of zero lifts; None for `cap` leaves it.
 
-        Returns whether it is there and was not removed, and the cap that holds now.
+        Returns it, and the cap that holds now if it was to change; None when it was removed meanwhile.
         """
         ...
 
@@ -143,7 +134,7 @@ class SubAccounts:
         cap = self._cap(made) if made.monthly_cap_nanos else None
         first_key = {"name": key.name, "sub_account": render_id(SUB_ACCOUNT, made.id)}
         entries = (
-            self._note(by, "sub_account.create", made),
+            self._note(by, "sub_account.create", made, _made_with(made)),
             self._notary.note(by, "key.create", account_id, render_id(KEY, key.id), first_key),
         )
         new = NewSubAccount(sub_account=made, key=key, cap=cap)
@@ -175,14 +166,17 @@ class SubAccounts:
         Under another cap, what is spent stays spent.
         """
         found = self._standing(sub_account_id)
-        wanted = msgspec.structs.replace(found, **_checked(changes))
-        cap = self._cap(wanted)
-        there, standing = self._store.change_sub_account(wanted, cap, self._note(by, "sub_account.update", wanted))
-        if not there:
+        changes = _checked(changes)
+        capped = changes.monthly_cap_nanos is not UNSET
+        cap = self._cap(msgspec.structs.replace(found, monthly_cap_nanos=changes.monthly_cap_nanos)) if capped else None
+        entry = self._note(by, "sub_account.update", found, _told(changes))
+        changed = self._store.change_sub_account(found, changes, cap, entry)
+        if changed is None:
             raise _no(sub_account_id)
-        if standing is not None and standing.id != cap.id:
+        changed_to, standing = changed
+        if standing is not None and standing != cap:
             ask_again(lambda: self._store.fit_cap(standing, self._now_ms()), self._pause)
-        return wanted
+        return changed_to
 
     def suspend(self, sub_account_id: int, *, by: Actor = OPERATOR) -> SubAccount:
         """Refuse the sub-account's keys from the next request on, in every worker."""
@@ -195,7 +189,7 @@ class SubAccounts:
     def remove(self, sub_account_id: int, *, by: Actor = OPERATOR) -> SubAccount:
         """Revoke a sub-account's keys and lift its limits for good; what it did and spent stays in the books."""
         found = self._standing(sub_account_id)
-        entry = self._note(by, "sub_account.remove", found)
+        entry = self._note(by, "sub_account.remove", found, {"name": found.name})
         if not self._store.remove_sub_account(sub_account_id, entry, entry.created_ms):
             raise _no(sub_account_id)
         return self.show(sub_account_id)
@@ -210,10 +204,10 @@ class SubAccounts:
         found = self._standing(sub_account_id)
         if found.state is state:
             return found
-        changed = msgspec.structs.replace(found, state=state)
-        if not self._store.set_sub_account_state(sub_account_id, state, self._note(by, "sub_account.update", changed)):
+        entry = self._note(by, "sub_account.update", found, {"state": state.value})
+        if not self._store.set_sub_account_state(sub_account_id, state, entry):
             raise _no(sub_account_id)
-        return changed
+        return msgspec.structs.replace(found, state=state)
 
     def _first_key(self, sub_account: SubAccount, prefix: str) -> tuple[KeyView, str]:
         secret = make_secret(prefix)
@@ -241,16 +235,7 @@ class SubAccounts:
             created_ms=self._now_ms(),
         )
 
-    def _note(self, by: Actor, action: str, sub_account: SubAccount) -> AuditEntry:
-        set_to = {
-            "name": sub_account.name,
-            "state": sub_account.state.value,
-            "external_ref": sub_account.external_ref,
-            "monthly_cap": render_amount(sub_account.monthly_cap_nanos),
-            "rpm": sub_account.rpm,
-            "tag": sub_account.tag,
-            "models": list(sub_account.models),
-        }
+    def _note(self, by: Actor, action: str, sub_account: SubAccount, set_to: Mapping[str, object]) -> AuditEntry:
         name = render_id(SUB_ACCOUNT, sub_account.id)
         return self._notary.note(by, action, sub_account.account_id, name, set_to)
 
@@ -279,18 +264,38 @@ def checked_rpm(rpm: int | None) -> int | None:
     return rpm or None
 
 
-def _checked(changes: SubAccountChanges) -> dict[str, object]:
-    """Return the fields that are to change, each as it may be kept."""
-    checks: dict[str, Callable[[object], object]] = {
+def _checked(changes: SubAccountChanges) -> SubAccountChanges:
+    """Return the changes, each as it may be kept."""
+    checks: dict[str, Callable[[Any], object]] = {
         "name": checked_name,
         "external_ref": checked_ref,
         "monthly_cap_nanos": checked_limit,
         "rpm": checked_rpm,
         "tag": checked_tag,
         "models": checked_models,
-    }  # pyright: ignore[reportAssignmentType]
-    given = msgspec.structs.asdict(changes)
-    return {name: checks[name](value) for name, value in given.items() if value is not UNSET}
+    }
+    return msgspec.structs.replace(changes, **{name: checks[name](value) for name, value in changes.told.items()})
+
+
+def _made_with(made: SubAccount) -> dict[str, object]:
+    """Return what the audit trail keeps of what a sub-account was made with: whatever is not as by itself."""
+    given = {
+        "name": made.name,
+        "external_ref": made.external_ref,
+        "monthly_cap": made.monthly_cap_nanos and render_amount(made.monthly_cap_nanos),
+        "rpm": made.rpm,
+        "tag": made.tag,
+        "models": made.models,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _told(changes: SubAccountChanges) -> dict[str, object]:
+    """Return what the audit trail keeps of what was set."""
+    told = changes.told
+    if "monthly_cap_nanos" in told:
+        told["monthly_cap"] = render_amount(int(str(told.pop("monthly_cap_nanos"))))
+    return told
 
 
 def _no(sub_account_id: int) -> NotThere:

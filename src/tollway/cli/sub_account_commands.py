@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tollway.billing.sub_accounts import SubAccountChanges, SubAccountTerms
+from tollway.access.caps import SubAccountChanges
+from tollway.billing.sub_accounts import SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
 from tollway.cli.office import Office
 from tollway.cli.options import Config, Json, OfAccount, choose_settings

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy import Connection, Select, String, and_, cast, delete, func, insert, select, update
 
 from tollway.access.audit import AuditEntry
-from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountState
+from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
 from tollway.access.terms import CapScope, CapSpan
 from tollway.store.account_rows import lock_account
@@ -17,6 +18,9 @@ from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
 from tollway.store.tables import caps, keys, rate_limits, sub_accounts
 from tollway.store.transactions import Rows
+
+_OWN = ("name", "external_ref", "tag", "models")
+"""The columns that its owner may change."""
 
 _MINE = cast(sub_accounts.c.id, String)
 _CAP = and_(
@@ -49,13 +53,16 @@ class SubAccountRows(Rows):
                     account_id=made.account_id,
                     state=made.state.value,
                     created_ms=made.created_ms,
-                    **_values(made),
+                    name=made.name,
+                    external_ref=made.external_ref,
+                    tag=made.tag,
+                    models=",".join(made.models),
                 )
             )
             add_key(connection, new.key)
             if new.cap is not None:
                 put_cap(connection, new.cap)
-            _limit(connection, made, made.created_ms)
+            _limit(connection, made, made.rpm, made.created_ms)
             for entry in entries:
                 add_entry(connection, entry)
         return True
@@ -81,20 +88,29 @@ class SubAccountRows(Rows):
                 add_entry(connection, entry)
             return changed.rowcount == 1
 
-    def change_sub_account(self, wanted: SubAccount, cap: Cap, entry: AuditEntry) -> tuple[bool, Cap | None]:
-        """Give a sub-account what `wanted` has, in every worker, and the monthly `cap`, which at zero is lifted.
+    def change_sub_account(
+        self, found: SubAccount, changes: SubAccountChanges, cap: Cap | None, entry: AuditEntry
+    ) -> tuple[SubAccount, Cap | None] | None:
+        """Change a sub-account, and its monthly cap, which a limit of zero lifts; None for `cap` leaves it.
 
-        Returns whether it is there and was not removed, and the cap that holds now.
+        Returns it, and the cap that holds now if it was to change; None when it was removed meanwhile.
         """
         with self._changing() as connection:
-            lock_account(connection, wanted.account_id)
-            changed = connection.execute(update(sub_accounts).where(_stands(wanted.id)).values(**_values(wanted)))
-            if changed.rowcount != 1:
-                return False, None
-            standing = put_limit(connection, cap)
-            _limit(connection, wanted, cap.created_ms)
+            lock_account(connection, found.account_id)
+            values = {name: value for name, value in changes.told.items() if name in _OWN}
+            if "models" in values:
+                values["models"] = ",".join(changes.models or ())
+            # Without a value it only finds out whether there is such a row.
+            changing = update(sub_accounts).where(_stands(found.id)).values(values or {"name": sub_accounts.c.name})
+            if connection.execute(changing).rowcount != 1:
+                return None
+            if changes.rpm is not UNSET:
+                _limit(connection, found, changes.rpm, entry.created_ms)
+            standing = None if cap is None else put_limit(connection, cap)
             add_entry(connection, entry)
-        return True, standing
+            changed = read_sub_account(connection, found.id)
+        assert changed is not None, "it was just changed"
+        return changed, standing
 
     def remove_sub_account(self, sub_account_id: int, entry: AuditEntry, removed_ms: int) -> bool:
         """Remove a sub-account with its keys, caps and limits, in every worker; its lines and sums stay.
@@ -138,21 +154,11 @@ def _count(connection: Connection, account_id: int) -> int:
     return connection.scalar(select(func.count()).where(mine)) or 0
 
 
-def _values(sub_account: SubAccount) -> dict[str, str | None]:
-    """Return the columns that its owner may change."""
-    return {
-        "name": sub_account.name,
-        "external_ref": sub_account.external_ref,
-        "tag": sub_account.tag,
-        "models": ",".join(sub_account.models),
-    }
-
-
-def _limit(connection: Connection, sub_account: SubAccount, now_ms: int) -> None:
+def _limit(connection: Connection, sub_account: SubAccount, rpm: int | None, now_ms: int) -> None:
     """Set or lift the limit of requests a minute; what else limits it stays."""
     rule = RateRule(scope=LimitScope.SUB_ACCOUNT, subject=str(sub_account.id))
     limit = AccountLimit(account_id=sub_account.account_id, rule=rule, created_ms=now_ms)
-    change_limit(connection, limit, RateChange(rpm=sub_account.rpm))
+    change_limit(connection, limit, RateChange(rpm=rpm))
 
 
 def _read(row: Mapping[Any, Any]) -> SubAccount:

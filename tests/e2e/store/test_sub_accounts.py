@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tollway.access.audit import OPERATOR, Actor, ActorKind, AuditQuery
-from tollway.access.caps import SubAccountState
+from tollway.access.caps import SubAccountChanges, SubAccountState
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
 from tollway.access.terms import CapScope, CapSpan
@@ -17,7 +17,7 @@ from tollway.billing.accounts import Accounts
 from tollway.billing.audit import Audit
 from tollway.billing.caps import Caps, CapTarget
 from tollway.billing.keys import Keys, KeyTerms
-from tollway.billing.sub_accounts import SubAccountChanges, SubAccounts, SubAccountTerms
+from tollway.billing.sub_accounts import SubAccounts, SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
 from tollway.errors import CommandRefused, NotThere
 from tollway.ids import SUB_ACCOUNT, render_id
@@ -90,8 +90,15 @@ def test_what_is_left_out_stays_and_none_takes_it_away(
     assert (principal.caps, principal.limits, principal.tag, principal.sub_account_models) == ((), (), None, ())
     again = sub_accounts.update(made.id, SubAccountChanges(monthly_cap_nanos=7, rpm=1))
     assert sub_accounts.show(made.id) == again
-    newest = Audit(store).list(AuditQuery(account_id=account.id, action="sub_account.update")).entries
-    assert [entry.actor for entry in newest] == [OPERATOR, ROBOT, OPERATOR, OPERATOR]
+    assert sub_accounts.update(made.id, SubAccountChanges()) == again
+    entries = Audit(store).list(AuditQuery(account_id=account.id, action="sub_account.update")).entries
+    assert [entry.actor for entry in entries] == [OPERATOR, OPERATOR, ROBOT, OPERATOR, OPERATOR]
+    assert [dict(entry.metadata) for entry in (*entries[:2], *entries[3:])] == [
+        {},
+        {"monthly_cap": "0.000000007", "rpm": 1},
+        {"monthly_cap": "0.000002", "rpm": 5},
+        {"name": "another"},
+    ]
 
 
 def test_a_removed_sub_account_leaves_nothing_that_spends_and_its_name_is_free(

@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from tollway.billing.sub_accounts import SubAccountChanges, SubAccountTerms
+from tollway.access.caps import SubAccountChanges
+from tollway.billing.sub_accounts import SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
 from tollway.billing.views import View
 from tollway.http.admin.acting import Acting
