@@ -18,8 +18,10 @@ GENERATIONS: Mapping[str, tuple[str, ...]] = {"newest": (), "older": ("openai-1"
 VERSIONS = {"newest": {"openai": "3.", "anthropic": "2."}, "older": {"openai": "1.", "anthropic": "0."}}
 
 
-NO_PROXIES = {"NO_PROXY": "*", "no_proxy": "*"}
-"""For programs that reach this machine by names which no list of exceptions has."""
+def users_environment() -> dict[str, str]:
+    """Return what a user's program is started with: nothing that measures ours, and no proxy to this machine's own names."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTEST_"))}
+    return plain | {"NO_PROXY": "*", "no_proxy": "*"}
 
 
 class Ran(NamedTuple):
@@ -49,7 +51,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | NO_PROXIES | {"PYTHONPATH": client_path(*packages)},
+            env=users_environment() | {"PYTHONPATH": client_path(*packages)},
         )
         self._expected = versions
         self._greeted = False

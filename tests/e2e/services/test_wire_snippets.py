@@ -1,7 +1,6 @@
 """The snippets for curl and the raw request, unchanged but for base URL and key: the very bytes of what they get."""
 
 import json
-import os
 import shutil
 import subprocess
 from decimal import Decimal
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.services.deployments import Serve, Served
-from tests.e2e.services.interpreter import NO_PROXIES
+from tests.e2e.services.interpreter import users_environment
 from tests.e2e.services.running import assert_nothing_of_ours_is_sent
 from tests.e2e.services.scripted import TEXT, Scripted
 from tests.e2e.services.seeds import AIGATEWAY, GOGPU, SNIPPETS_BY_ROW
@@ -37,7 +36,7 @@ class Curl:
         host, _, port = served.host.partition(":")
         told = 'write-out = "\\n%{http_code}"\n' + f'resolve = "{host}:{port}:127.0.0.1"\n'
         (home / ".curlrc").write_text(told)
-        self._env = os.environ | NO_PROXIES | {"CURL_HOME": str(home)}
+        self._env = users_environment() | {"CURL_HOME": str(home)}
 
     def run(self, row: str, key: str, **changes: str) -> Curled:
         """Run a row; the status is what curl was told to write after the body."""
