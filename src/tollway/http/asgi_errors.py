@@ -15,6 +15,32 @@ ERRORS = (Refusal, CommandRefused, AmountError, IdError, RequestValidationError,
 """What a route may raise. The last is for defects: the caller gets the same form, and the server still logs the error."""
 
 
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "code", "param", "metadata"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "code": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "metadata": {"type": "object"},
+            },
+        }
+    },
+}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "Refused; the message says what to mend.",
+        "content": {"application/json": {"schema": _ERROR}},
+    }
+}
+"""What every route may answer: without it the framework would describe a 422 that nobody ever gets."""
+
+
 def refusal_of(error: Exception, *, nothing: str) -> Refusal:
     """Return what an error is told as; `nothing` is the sentence for a path or method that there is not."""
     if isinstance(error, Refusal):

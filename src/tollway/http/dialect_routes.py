@@ -69,6 +69,7 @@ ERRORS_BELOW: tuple[tuple[str, str], ...] = (
     ("/v1/publishers/", "gemini"),
     ("/anthropic/", "anthropic_messages"),
     ("/v1/messages", "anthropic_messages"),
+    ("/api/v1", "openai_chat"),
     ("/api/", "ollama_chat"),
 )
 """In which dialect an error is told below a path at which there is nothing."""

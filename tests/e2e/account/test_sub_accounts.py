@@ -132,6 +132,7 @@ def test_a_bad_body_is_400_and_names_the_field(owner: Owner, body: object, param
         b'{"name":"a","spend_cap_cents":%b}' % (b"9" * 5_000),
         b'{"name":"a","spend_cap_cents":0.%b1}' % (b"0" * 5_000),
         b'{"name":"\\ud800"}',
+        b'{"name":"a","spend_cap_cents":5,"spend_cap_cents":0}',
         b"[" * 30_000,
     ],
 )

@@ -20,7 +20,7 @@ from tollway.http.account.statistics_routes import statistics_routes
 from tollway.http.account.sub_account_routes import sub_account_routes
 from tollway.http.account.usage_routes import usage_routes
 from tollway.http.account.webhook_secret_routes import webhook_secret_routes
-from tollway.http.asgi_errors import ERRORS, refusal_of
+from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
 
 OPENAPI = "/api/v1/openapi.json"
 
@@ -56,6 +56,7 @@ def build_routes(parts: AccountParts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=REFUSED,
     )
     for routes in ROUTES:
         app.include_router(routes(parts))

@@ -25,7 +25,7 @@ class _ExactRequest(Request):
 
     async def json(self) -> Any:  # noqa: ANN401 whatever a client sent
         text = await self.body()
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_fields_of)
 
 
 class ExactRoute(APIRoute):
@@ -44,6 +44,16 @@ class ExactRoute(APIRoute):
 def routes_of(tag: str) -> Routes:
     """Return an empty group of routes."""
     return Routes(route_class=ExactRoute, tags=[tag])
+
+
+def _fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; one that says a thing twice says nothing: one of the two might be a limit."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise json.JSONDecodeError(f"{name[:64]!r} stands twice", name, 0)
+        fields[name] = value
+    return fields
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,7 +1,5 @@
 """Builds the admin API: routes, error form, gate. The one place that knows FastAPI's application object."""
 
-from typing import Any
-
 from fastapi import FastAPI, Request, Response
 
 from tollway import __version__
@@ -23,7 +21,7 @@ from tollway.http.admin.statement_routes import statement_routes
 from tollway.http.admin.sub_account_routes import sub_account_routes
 from tollway.http.admin.usage_routes import usage_routes
 from tollway.http.admin.voucher_routes import voucher_routes
-from tollway.http.asgi_errors import ERRORS, refusal_of
+from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
 
 NOTHING = f"There is nothing at this path for this method: GET {PREFIX}/openapi.json."
 
@@ -49,31 +47,6 @@ ROUTES = (
     audit_routes,
 )
 """What makes each group of routes."""
-
-_ERROR: dict[str, Any] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "code", "param", "metadata"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "code": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "metadata": {"type": "object"},
-            },
-        }
-    },
-}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "Refused; the message says what to mend.",
-        "content": {"application/json": {"schema": _ERROR}},
-    }
-}
-"""What every route may answer: without it the framework would describe a 422 that nobody ever gets."""
 
 
 def build_admin(parts: AdminParts) -> Gate:
