@@ -62,10 +62,10 @@ PREFIX_6 = 64
 NETWORKS_KNOWN_MAX = 4096
 
 
-def are_limited(principal: Principal, defaults: Defaults) -> bool:
-    """Tell whether any limit may hold for a key's requests."""
+def has_limits(principal: Principal) -> bool:
+    """Tell whether an account has set any limit that may hold for a key's requests."""
     terms = principal.terms
-    return bool(defaults or principal.limits or terms.limits or terms.end_user_limits)
+    return bool(principal.limits or terms.limits or terms.end_user_limits)
 
 
 def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None, address: str) -> list[Named]:

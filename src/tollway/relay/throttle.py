@@ -12,8 +12,8 @@ from tollway.access.limit_rules import (
     Defaults,
     Hourly,
     Named,
-    are_limited,
     comers_for,
+    has_limits,
     limit_reached,
     limits_for,
     too_many,
@@ -76,12 +76,13 @@ class Throttle:
         self._counters = counters
         self._defaults = defaults
         self._hourly = hourly
+        self._for_all = bool(defaults) or hourly != NO_HOURLY
         self._by_address = LimitScope.KEY_IP in defaults or LimitScope.IP in defaults or hourly != NO_HOURLY
         self._lines = lines
 
     def concerns(self, principal: Principal) -> bool:
         """Tell whether a key's requests may be limited: nearly all deployments answer no, so it is asked first."""
-        return are_limited(principal, self._defaults) or self._hourly != NO_HOURLY
+        return self._for_all or has_limits(principal)
 
     async def enter(self, arrival: Arrival, peek: Peek, model: Model) -> Ticket | None:
         """Count a request; return what is to be closed when it ends, if anything is. Raises Refusal 429."""

@@ -6,8 +6,8 @@ from tollway.access.limit_rules import (
     NO_HOURLY,
     Comer,
     Hourly,
-    are_limited,
     comers_for,
+    has_limits,
     limit_reached,
     limits_for,
     too_many,
@@ -31,7 +31,7 @@ def names(principal: Principal, *, end_user: str | None = None, address: str = "
 
 
 def test_without_any_rule_nothing_is_limited() -> None:
-    assert not are_limited(KEY, {})
+    assert not has_limits(KEY)
     assert limits_for(KEY, {}, end_user="ada", address="192.0.2.1") == []
     part = Principal(key_id=11, account_id=22, sub_account_id=33)
     assert limits_for(part, {}, end_user="ada", address="192.0.2.1") == []
@@ -39,7 +39,7 @@ def test_without_any_rule_nothing_is_limited() -> None:
 
 def test_each_scope_is_counted_under_a_name_of_its_own() -> None:
     part = Principal(key_id=11, account_id=22, sub_account_id=33)
-    assert are_limited(part, DEFAULTS)
+    assert not has_limits(part)
     assert names(part, end_user="ada", address="192.0.2.1") == [
         b"key 11",
         b"sub-account 33",
@@ -65,7 +65,7 @@ def test_an_own_rule_takes_the_place_of_the_default_as_a_whole() -> None:
     terms = AccountTerms(limits=(rule(LimitScope.ACCOUNT, 3, ""),))
     own = (rule(LimitScope.KEY, 1, "11"), rule(LimitScope.SUB_ACCOUNT, 2, "33"))
     part = Principal(key_id=11, account_id=22, sub_account_id=33, limits=own, terms=terms)
-    assert are_limited(part, {})
+    assert has_limits(part)
     found = dict(limits_for(part, DEFAULTS, end_user=None, address=""))
     assert [each.rpm for each in found.values()] == [1, 2, 3]
     assert [name for name, _ in limits_for(part, {}, end_user=None, address="")] == list(found)
@@ -79,7 +79,7 @@ def test_an_end_user_has_its_own_limit_or_that_of_each() -> None:
         }
     )
     key = Principal(key_id=11, account_id=22, terms=terms)
-    assert are_limited(key, {})
+    assert has_limits(key)
     for user, rpm in (("ada", 1), ("bob", 2)):
         ((name, found),) = limits_for(key, {}, end_user=user, address="")
         assert (name, found.rpm) == (b"end user 22 " + user.encode(), rpm)
