@@ -98,6 +98,7 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None
         self._target: Target | None = None
         self._attempts = 0
+        self._begin_by: float | None = None
         self._passages = Passages(relay.dialects, arrival, admitted, ways=relay.ways)
         self._lane = ""
         self._spoken: Spoken | None = None
@@ -145,28 +146,29 @@ class Exchange:
         target, after_s = next(tries)
         began_s = self._relay.loop.time()
         while True:
-            if after_s:
-                await asyncio.sleep(after_s)
             try:
                 setback = await self._attempt(target)
             except Refusal as refusal:
                 return refusal
             if setback is None:
                 return None
+            failed = explain(setback, provider=target.provider.name)
             log.warning(
                 "an attempt failed",
                 request_id=self._arrival.request_id,
                 provider=target.provider.name,
                 model=target.model_routed,
-                reason=explain(setback, provider=target.provider.name).message,
+                reason=failed.message,
             )
-            if self._client.gone:
-                return explain(setback, provider=target.provider.name)  # nobody is left to buy another attempt for
             try:
                 elapsed_s = self._relay.loop.time() - began_s
                 target, after_s = tries.send(Happened(setback, elapsed_s, draw=random.random()))  # noqa: S311  no secret
             except StopIteration as stop:
                 return stop.value
+            if after_s and not self._client.gone:
+                await asyncio.sleep(after_s)
+            if self._client.gone:
+                return failed  # nobody is left to buy another attempt for
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
@@ -191,6 +193,7 @@ class Exchange:
             lines = await request_lines(self._arrival, provider, passage, self._relay.signers)
             request = self._relay.request_heads.request(provider, passage, lines)
             timeouts = self._admitted.steered.timeouts_of(provider, streamed=self._admitted.peek.streamed)
+            self._begin_by = self._admitted.steered.begin_by(self._relay.loop)
             answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=timeouts)
         except UpstreamFailure as failure:
             return failure
@@ -275,7 +278,7 @@ class Exchange:
         covered_tokens, limit = self._admitted.covered(target)
         self._meter = Meter(covered_tokens=covered_tokens, limit=limit, extend=self._extend)
         try:
-            await pump(answer, pipe, outlet, self._meter)
+            await pump(answer, pipe, outlet, self._meter, begin_by=self._begin_by)
         except UpstreamFailure as broken:
             failure = struck(broken, target.provider)
             if not pipe.content_started:

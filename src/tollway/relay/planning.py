@@ -3,6 +3,7 @@
 Decides, and holds nothing. Knows no connection and no SQL: it asks the catalog, and what pays.
 """
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -62,6 +63,10 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True):
         if not streamed:
             begun["total_s"] = min(timeouts.total_s, most)
         return msgspec.structs.replace(timeouts, **begun)
+
+    def begin_by(self, loop: asyncio.AbstractEventLoop) -> float | None:
+        """Return until when a stream that is asked for now must have begun, as a time of the loop; None leaves it open."""
+        return None if self.timeout_s is None else loop.time() + self.timeout_s
 
 
 AS_ASKED = Steered()

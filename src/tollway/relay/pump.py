@@ -106,19 +106,37 @@ class Outlet:
         self._silent = True
 
 
-async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
-    """Move the answer through the pipe to the client until its end.
+async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter, *, begin_by: float | None = None) -> None:
+    """Move the answer through the pipe to the client until its end; with `begin_by`, its first word is to come by then.
 
     Raises UpstreamFailure when it breaks, and Refusal when its money has ended; so does an event that a reader of ours
-    stumbles over: what was delivered until then is paid, and told like every other end.
+    stumbles over: what was delivered until then is paid, and told like every other end. `begin_by` is a time of the loop.
     """
     try:
-        await _move(answer, pipe, outlet, meter)
+        if begin_by is None:
+            await _move(answer, pipe, outlet, meter)
+        else:
+            await _move_in_time(answer, pipe, outlet, meter, begin_by=begin_by)
     except TollwayError:
         raise
     except Exception as defect:
         log.exception("a provider's stream could not be read")
         raise UpstreamFailure(FailureKind.JUNK, "the provider sent what cannot be read") from defect
+
+
+async def _move_in_time(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter, *, begin_by: float) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as limit:
+            late = loop.call_at(begin_by, lambda: None if pipe.content_started else limit.reschedule(loop.time()))
+            try:
+                await _move(answer, pipe, outlet, meter)
+            finally:
+                late.cancel()
+    except TimeoutError:
+        raise UpstreamFailure(
+            FailureKind.TIMEOUT, "the answer did not begin in the time that the request gives it"
+        ) from None
 
 
 async def _move(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> None:

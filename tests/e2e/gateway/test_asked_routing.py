@@ -73,6 +73,13 @@ async def cut_before_a_word(seen: Seen, to: Line) -> None:
     to.cut()
 
 
+async def begun_in_silence(seen: Seen, to: Line) -> None:
+    """Begin a stream, and say no word in it until the gateway gives up."""
+    await to.start_stream()
+    await to.piece(event(seen.body["model"], {"role": "assistant", "content": ""}))
+    await to.gone.wait()
+
+
 async def silent(_: Seen, to: Line) -> None:
     """Say nothing until the gateway gives up."""
     await to.gone.wait()
@@ -286,6 +293,10 @@ def test_a_time_limit_ends_each_attempt(client: httpx.Client, provider: Provider
     for streamed in (False, True):
         reply = ask(client, model=["m", "cheap"], stream=streamed, headers={"x-aig-timeout-ms": "100"})
         assert told(reply) == ("p/cheap-2026", "p", "2")
+    provider.scripts["m-2026"] = begun_in_silence
+    reply = ask(client, model=["m", "cheap"], stream=True, headers={"x-aig-timeout-ms": "100"})
+    assert told(reply) == ("p/cheap-2026", "p", "2"), "a head is no answer"
+    provider.scripts["m-2026"] = silent
     alone = ask(client, headers={"x-aig-timeout-ms": "100"})
     assert (alone.status_code, alone.json()["error"]["code"]) == (504, "upstream_timeout")
 
@@ -470,6 +481,9 @@ def test_other_dialects_wish_the_same(tollway: Deployment, client: httpx.Client,
     assert told(reply) == ("p/m-2026", "p", "2")
     assert provider.seen[-1].path == "/v1/chat/completions", "translated"
     assert "fallbacks" not in provider.seen[-1].body
+    gemini = {"contents": [{"parts": [{"text": "hi"}]}]}
+    by_header = client.post("/v1beta/models/down:generateContent", json=gemini, headers={"x-aig-fallback": "cheap"})
+    assert told(by_header) == ("p/cheap-2026", "p", "2")
     responses = client.post("/v1/responses", json={"model": "down", "input": "hi", "fallbacks": ["cheap"]})
     assert told(responses) == ("p/cheap-2026", "p", "2")
     tollway.check()
