@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollway.dialects.known import DIALECTS
 from tollway.dialects.record import PLAIN_CALL
@@ -155,3 +157,23 @@ def test_what_is_left_keeps_its_very_bytes() -> None:
         without_wishes(body, model="ä")
         == '{ "messages" : [ { "content":"\\u00e4 1.0" } ], "x":1e2,"model":"ä" }'.encode()
     )
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    members=st.dictionaries(st.sampled_from([*NAMES, "model", "messages", "x", "ä"]), VALUES, min_size=1).flatmap(
+        lambda found: st.permutations(list(found.items()))
+    ),
+    ascii_only=st.booleans(),
+    spaced=st.booleans(),
+)
+def test_whatever_else_a_body_says_is_left(members: list[tuple[str, Any]], ascii_only: bool, spaced: bool) -> None:
+    body = json.dumps(dict(members), ensure_ascii=ascii_only, indent=1 if spaced else None).encode()
+    left = {name: value for name, value in members if name not in NAMES and name != "model"}
+    assert json.loads(without_wishes(body, model="m")) == left | {"model": "m"}
