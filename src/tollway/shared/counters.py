@@ -74,6 +74,7 @@ class Counters:
         `now_ms` is a clock that is never set.
         """
         self._alone = alone
+        self._closed = False
         self._table = table
         self._seat = seat
         self._now_ms = now_ms
@@ -137,6 +138,8 @@ class Counters:
 
     def finish(self, rules: Sequence[Rule], *, reserved: int, used: int, taken_ms: int) -> None:
         """End a request that was taken at `taken_ms`: it no longer runs, and used other tokens than were `reserved`."""
+        if self._closed:
+            return
         with self._alone:
             table, now_ms = self._table, self._now_ms()
             for name, limit in rules:
@@ -156,6 +159,7 @@ class Counters:
 
     def close(self) -> None:
         """Let go of the memory; what runs is over."""
+        self._closed = True
         with self._alone:
             self._table.leave_seat(self._seat)
         self._table.close()

@@ -27,7 +27,8 @@ def counters_path(store_url: str, *, environment: Mapping[str, str] = os.environ
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise SetupError((f"{folder} cannot be made, in which workers count requests: {error.strerror}",)) from error
+        why = f"{folder} cannot be made, in which workers count requests: {error.strerror}"
+        raise SetupError((f"{why}; set XDG_RUNTIME_DIR to a folder that can be written to",)) from error
     # Names in such a place can be foreseen: somebody else may have made the folder first, to look on or to lead astray.
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise SetupError((f"{folder} must be a folder that nobody else may enter, for workers count requests in it",))

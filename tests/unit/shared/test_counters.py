@@ -151,6 +151,14 @@ async def test_the_end_of_what_is_no_longer_counted_is_nothing(counters: Counter
     assert counters.reclaim() == 0
 
 
+async def test_what_ends_after_the_counters_are_closed_ends_in_peace(path: Path) -> None:
+    rules = ((b"key", Limit(concurrency=1)),)
+    counters = HostCounters(path)
+    taken = await counters.take(rules, tokens=0)
+    counters.close()
+    counters.finish(rules, reserved=0, used=0, taken_ms=taken.at_ms)
+
+
 async def test_what_was_counted_outlives_a_restart_and_what_ran_does_not(path: Path) -> None:
     rules = ((b"key", Limit(rpm=2, concurrency=1)),)
     clock = Clock()
