@@ -26,7 +26,7 @@ from tollway.relay.client_keys import key_line
 from tollway.relay.exchange import READ_MARGIN_S, Relay
 from tollway.relay.own_models import AccountModels, OwnModels
 from tollway.relay.ports import Answer, Client
-from tollway.relay.proxied_request import Call, request_of, target_of
+from tollway.relay.proxied_request import Call, dialect_at, price_of, request_of, target_of
 from tollway.relay.pump import Outlet
 from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of
 from tollway.relay.signatures import Signable
@@ -76,7 +76,10 @@ class ProxiedCalls:
 
     async def serve(self, arrival: Arrival, call: Call, provider: Provider, client: Client) -> None:
         """Answer one call; raises Refusal when it is answered with an error and nothing was sent yet."""
-        price = provider.price_of_call(call.method, unquote(call.path))
+        dialect = dialect_at(provider, call, self.relay.dialects)
+        if dialect is not None:
+            raise _in_a_dialect(provider, call, dialect)
+        price = price_of(provider, call)
         if price is None:
             raise _unpriced(provider, call)
         _check_package(arrival.principal)
@@ -287,6 +290,14 @@ def _is_short(answer: Answer) -> bool:
         return True
     length = next((value for name, value in answer.headers if name == b"content-length"), b"")
     return length.strip().isdigit() and int(length) <= WHOLE_BYTES_MAX
+
+
+def _in_a_dialect(provider: Provider, call: Call, dialect: str) -> Refusal:
+    return Refusal(
+        "not_found",
+        f"{unquote(call.path)[:SHOWN]!r} is where the provider {provider.name!r} is asked in {dialect}, which is not passed on "
+        "by the call: leave out what stands in its base URL, and ask at this gateway's own path.",
+    )
 
 
 def _unpriced(provider: Provider, call: Call) -> Refusal:

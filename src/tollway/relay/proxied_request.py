@@ -1,13 +1,14 @@
 """A call that belongs to no dialect, as bytes for its provider: its path below the provider's, its headers without ours. Pure."""
 
 import re
-from collections.abc import Iterable
-from urllib.parse import unquote_to_bytes
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
 from tollway import __version__
-from tollway.catalog.records import Provider
+from tollway.catalog.records import CallPrice, Provider, Spoken, fits
+from tollway.dialects.record import Dialect
 from tollway.errors import Refusal
 from tollway.relay.wire import host_of
 
@@ -163,3 +164,53 @@ def path_at(prefix: str, path: str) -> str:
     above, below = prefix.split("/")[1:], path.split("/")[1:]
     shared = next((count for count in range(min(len(above), len(below)), 0, -1) if above[-count:] == below[:count]), 0)
     return "/" + "/".join([*above, *below[shared:]])
+
+
+def price_of(provider: Provider, call: Call) -> CallPrice | None:
+    """Return what a call costs: of the first entry that fits any spelling of the path, None where none does.
+
+    `/v1/things`, `/things`, `/things/` and `/Things` may be one place at a provider: none of them is cheaper.
+    """
+    asked = _spellings(provider, call)
+    for price in provider.calls:
+        patterns = (price.path, path_at(provider.home.path_prefix, price.path).casefold())
+        if price.method == call.method and any(fits(pattern, each) for pattern in patterns for each in asked):
+            return price
+    return None
+
+
+def dialect_at(provider: Provider, call: Call, dialects: Mapping[str, Dialect]) -> str | None:
+    """Return the dialect of clients that the provider speaks at a call's path; None where it speaks none there.
+
+    What is said in a dialect is priced by what is in it, and asked for at the gateway's own path.
+    """
+    if call.method != "POST":
+        return None
+    asked = _spellings(provider, call)
+    for spoken in provider.speaks:
+        dialect = dialects[spoken.dialect]
+        if spoken.origin == provider.home.origin and _is_of_clients(dialect):
+            for path in _paths_of(spoken, dialect):
+                if any(fits(path, each) for each in asked):
+                    return dialect.name
+    return None
+
+
+def _spellings(provider: Provider, call: Call) -> tuple[str, ...]:
+    """Return a call's path as it was written, and as its provider may read it."""
+    written = unquote(call.path)
+    landing = path_at(provider.home.path_prefix, written).casefold()
+    return written, landing, landing.rstrip("/")
+
+
+def _paths_of(spoken: Spoken, dialect: Dialect) -> Iterable[str]:
+    """Yield the patterns of the paths at which a provider is asked in a dialect."""
+    for path in (spoken.path or dialect.path, spoken.streamed_path or dialect.streamed_path):
+        if path is not None:
+            yield f"{spoken.path_prefix}{path.partition('?')[0].replace('{model}', '*')}".casefold()
+
+
+def _is_of_clients(dialect: Dialect) -> bool:
+    """Tell whether clients may ask in a dialect here: some stand on the provider's side alone."""
+    translator = dialect.chat or dialect.embedding
+    return translator is None or translator.parse_request is not None
