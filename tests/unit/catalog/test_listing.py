@@ -118,3 +118,15 @@ def test_the_list_follows_a_price_that_begins(monkeypatch: pytest.MonkeyPatch) -
     now_ms += 1
     assert shown() == ("0.70", "0.70")
     assert listing.entries() is listing.entries()
+
+
+def test_a_model_says_how_it_is_called_and_one_that_does_not_exist_nothing() -> None:
+    pricing = Pricing(rates=DOLLARS, library=PriceLibrary(0))
+    sketch = Sketch(id="m", targets=((PROVIDER, "m-1", 1),), prices=(CHEAP,), capabilities=("embeddings",))
+    listing = Listing(Catalog(providers={PROVIDER.name: PROVIDER}, sketches=(sketch,), pricing=pricing))
+    (entry,) = listing.entries()
+    assert entry["modality"] == "embedding"
+    schema = listing.schema("m")
+    assert schema is not None
+    assert schema["modality"] == "embedding"
+    assert listing.schema("nope") is None
