@@ -200,10 +200,9 @@ class OwnProviders:
         if sealed is not None:
             key = Secret(self._sealer.open(sealed, context=seal_context(provider.id)).decode("ascii"))
         try:
-            made = make_own(_described(provider, key), self._terms)
+            return make_own(_described(provider, key), self._terms, own_id=_identity(provider))
         except OwnProviderError as error:
             raise CommandRefused(str(error)) from None
-        return msgspec.structs.replace(made, own_id=f"{provider.name}@{provider.id:x}-{_version(provider)}")
 
     # -- inside
 
@@ -214,7 +213,7 @@ class OwnProviders:
                 f"provider {provider.name}: this is no key: it has 1 to {KEY_BYTES_MAX} visible characters, and no spaces"
             )
         try:
-            make_own(_described(provider, key), self._terms)
+            make_own(_described(provider, key), self._terms, own_id=_identity(provider))
         except OwnProviderError as error:
             raise CommandRefused(str(error)) from None
         if self._terms.reach is Reach.PUBLIC and provider.base_url is not None and not is_public(provider.base_url):
@@ -272,10 +271,11 @@ def _described(provider: OwnProvider, key: Secret | None) -> ProviderSettings:
     )
 
 
-def _version(provider: OwnProvider) -> str:
-    """Return what changes whenever requests would go elsewhere, or with another key."""
+def _identity(provider: OwnProvider) -> str:
+    """Return what no other provider has, and what changes whenever requests would go elsewhere, or with another key."""
     said = (provider.name, provider.preset, provider.base_url, provider.auth.value, provider.sealed_key)
-    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
+    version = hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
+    return f"{provider.name}@{provider.id:x}-{version}"
 
 
 def checked_alias(name: str) -> str:

@@ -64,7 +64,7 @@ class Pricing:
         return Priced(cards, "", entry.context_tokens)
 
     def _timeline(self, provider: Provider, model_routed: str, prices: tuple[Prices, ...], source: str) -> Timeline:
-        cards = [make_card(provider.name, model_routed, each, source=source) for each in prices]
+        cards = [make_card(provider.booked_as, model_routed, each, source=source) for each in prices]
         return timeline(cards, now_ms=self.library.at_ms)
 
 

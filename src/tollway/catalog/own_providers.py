@@ -64,8 +64,8 @@ def own_presets() -> tuple[str, ...]:
     return tuple(name for name in preset_names() if name != LOCAL_PRESET)
 
 
-def make_own(settings: ProviderSettings, terms: OwnTerms) -> Provider:
-    """Return the provider that an account described; raises OwnProviderError."""
+def make_own(settings: ProviderSettings, terms: OwnTerms, *, own_id: str) -> Provider:
+    """Return the provider that an account described, under an identity of its own; raises OwnProviderError."""
     mistakes = Mistakes(PLACE)
     place = settings.name
     provider = None
@@ -77,9 +77,10 @@ def make_own(settings: ProviderSettings, terms: OwnTerms) -> Provider:
     if lines := mistakes.lines():
         raise OwnProviderError("; ".join(lines))
     assert provider is not None, "what is missing is a mistake"
+    provider = msgspec.structs.replace(provider, own_id=own_id)
     calls = [each.call for each in terms.calls if each.preset in (None, settings.preset)]
     return msgspec.structs.replace(
-        provider, calls=tuple(call_price(call, provider=settings.name, currency=terms.currency) for call in calls)
+        provider, calls=tuple(call_price(call, provider=provider.booked_as, currency=terms.currency) for call in calls)
     )
 
 

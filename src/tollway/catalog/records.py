@@ -169,6 +169,10 @@ class KeyOf(StrEnum):
     """The one that each request brings beside the gateway's."""
 
 
+OWN_MARK = "@"
+"""Before the name of an account's provider where those of the deployment stand as well: no name begins so."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A place that speaks one dialect or more."""
 
@@ -205,6 +209,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def identity(self) -> str:
         """What no other provider has: by this, and never by its name, is remembered what belongs to it."""
         return self.own_id or self.name
+
+    @property
+    def booked_as(self) -> str:
+        """What charges call it: an account's own stands apart from a provider of the deployment that is named the same."""
+        return self.name if self.own_id is None else f"{OWN_MARK}{self.name}"
 
     def price_of_call(self, method: str, path: str) -> "CallPrice | None":
         """Return the price of a call that belongs to no dialect; None when it has none."""

@@ -96,7 +96,7 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
         streamed=admitted.peek.streamed,
         lane=ending.lane,
         model_asked=hold.model_asked,
-        provider="" if target is None else target.provider.name,
+        provider="" if target is None else target.provider.booked_as,
         model_routed="" if target is None else target.model_routed,
         model_answered=None if ending.model_answered is None else ending.model_answered[:MODEL_CHARS_MAX],
         attempts=ending.attempts,

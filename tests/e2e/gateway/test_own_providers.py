@@ -87,7 +87,7 @@ def test_a_request_goes_to_the_accounts_provider_with_its_key_and_is_charged(
     assert seen.body["model"] == "any-model"
     assert not any(name.startswith(("x-tollway", "x-ingate")) for name in seen.headers)
     line = house.line(reply)
-    assert (line.provider, line.model_routed, line.price_ppm) == ("mine", "any-model", 500_000)
+    assert (line.provider, line.model_routed, line.price_ppm) == ("@mine", "any-model", 500_000)
     used = line.usage
     full = ((used.input or 0) + (used.cached_input or 0)) * 1_000 + ((used.output or 0) + (used.reasoning or 0)) * 2_000
     assert line.base_nanos == -(-full // 2) > 0
@@ -128,7 +128,7 @@ def test_what_leads_nowhere_else_goes_to_the_default(house: Household, second: A
     house.bring(account, "standard", second, KEY_A, is_default=True)
     reply = house.client(house.key(account)).post(CHAT, json=asking("nobodys-model"))
     assert reply.status_code == 200, reply.text
-    assert house.line(reply).provider == "standard"
+    assert house.line(reply).provider == "@standard"
     assert last(second).body["model"] == "nobodys-model"
 
 

@@ -194,7 +194,7 @@ def test_an_account_brings_a_provider_that_takes_its_clients_keys(
     reply = house.client(THEIRS).post(CHAT, json=asking("m"), headers=headers)
     assert reply.status_code == 200, reply.text
     assert last(provider).headers["authorization"] == f"Bearer {THEIRS}"
-    assert house.line(reply).provider == "theirs"
+    assert house.line(reply).provider == "@theirs"
 
 
 def test_a_call_of_any_path_takes_the_clients_key_too(house: Household, provider: Anything, key: str) -> None:

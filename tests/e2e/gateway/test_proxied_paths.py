@@ -320,7 +320,7 @@ def test_an_account_reaches_any_path_of_its_default_provider(house: Household, p
     account = house.account()
     house.bring(account, "mine", provider, "sk-own-canary-0123456789", is_default=True)
     client = house.client(house.key(account))
-    reply = client.post("/own/thing", content=b"x")
+    reply = client.post("/v1/elsewhere", content=b"x")
     assert reply.status_code == 403
     assert "[own_providers] calls" in reply.json()["error"]["message"]
     reply = client.post("/v1/own/thing", content=b"x")

@@ -23,7 +23,7 @@ def described(**said: object) -> ProviderSettings:
 
 def refused(terms: OwnTerms = OwnTerms(), **said: object) -> str:  # noqa: B008  it is a value
     with pytest.raises(OwnProviderError) as caught:
-        make_own(described(**said), terms)
+        make_own(described(**said), terms, own_id="o")
     assert "canary" not in str(caught.value)
     return str(caught.value)
 
@@ -41,7 +41,7 @@ def mistakes(tmp_path: Path, text: str) -> str:
 
 
 def test_an_own_provider_reaches_public_addresses_only() -> None:
-    made = make_own(described(), OwnTerms())
+    made = make_own(described(), OwnTerms(), own_id="o")
     assert {spoken.origin.reach for spoken in made.speaks} == {Reach.PUBLIC}
     assert made.headers == (("authorization", "Bearer sk-canary"),)
     assert made.key_of is KeyOf.GATEWAY
@@ -51,7 +51,7 @@ def test_http_is_for_accounts_that_the_operator_trusts() -> None:
     address = "http://10.0.0.7:8000/v1"
     assert "https://" in refused(preset="openai-compatible", base_url=address)
     trusted = OwnTerms(reach=Reach.PRIVATE)
-    made = make_own(described(preset="openai-compatible", base_url=address), trusted)
+    made = make_own(described(preset="openai-compatible", base_url=address), trusted, own_id="o")
     assert {spoken.origin.reach for spoken in made.speaks} == {Reach.PRIVATE}
 
 
@@ -65,7 +65,7 @@ def test_what_makes_no_provider_is_said() -> None:
 
 
 def test_with_pass_through_no_key_is_kept_and_the_provider_says_where_a_clients_goes() -> None:
-    made = make_own(described(preset="anthropic", api_key=None, auth=AuthChoice.PASSTHROUGH), OwnTerms())
+    made = make_own(described(preset="anthropic", api_key=None, auth=AuthChoice.PASSTHROUGH), OwnTerms(), own_id="o")
     assert made.key_of is KeyOf.CLIENT
     assert made.key_header == "x-api-key"
     assert not made.secrets
@@ -78,10 +78,10 @@ def test_with_pass_through_no_key_is_kept_and_the_provider_says_where_a_clients_
 
 
 def test_providers_with_one_name_are_told_apart_by_their_identity() -> None:
-    made = make_own(described(), OwnTerms())
-    assert made.identity == "mine"
-    own = Provider(name="mine", speaks=made.speaks, own_id="mine@1-2")
-    assert own.identity == "mine@1-2"
+    own = make_own(described(), OwnTerms(), own_id="mine@1-2")
+    assert (own.identity, own.booked_as) == ("mine@1-2", "@mine")
+    operators = Provider(name="mine", speaks=own.speaks)
+    assert (operators.identity, operators.booked_as) == ("mine", "mine")
 
 
 CALLS = """
@@ -124,9 +124,9 @@ def test_calls_have_the_price_of_the_first_entry_that_fits(tmp_path: Path) -> No
 
 def test_what_the_operator_charges_at_own_providers_may_be_of_one_preset(tmp_path: Path) -> None:
     terms = deployed(tmp_path, CALLS).own_terms
-    openai = make_own(described(), terms)
+    openai = make_own(described(), terms, own_id="o")
     assert openai.price_of_call("GET", "/v1/files") is not None
-    other = make_own(described(preset="openai-compatible", base_url="https://o.example"), terms)
+    other = make_own(described(preset="openai-compatible", base_url="https://o.example"), terms, own_id="o")
     assert other.price_of_call("GET", "/v1/files") is None
     assert other.price_of_call("POST", "/any/thing") is not None
     assert terms.prices_of("house-1", preset="openai-compatible")[0].input == 1_000_000_000

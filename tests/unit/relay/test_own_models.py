@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from tollway.access.own_providers import OwnProvider, ProviderAuth
@@ -64,7 +63,7 @@ class Making:
         settings = ProviderSettings(
             name=own.name, preset=own.preset, base_url=own.base_url, api_key=Secret(f"sk-of-{own.id}")
         )
-        return msgspec.structs.replace(make_own(settings, self._terms), own_id=f"{own.name}@{own.id}")
+        return make_own(settings, self._terms, own_id=f"{own.name}@{own.id}")
 
 
 def own(id_: int, name: str = "mine", preset: str = "openai-compatible", **more: object) -> OwnProvider:
