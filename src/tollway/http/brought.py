@@ -10,6 +10,7 @@ from tollway.access.credentials import KeyHeaders
 from tollway.access.principal import Principal
 from tollway.dialects.record import Dialect
 from tollway.http.caller import CallerHeaders
+from tollway.http.doors import ACCOUNT_BELOW
 from tollway.http.inbound import Inbound
 from tollway.http.routes import Route
 from tollway.relay.arrival import Arrival
@@ -71,7 +72,7 @@ def is_passable(method: bytes, path: str, routes: Mapping[str, Route]) -> bool:
     plain = path.rstrip("/").casefold()
     if not is_passed_on(method) or not path.startswith("/"):
         return False
-    if any(plain == start or plain.startswith(f"{start}/") for start in RESERVED):
+    if plain.startswith(ACCOUNT_BELOW) or any(plain == start or plain.startswith(f"{start}/") for start in RESERVED):
         return False
     return plain not in routes and f"{plain}/" not in routes
 

@@ -69,7 +69,10 @@ class ReplyHeads:
         """Return the head of a streamed reply."""
         template = self._streams.get(content_type)
         if template is None:
-            fixed = f"content-type: {content_type}\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+            if len(self._streams) >= TEMPLATES_MAX:
+                self._streams.clear()
+            kind = content_type.replace("%", "%%")
+            fixed = f"content-type: {kind}\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
             template = self._streams[content_type] = status_line(200) + fixed.encode("ascii") + self._ids
         name = request_id.encode("ascii")
         return template % (name, name) + extra

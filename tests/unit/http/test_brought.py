@@ -13,7 +13,9 @@ ROUTES: dict[str, Route] = dict.fromkeys(
 )
 
 
-@pytest.mark.parametrize("path", ["/v1/things", "/", "/v1/chat", "/apiary", "/admins/x", "/v1/models-of-mine"])
+@pytest.mark.parametrize(
+    "path", ["/v1/things", "/", "/v1/chat", "/apiary", "/admins/x", "/v1/models-of-mine", "/v1/keys", "/v1/usage"]
+)
 def test_a_path_of_nobodys_may_lead_to_a_provider(path: str) -> None:
     assert is_passable(b"GET", path, ROUTES)
 
@@ -28,6 +30,9 @@ def test_a_path_of_nobodys_may_lead_to_a_provider(path: str) -> None:
         "/admin",
         "/admin/v1/x",
         "/ui/x",
+        "/v1/sub-accounts",
+        "/V1/Sub-Accounts/sub_1",
+        "/v1/keys/key_1/rotate/",
         "/v1/chat/completions/",
         "/V1/CHAT/completions",
         "/v1/models",

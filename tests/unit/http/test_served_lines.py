@@ -59,3 +59,11 @@ def test_an_error_after_an_attempt_says_whose_it_was() -> None:
     brand = msgspec.structs.replace(read_brand("ingate"), header_prefix="x-own")
     head, _ = ReplyHeads(brand, render_error=OPENAI_CHAT.render_error).refusal(refusal, request_id="req_1")
     assert b"x-own-provider: p\r\n" in head
+
+
+def test_a_provider_may_call_its_stream_whatever_it_likes_however_often() -> None:
+    ours = heads()
+    for number in range(1000):
+        kind = f'application/x-thing; n="{number} %d %"'
+        assert f"content-type: {kind}\r\n".encode("ascii") in ours.stream(kind, request_id="req_1")
+        assert ours.whole(200, kind, request_id="req_1", length=1).count(kind.encode("ascii")) == 1
