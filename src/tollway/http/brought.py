@@ -18,7 +18,7 @@ from tollway.relay.client_keys import ClientKeys
 from tollway.relay.exchange import Relay
 from tollway.relay.own_models import AccountModels, OwnModels
 from tollway.relay.proxied_call import ProxiedCalls
-from tollway.relay.proxied_request import METHODS, Call, checked_path
+from tollway.relay.proxied_request import METHODS, Call, checked_path, checked_query
 
 RESERVED = ("/api/v1", "/api/logs", "/admin", "/ui")
 """How paths begin, beside those that there are, that are this gateway's: whatever is not there is nowhere."""
@@ -44,7 +44,7 @@ class Brought(NamedTuple):
         call = Call(
             method=inbound.method.decode("ascii"),
             path=checked_path(path),
-            query=query.decode("ascii"),
+            query=checked_query(query),
             headers=tuple(inbound.headers),
             body=inbound.body,
         )

@@ -185,6 +185,9 @@ class _ProxiedCall:
 
     async def _pass_stream(self, answer: Answer) -> None:
         arrival, relay = self._arrival, self._relay
+        if self._client.gone:  # while the provider thought
+            self._record(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE)
+            return
         # Its price is known before its end: so is what the head says.
         said = self._cost(line_of(self._admitted, self._ending(Outcome.COMPLETED, answer.status)))
         kind = content_type_of(answer.headers)

@@ -69,7 +69,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 def checked_path(path: bytes) -> str:
     """Return a path that leads to one place, whoever decodes it how often; raises Refusal `invalid_request` for any other."""
-    if not _VISIBLE.fullmatch(path):
+    if not _VISIBLE.fullmatch(path) or b"#" in path:
         raise _unclear()
     decoded = path
     for _ in range(DECODINGS_MAX):
@@ -82,6 +82,13 @@ def checked_path(path: bytes) -> str:
             return path.decode("ascii")
         decoded = again
     raise _unclear()
+
+
+def checked_query(query: bytes) -> str:
+    """Return a query as it came, without its question mark; raises Refusal for characters that no query has."""
+    if query and (b"#" in query or not _VISIBLE.fullmatch(query)):
+        raise Refusal("invalid_request", "The query is not passed on: it has characters that must be encoded.")
+    return query.decode("ascii")
 
 
 def _is_clear(path: bytes) -> bool:

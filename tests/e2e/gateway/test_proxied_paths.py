@@ -1,7 +1,10 @@
 """Paths that belong to no dialect, on a running gateway: passed on byte for byte, at a price by the call."""
 
+import asyncio
 import http.client
 import json
+import socket
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -13,7 +16,7 @@ from tollway.access.principal import BillingMode
 from tollway.access.terms import PackageUnit
 from tollway.billing.key_terms import KeyTerms
 from tollway.billing.products import ProductTerms
-from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.ledger.lines import Outcome
 from tollway.money import NANOS_PER_UNIT, parse_amount
 
 THINGS = "/v1/things"
@@ -216,13 +219,43 @@ def test_a_client_that_leaves_a_stream_has_bought_the_call(
     provider.paths[f"{THINGS}/endless"] = endless
     with client.stream("GET", f"{THINGS}/endless") as reply:
         next(reply.iter_raw())
-    lines: list[ExchangeLine] = []
-    for _ in range(100):
+    assert _ends(house, "/endless") == [(Outcome.CLIENT_GONE, CALL)]
+
+
+def test_a_client_that_leaves_before_the_answer_begins_has_bought_the_call_and_nothing_more_is_read(
+    house: Household, provider: Anything, key: str
+) -> None:
+    asked, left, cut = threading.Event(), asyncio.Event(), threading.Event()
+
+    async def thoughtful(seen: Seen, to: Line) -> None:
+        asked.set()
+        await left.wait()
+        try:
+            await to.start_stream()
+            while True:
+                await to.piece(b"x" * 65536)
+        except ConnectionError:
+            cut.set()
+
+    provider.paths[f"{THINGS}/thoughtful"] = thoughtful
+    host, _, port = house.deployment.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as client:
+        head = f"GET {THINGS}/thoughtful HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {key}\r\nx-tollway-provider: p\r\n\r\n"
+        client.sendall(head.encode())
+        assert asked.wait(20)
+    provider.call(left.set)
+    assert cut.wait(20)
+    assert _ends(house, "/thoughtful") == [(Outcome.CLIENT_GONE, CALL)]
+
+
+def _ends(house: Household, path: str) -> list[tuple[Outcome, int]]:
+    """Return how the calls of a path ended, once one has."""
+    for _ in range(200):
         with house.desk() as desk:
-            lines = [line for line in desk.statements.requests() if line.model_asked.endswith("/endless")]
+            lines = [line for line in desk.statements.requests() if line.model_asked.endswith(path)]
         if lines:
-            break
-    assert [(line.outcome, line.base_nanos) for line in lines] == [(Outcome.CLIENT_GONE, CALL)]
+            return [(line.outcome, line.base_nanos) for line in lines]
+    raise AssertionError(path)
 
 
 def test_a_call_without_a_price_is_refused_with_what_to_configure(
@@ -270,6 +303,7 @@ def test_a_path_of_nobodys_is_not_there(house: Household, provider: Anything, ke
         "/v1/things/..",
         "/v1/things/%5c..%5cx",
         "/v1/things/%00",
+        "/v1/things/1?a=\xe4",
     ],
 )
 def test_no_path_leads_past_what_is_ours_or_somewhere_else(
@@ -278,6 +312,8 @@ def test_no_path_leads_past_what_is_ours_or_somewhere_else(
     asked = len(provider.seen)
     host = house.deployment.url.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=20)
+    connection._encode_request = lambda request: request.encode("latin-1")  # type: ignore[attr-defined]
+    connection._validate_path = lambda url: None  # type: ignore[attr-defined]
     connection.putrequest("GET", path, skip_accept_encoding=True)
     connection.putheader("authorization", f"Bearer {key}")
     connection.putheader("x-tollway-provider", "p")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tollway.catalog.assembly import make_provider
-from tollway.catalog.loader import Deployment, read_deployment
+from tollway.catalog.loader import Deployment, own_terms, read_deployment
 from tollway.catalog.own_providers import OwnProviderError, OwnTerms, make_own, own_presets
 from tollway.catalog.presets import read_preset
 from tollway.catalog.records import KeyOf, Provider, Reach
@@ -123,7 +123,9 @@ def test_calls_have_the_price_of_the_first_entry_that_fits(tmp_path: Path) -> No
 
 
 def test_what_the_operator_charges_at_own_providers_may_be_of_one_preset(tmp_path: Path) -> None:
-    terms = deployed(tmp_path, CALLS).own_terms
+    deployment = deployed(tmp_path, CALLS)
+    terms = deployment.own_terms
+    assert terms == own_terms(deployment.settings)
     openai = make_own(described(), terms, own_id="o")
     assert openai.price_of_call("GET", "/v1/files") is not None
     other = make_own(described(preset="openai-compatible", base_url="https://o.example"), terms, own_id="o")

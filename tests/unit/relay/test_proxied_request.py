@@ -14,6 +14,7 @@ from tollway.errors import Refusal
 from tollway.relay.proxied_request import (
     Call,
     checked_path,
+    checked_query,
     dialect_at,
     passed_headers,
     path_at,
@@ -92,12 +93,24 @@ def test_a_path_that_leads_to_one_place_is_passed_on_as_it_is(path: bytes) -> No
         b"/a b",
         b"/a%c0%ae%c0%ae/b",
         b"/a%7f",
+        b"/a#b",
     ],
 )
 def test_any_other_path_is_refused(path: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         checked_path(path)
     assert refused.value.code == "invalid_request"
+
+
+def test_a_query_is_passed_on_as_it_came() -> None:
+    assert checked_query(b"") == ""
+    assert checked_query(b"a=%2F&b=..&c") == "a=%2F&b=..&c"
+
+
+@pytest.mark.parametrize("query", [b"a b", b"a#b", b"a\xc3\xa4", b"a\r\nx: 1", b"\x00"])
+def test_a_query_with_what_must_be_encoded_is_refused(query: bytes) -> None:
+    with pytest.raises(Refusal, match="must be encoded"):
+        checked_query(query)
 
 
 @given(st.binary(max_size=40))
