@@ -44,6 +44,7 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.exchange import Outward, Relay
 from tollway.relay.funding import Funds
 from tollway.relay.passage import Passage
+from tollway.relay.signatures import Signable
 from tollway.relay.throttle import Throttle
 from tollway.settings.brand import read_brand
 from tollway.shared.counters import Counters
@@ -236,6 +237,10 @@ class Unsigned:
     """No request is signed."""
 
     async def lines(self, provider: Provider, passage: Passage) -> bytes:
+        """Add nothing."""
+        return b""
+
+    async def call_lines(self, provider: Provider, origin: Origin, call: Signable) -> bytes:
         """Add nothing."""
         return b""
 

@@ -7,7 +7,7 @@ import pytest
 from tollway.errors import SetupError
 from tollway.money import parse_rate
 from tollway.settings import BillingSettings, Settings, brands_of, load_settings
-from tollway.settings.brand import Brand, UsageChunk, ToldAs, brand_names, header_prefixes, read_brand
+from tollway.settings.brand import Brand, ToldAs, UsageChunk, brand_names, header_prefixes, read_brand
 
 PRESETS = ("aigateway", "gogpu", "gonkagate", "ingate", "tollway")
 
