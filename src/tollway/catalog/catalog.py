@@ -250,4 +250,5 @@ class Catalog:
         # A wildcard takes any name, a mistyped one too: what only such a one knows is the last thing to say.
         by_star = tuple(sketch.id[:-1] for sketch in self._wildcards)
         known = [name for name in found if not name.startswith(by_star)]
-        return tuple(dict.fromkeys([*known, *close, *found]))[:SUGGESTIONS]
+        # What was asked may be there, but not at the provider that was named, or not for this key.
+        return tuple(dict.fromkeys(name for name in [*known, *close, *found] if name != asked))[:SUGGESTIONS]

@@ -97,7 +97,8 @@ class DataPlane:
         if route.find_dialect is not None:
             self._find_dialect(inbound, route)
         if inbound.method != route.method and route.method is not ANY:
-            raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {inbound.method!r}.")
+            asked = inbound.method.decode("latin-1")
+            raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {asked}.")
         if route.gate is not Gate.OPEN:
             inbound.principal = principal = self._principal(inbound, route, now_ms=now_ms)
             if principal is not None:

@@ -50,6 +50,12 @@ def test_open_routes_answer_anyone_and_tell_no_secret(tollway: Deployment, path:
     assert "key" not in response.text
 
 
+def test_a_method_that_a_path_has_not_is_named_as_it_was_asked(tollway: Deployment) -> None:
+    refused = tollway.client().delete("/v1/models")
+    assert refused.status_code == 404
+    assert refused.json()["error"]["message"] == "This path answers GET only, not DELETE."
+
+
 @pytest.mark.parametrize("path", ["/admin/v1/accounts", "/admin/v1/", "/admin/v1/nothing", "/admin/v1/../../v1/models"])
 def test_without_an_admin_key_everything_below_the_admin_path_is_a_401(tollway: Deployment, path: str) -> None:
     response = tollway.client().get(path)

@@ -150,6 +150,7 @@ def test_close_names_are_suggested_and_the_same_name_at_a_provider_first(catalog
     assert catalog.suggest("fats") == ("fast",)
     assert catalog.suggest("gpt-4o")[0] == "oa/gpt-4o"
     assert "oa/gpt-4o-mini" in catalog.suggest("oa/gpt-4o-mni")
+    assert "gpt-4o" not in catalog.suggest("gpt-4o")
     assert catalog.suggest("zzzzzzzz" * 100) == ()
     assert catalog.suggest("acme/zzzzzzzzzzzz") == ()
 
