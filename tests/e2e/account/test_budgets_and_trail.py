@@ -65,7 +65,7 @@ def test_budgets_of_keys_apps_and_users_name_what_they_are_for(gateway: Gateway)
         ({"scope": "org", "hard_limit_usd": 5, "period_type": "weekly"}, 400),
         ({"scope": "key", "scope_id": "key_0000000000000001", "hard_limit_usd": 5}, 404),
         ({"scope": "key", "scope_id": "nonsense", "hard_limit_usd": 5}, 404),
-        ({"scope": "app", "hard_limit_usd": 5}, 404),
+        ({"scope": "app", "hard_limit_usd": 5}, 400),
         ({"scope": "tag", "hard_limit_usd": 5}, 400),
         ({"scope": "tag", "scope_id": "x" * 300, "hard_limit_usd": 5}, 400),
         ({"scope": "org"}, 400),
@@ -73,6 +73,11 @@ def test_budgets_of_keys_apps_and_users_name_what_they_are_for(gateway: Gateway)
 )
 def test_a_budget_that_cannot_be_is_refused(owner: Owner, body: Any, status: int) -> None:
     assert owner.ask("POST", "/api/v1/budgets", json=body).status_code == status
+
+
+def test_a_budget_of_nothing_says_what_is_missing(owner: Owner) -> None:
+    refused = owner.told("POST", "/api/v1/budgets", 400, json={"scope": "key", "hard_limit_usd": 5})
+    assert refused["error"]["message"].startswith("scope_id: is missing: it says which key")
 
 
 def test_the_secret_of_webhooks_stays_until_it_is_rotated(gateway: Gateway) -> None:

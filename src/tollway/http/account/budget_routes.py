@@ -7,7 +7,7 @@ from tollway.access.terms import EACH, CapScope
 from tollway.billing.budgets import Budget, BudgetStatus, BudgetTerms
 from tollway.billing.caps import named_subject
 from tollway.billing.views import View, view_time
-from tollway.errors import NotThere
+from tollway.errors import CommandRefused, NotThere
 from tollway.http.account.amounts import cents, units
 from tollway.http.account.asking import Asking
 from tollway.http.account.bodies import SCOPES, SPANS, BudgetBody, BudgetChange, TagBudgetBody
@@ -122,6 +122,8 @@ def subject_of(body: BudgetBody, scope: CapScope) -> str:
     if scope is CapScope.ACCOUNT:
         return ""
     named = body.scope_id or ""
+    if not named:
+        raise CommandRefused(f"scope_id: is missing: it says which {body.scope.value}, or * for each of them")
     if scope in NUMBERED and named != EACH:
         prefix, what = NUMBERED[scope]
         return str(number_at(prefix, named, what))
