@@ -58,6 +58,12 @@ def test_money_is_another_status_where_the_brand_says_so_and_is_still_not_to_be_
     )
 
 
+def test_a_suspended_account_has_the_brands_name_for_it() -> None:
+    head, body = told("gonkagate", Refusal("account_suspended", "Suspended."))
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert body["error"]["code"] == "account_deactivated"  # type: ignore[index]
+
+
 def test_what_a_brand_does_not_tell_otherwise_stays() -> None:
     refusal = Refusal("not_found", "Nothing.")
     assert retold(refusal, read_brand("aigateway")) is refusal
