@@ -28,6 +28,7 @@ from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import TollwayError
 from tollway.http.account.parts import AccountParts
 from tollway.http.admin.parts import AdminParts
+from tollway.http.brand_pages import brand_routes
 from tollway.http.brought import Brought, open_brought
 from tollway.http.client_address import ClientAddresses
 from tollway.http.data_plane import DataPlane
@@ -266,7 +267,7 @@ class Worker:
             keeping=Keeping(relay, answers),
             next_id=ids.next,
             heads=heads,
-            routes=routes(models, vitals) | (payment_routes(self._desk.payments.hear) if paying else {}),
+            routes=routes(models, vitals, heads) | (payment_routes(self._desk.payments.hear) if paying else {}),
             brought=self._open_brought(deployment, relay),
             body_bytes_max=settings.server.body_bytes_max,
         )
@@ -402,9 +403,9 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
-def routes(models: Listing, vitals: Vitals) -> dict[str, Route]:
+def routes(models: Listing, vitals: Vitals, heads: BrandHeads) -> dict[str, Route]:
     """Return everything that the data plane answers."""
-    pages = own_routes(vitals) | model_routes(models) | later_routes()
+    pages = own_routes(vitals) | brand_routes(heads) | model_routes(models) | later_routes()
     asked = dialect_routes(DIALECTS)
     both = {path: asked[path]._replace(get=pages[path]) for path in asked.keys() & pages.keys()}
     return pages | asked | both

@@ -11,10 +11,14 @@ from tollway.catalog.catalog import Catalog, Pricing
 from tollway.catalog.listing import Listing
 from tollway.catalog.price_library import PriceLibrary
 from tollway.catalog.rates import RateTable
+from tollway.dialects.openai_chat import OPENAI_CHAT
+from tollway.http.replies import BrandHeads, ReplyHeads
 from tollway.http.routes import ANY, Gate, Route
+from tollway.settings.brand import read_brand
 
 CATALOG = Catalog(providers={}, sketches=(), pricing=Pricing(rates=RateTable("USD", {}), library=PriceLibrary(0)))
-ROUTES: dict[str, Route] = routes(Listing(CATALOG), vitals=None)  # type: ignore[arg-type]
+HEADS = BrandHeads(ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error))
+ROUTES: dict[str, Route] = routes(Listing(CATALOG), vitals=None, heads=HEADS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -71,3 +75,11 @@ def test_an_api_key_is_no_admin_key_and_an_admin_key_no_api_key(tollway: Deploym
     assert tollway.client(admin_key).get("/v1/models").status_code == 401
     shown = tollway.client(admin_key).get(f"/admin/v1/accounts/{account}/balance")
     assert shown.json() == tollway.command("balance", account)
+
+
+def test_anyone_sees_the_brand_of_the_host_that_they_ask(tollway: Deployment) -> None:
+    shown = tollway.client().get("/brand").json()
+    assert (shown["name"], shown["preset"], shown["header_prefix"]) == ("Tollway", "tollway", "x-tollway")
+    logo = tollway.client().get(shown["logo"])
+    assert logo.headers["content-type"] == "image/svg+xml"
+    assert logo.text == read_brand("tollway").logo
