@@ -49,6 +49,10 @@ def key_digest(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return hashlib.sha256(found).digest()
 
 
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode("ascii")).digest()
+
+
 class ClientKey:
     """A key for a provider that a request brings. Its repr shows nothing of it: a repr ends up in logs."""
 
@@ -70,8 +74,14 @@ class ClientKey:
 
     @property
     def digest(self) -> bytes:
-        """Its SHA-256, by which a key of this gateway is known."""
-        return hashlib.sha256(self._text.encode("ascii")).digest()
+        """Its SHA-256, by which a key of this gateway is known; with the scheme where that is not the usual one."""
+        return _sha256(self._text if self._scheme == BEARER else self.authorization)
+
+    @property
+    def digests_sent(self) -> tuple[bytes, ...]:
+        """The SHA-256 of each word that leaves with it: a key of this gateway may be among several."""
+        said = self._text if self._scheme == BEARER else self.authorization
+        return tuple(_sha256(word) for word in dict.fromkeys((self._text, *said.split(" "))))
 
     def __repr__(self) -> str:
         """Show stars."""

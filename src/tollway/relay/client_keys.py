@@ -4,7 +4,7 @@ Knows no connection and no SQL; which keys are this gateway's is asked of a port
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -34,7 +34,7 @@ class ClientKeys:
         digest = key.digest
         if digest in self._strangers:
             return
-        if await asyncio.to_thread(self._is_ours, digest):
+        if await asyncio.to_thread(self._is_any_ours, key.digests_sent):
             raise Refusal(
                 "invalid_api_key",
                 "Two different keys of this gateway in one request: beside the header for its key, Authorization holds the "
@@ -43,6 +43,9 @@ class ClientKeys:
         if len(self._strangers) >= STRANGERS_MAX:
             self._strangers.clear()
         self._strangers.add(digest)
+
+    def _is_any_ours(self, digests: Iterable[bytes]) -> bool:
+        return any(self._is_ours(digest) for digest in digests)
 
 
 def bound(targets: tuple[Target, ...], key: ClientKey | None) -> tuple[Target, ...]:

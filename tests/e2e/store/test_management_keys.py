@@ -147,6 +147,13 @@ def test_a_key_that_manages_asks_no_models_and_is_told_so(store: Store, keys: Ma
     directory.close()
 
 
+def test_a_rotated_key_is_known_by_both_of_its_texts(store: Store, account: Account) -> None:
+    api_keys = Keys(store, store.ids(), tw)
+    key, before = api_keys.create(account.id, "k")
+    _, after = api_keys.rotate(key.id)
+    assert api_keys.kind_of(before) is api_keys.kind_of(after) is KeyKind.API
+
+
 @on_sqlite
 def test_the_text_of_a_management_key_is_not_in_the_store(
     keys: ManagementKeys, account: Account, tmp_path: Path

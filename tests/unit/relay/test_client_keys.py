@@ -38,6 +38,16 @@ async def test_a_key_of_this_gateway_is_refused_and_a_strangers_is_asked_about_o
         assert refused.value.code == "invalid_api_key"
 
 
+@pytest.mark.parametrize(
+    "key", [ClientKey("x tw-ours"), ClientKey("tw-ours", scheme="Basic"), ClientKey("x", scheme="tw-ours")]
+)
+async def test_a_key_of_this_gateway_is_found_beside_other_words(key: ClientKey) -> None:
+    keys = ClientKeys(lambda digest: digest == ClientKey("tw-ours").digest)
+    await keys.check(ClientKey("x"))
+    with pytest.raises(Refusal, match="Two different keys of this gateway"):
+        await keys.check(key)
+
+
 async def test_no_more_strangers_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tollway.relay.client_keys.STRANGERS_MAX", 1)
     asked: list[bytes] = []
