@@ -1,7 +1,8 @@
 """The amounts that every reply shows: how they are called and written, the same in every dialect. Knows no dialect.
 
 They stand in the object that a dialect has for usage, under names that no dialect has: `base_cost_usd`,
-`platform_fee_usd`, `total_cost_usd`, and `package_tokens` where a package of tokens paid.
+`platform_fee_usd`, `total_cost_usd`, and `package_tokens` where a package of tokens paid. A brand may have a name of its own
+for the total.
 """
 
 from functools import lru_cache
@@ -42,6 +43,8 @@ def cost_members(costs: CostFields) -> bytes:
     """Return the members of the cost fields, without braces: `"base_cost_usd":0.0012,…`."""
     numbers = (_json_number(costs.base_nanos), _json_number(costs.fee_nanos), _json_number(costs.total_nanos))
     members = _form(costs.currency).members % numbers
+    if costs.total_name is not None:
+        members = b'%b,"%b":%b' % (members, costs.total_name.encode(), numbers[-1])
     if costs.package_micros is None:
         return members
     # A micro-token is to a token what a thousand nano-units are to a unit: the same exact decimals.
@@ -58,8 +61,10 @@ def _json_number(nanos: int) -> bytes:
 def with_costs(found: bytes, costs: CostFields) -> bytes:
     """Return a usage object with the cost fields behind its members; those of the same names are replaced."""
     form = _form(costs.currency)
-    if form.suffix in found or has_unicode_escape(found) or costs.package_micros is not None:
-        found = _without(found, (*form.names, PACKAGE_TOKENS))
+    named_again = () if costs.total_name is None else (costs.total_name,)
+    taken = form.suffix in found or any(name.encode() in found for name in named_again)
+    if taken or has_unicode_escape(found) or costs.package_micros is not None:
+        found = _without(found, (*form.names, PACKAGE_TOKENS, *named_again))
     return append_members(found, cost_members(costs))
 
 

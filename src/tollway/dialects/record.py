@@ -139,6 +139,8 @@ class CostFields(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     package_micros: int | None = None
     """What was taken of a package of tokens, in micro-tokens; None when money paid."""
+    total_name: str | None = None
+    """The name under which the total is told once more; None is that nobody asks for it by another one."""
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):

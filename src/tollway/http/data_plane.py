@@ -172,6 +172,7 @@ class DataPlane:
             principal=principal,
             heads=inbound.heads,
             stream_usage=inbound.heads.brand.stream_usage,
+            dollars_name=inbound.heads.brand.usage_cost_name,
             body=inbound.body,
             called=_called(inbound),
             provider=caller.provider,

@@ -25,6 +25,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Of the brand that was asked."""
     stream_usage: UsageChunk = UsageChunk.LAST_CHOICE
     """The brand's word for where a stream tells its usage to a client that did not ask."""
+    dollars_name: str | None = None
+    """The brand's word for what an answer cost, if it has one of its own."""
     body: bytes
     called: Called = PLAIN_CALL
     """What path, query and headers say beside the body."""

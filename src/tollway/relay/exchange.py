@@ -392,7 +392,9 @@ class Exchange:
     def _costs(self, line: ExchangeLine) -> CostFields | None:
         """Return what the reply says about money; None for a key whose replies say nothing."""
         principal = self._admitted.principal
-        return None if principal.costs is ShownCosts.HIDDEN else costs_of(line, currency=principal.currency)
+        if principal.costs is ShownCosts.HIDDEN:
+            return None
+        return costs_of(line, currency=principal.currency, dollars_name=self._arrival.dollars_name)
 
     def _delivered(self, pipe: Stream) -> tuple[Usage, Basis]:
         return self._known_or_estimated(pipe.usage, pipe.delivered_text_bytes, pipe.delivered_events)

@@ -118,12 +118,19 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
     )
 
 
-def costs_of(line: ExchangeLine, *, currency: str) -> CostFields:
-    """Return what the reply says about money: the amounts of the line, to the last nano-unit."""
+DOLLARS = "USD"
+
+
+def costs_of(line: ExchangeLine, *, currency: str, dollars_name: str | None = None) -> CostFields:
+    """Return what the reply says about money: the amounts of the line, to the last nano-unit.
+
+    `dollars_name` is what clients of the brand call a total in dollars.
+    """
     return CostFields(
         base_nanos=line.base_nanos,
         fee_nanos=line.fee_nanos,
         total_nanos=line.total_nanos,
         currency=currency,
         package_micros=None if line.ratio_ppm is None else line.package_micros,
+        total_name=dollars_name if currency == DOLLARS else None,
     )

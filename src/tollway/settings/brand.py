@@ -56,6 +56,8 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """By our code: which status, code and type are told instead."""
     cost_cents_header: str | None = None
     """The header that tells the cost of a whole answer in hundredths of the currency."""
+    usage_cost_name: str | None = None
+    """A further member of the usage of answers, which tells the total once more; of accounts in dollars only."""
     stream_usage: UsageChunk = UsageChunk.LAST_CHOICE
     currency: str = "USD"
     """Of accounts that are made under it."""

@@ -239,6 +239,7 @@ PageUrl = Annotated[str, text_rule(r"https?://[^\s/?#]+\S{0,2000}", "the whole U
 """Where a browser is sent."""
 HeaderPrefix = Annotated[str, text_rule(r"x-[a-z0-9]+(-[a-z0-9]+)*", "a header name in lower case that starts with x-")]
 HeaderName = Annotated[str, text_rule(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a header name in lower case")]
+MemberName = Annotated[str, text_rule(r"[a-z][a-z0-9_]{0,63}", "1 to 64 lower-case letters, digits, underscores")]
 HostNames = Annotated[tuple[str, ...], Rule(_read_hosts)]
 """Names or addresses as clients send them in `Host`, lower case, without a port."""
 Members = Annotated[Mapping[str, object], Rule(_read_members)]

@@ -20,6 +20,7 @@ from tollway.settings.fields import (
     HeaderPrefix,
     HostNames,
     KeyPrefix,
+    MemberName,
     Members,
     ModelId,
     Money,
@@ -169,6 +170,7 @@ class BrandSettings(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Mapping[str, ToldAs] | None = None
     """By our code: the status, code and type that are told instead."""
     cost_cents_header: HeaderName | None = None
+    usage_cost_name: MemberName | None = None
     stream_usage: UsageChunk | None = None
     currency: Currency | None = None
     """Of accounts that are made under it."""

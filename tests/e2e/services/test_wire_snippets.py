@@ -149,6 +149,7 @@ def test_a2_streams_chunks_with_a_choice_each_and_counts_before_the_end(raw: Raw
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (1200, 120)
     (exchange,) = raw.served.exchanges(raw.key["id"])
     assert Decimal(str(usage["total_cost_usd"])) == Decimal(exchange["total_cost"])
+    assert usage["cost"] == usage["total_cost_usd"]
     assert "x-aig-warning" not in reply.headers
     (seen,) = provider.seen[arrived:]
     assert_nothing_of_ours_is_sent([seen])

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,13 @@ def test_tokens_of_a_package_are_shown_beside_the_amounts() -> None:
         **dict.fromkeys(SHOWN, 0),
         PACKAGE_TOKENS: 1.5,
     }
+
+
+def test_the_total_is_told_once_more_under_the_name_that_clients_know_and_not_the_providers() -> None:
+    costs = msgspec.structs.replace(COSTS, total_name="cost")
+    assert json.loads(with_costs(b'{"a":1}', costs)) == {"a": 1, **SHOWN, "cost": 0.00021175}
+    pairs = json.loads(with_costs(b'{"cost":99,"cost_details":{"x":1},"a":1}', costs), object_pairs_hook=list)
+    assert pairs == [("cost_details", [("x", 1)]), ("a", 1), *SHOWN.items(), ("cost", 0.00021175)]
 
 
 @pytest.mark.parametrize(
