@@ -32,7 +32,7 @@ from tollway.limits.rates import (
     take,
 )
 from tollway.shared.seats import Seats
-from tollway.shared.table import DIGEST_BYTES, ENTRIES_AT, SALT_BYTES, SEATS, TABLE_BYTES, Table
+from tollway.shared.table import DIGEST_BYTES, ENTRIES_AT, HEADER_BYTES, SALT_BYTES, SEATS, TABLE_BYTES, Table, is_sound
 
 NAMES_KNOWN_MAX = 4096
 """Names whose digests are remembered: half a microsecond each to make anew."""
@@ -173,9 +173,12 @@ class HostCounters(Counters):
         try:
             self._seats = Seats(path.with_name(f"{path.name}.seats"), count=SEATS)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            # Several processes may do this at once: what stands there is kept.
-            if os.fstat(self._fd).st_size < TABLE_BYTES:
-                os.ftruncate(self._fd, TABLE_BYTES)
+            # Several processes may do this at once: what stands there is kept, unless it is no table.
+            with FileLock(self._fd):
+                if not is_sound(os.pread(self._fd, HEADER_BYTES, 0)):
+                    os.ftruncate(self._fd, 0)
+                if os.fstat(self._fd).st_size < TABLE_BYTES:
+                    os.ftruncate(self._fd, TABLE_BYTES)
             self._make_room(0, ENTRIES_AT)
             memory = mmap.mmap(self._fd, TABLE_BYTES)
         except OSError as error:

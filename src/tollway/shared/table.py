@@ -8,6 +8,7 @@ How many requests run is kept for each worker by itself, so that what a dead one
 """
 
 import mmap
+import sys
 from array import array
 from collections.abc import Callable, Collection
 
@@ -42,6 +43,13 @@ _NO_CELLS = array("q", bytes(8 * CELLS))
 _CELLS_STEP = ENTRY_BYTES // 8
 _SHARES_STEP = ENTRY_BYTES // 2
 _SHARES_FIRST = SHARES_AT // 2
+
+
+def is_sound(header: bytes) -> bool:
+    """Tell whether the first HEADER_BYTES may be those of a table: a file may hold anything after a disk was repaired."""
+    seats = int.from_bytes(header[_SEATS_AT : _SEATS_AT + 8], sys.byteorder, signed=True)
+    taken = header[_TAKEN_AT : _TAKEN_AT + SEATS]
+    return 0 <= seats <= SEATS and not taken.translate(None, b"\0\1")
 
 
 class Table:

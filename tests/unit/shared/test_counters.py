@@ -16,7 +16,7 @@ from tollway.errors import Refusal, SetupError
 from tollway.limits.rates import Measure, Membership, Verdict
 from tollway.shared.counters import Counters, HostCounters
 from tollway.shared.seats import Seats
-from tollway.shared.table import ENTRIES_AT, TABLE_BYTES
+from tollway.shared.table import ENTRIES_AT, HEADER_BYTES, TABLE_BYTES
 
 HAMMER = Path(__file__).with_name("hammer.py")
 
@@ -283,3 +283,19 @@ def test_more_workers_than_seats_are_refused(tmp_path: Path) -> None:
         seats.take()
     first.release()
     assert seats.take().number == 0
+
+
+@pytest.mark.parametrize("length", [100, HEADER_BYTES, TABLE_BYTES, TABLE_BYTES + 1])
+@pytest.mark.parametrize("byte", [b"\xff", b"\x01", b"\x7f"])
+def test_a_file_that_holds_no_table_is_made_anew(tmp_path: Path, length: int, byte: bytes) -> None:
+    path = tmp_path / "x.rates"
+    path.write_bytes(byte * length)
+    counters = HostCounters(path)
+    rules = [(b"a", Limit(rpm=3, concurrency=1))]
+    for _ in range(3):
+        assert asyncio.run(counters.take(rules, tokens=0)).refused is None
+        counters.finish(rules, reserved=0, used=0, taken_ms=0)
+    refused = asyncio.run(counters.take(rules, tokens=0)).refused
+    assert refused is not None
+    assert refused.measure is Measure.REQUESTS
+    counters.close()
