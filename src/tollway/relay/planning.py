@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from tollway.access.decide import check_model, may_use
-from tollway.catalog.records import Model, Provider, Target, Timeouts
+from tollway.catalog.records import KeyOf, Model, Provider, Target, Timeouts
 from tollway.dialects.routing_wishes import model_must_be, without_wishes
 from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
@@ -145,6 +145,8 @@ class Planner:
         named = self._named(arrival, tuple(dict.fromkeys((*asked, *behind))), wishes)
         candidates, needs = self._candidates(arrival, peek, named.models, wishes)
         arranged, notice = arrange(candidates, wishes, rates=self._models.rates)
+        if arrival.client_key is not None:
+            _check_one_holder(arranged)
         first, *others = [needs[id(candidate.target)] for candidate in arranged]
         return Planned(
             arranged[0].model,
@@ -242,6 +244,20 @@ class Planner:
                     need = needs[id(target)] = self._need(funding, peek, model, (target,))
                     candidates.append(Candidate(model, target, need.as_asked()))
         return candidates, needs
+
+
+def _check_one_holder(candidates: Sequence[Candidate]) -> None:
+    """Refuse what would send the client's key for one provider to another."""
+    takers = dict.fromkeys(
+        each.target.provider.name for each in candidates if each.target.provider.key_of is KeyOf.CLIENT
+    )
+    if len(takers) > 1:
+        raise Refusal(
+            "invalid_request",
+            f"The key that this request brings is for one provider, and {' and '.join(takers)} would all get it: name models "
+            "of one of them.",
+            param="model",
+        )
 
 
 def _targets(model: Model, arrival: Arrival, *, draw: float) -> tuple[Target, ...]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.access.credentials import ClientKey
 from tollway.access.principal import BillingMode, Principal
 from tollway.access.terms import PackageTerms, PackageUnit
 from tollway.catalog.catalog import Catalog
@@ -43,6 +44,28 @@ timeouts = { connect_s = 2, first_byte_s = 20, idle_s = 10, total_s = 60 }
 name = "q"
 preset = "openai-compatible"
 base_url = "http://127.0.0.1:9001/v1"
+
+[[providers]]
+name = "theirs"
+preset = "openai-compatible"
+base_url = "http://127.0.0.1:9002/v1"
+auth = "passthrough"
+
+[[providers]]
+name = "others"
+preset = "openai-compatible"
+base_url = "http://127.0.0.1:9003/v1"
+auth = "passthrough"
+
+[[models]]
+id = "theirs/*"
+targets = [{ provider = "theirs", model = "*" }]
+price = { input = "1", output = "5" }
+
+[[models]]
+id = "others/*"
+targets = [{ provider = "others", model = "*" }]
+price = { input = "1", output = "5" }
 
 [[models]]
 id = "big"
@@ -98,6 +121,7 @@ class Asking:
         principal: Principal = PRINCIPAL,
         steering: Steering | None = None,
         dialect: str = "openai_chat",
+        client_key: ClientKey | None = None,
         **body: Any,
     ) -> Planned:
         members = {name.replace("x_", "x-"): value for name, value in body.items()}
@@ -110,6 +134,7 @@ class Asking:
             principal=principal,
             heads=HEADS,
             body=text,
+            client_key=client_key,
         )
         if steering is not None:
             arrival = msgspec.structs.replace(arrival, steering=steering)
@@ -252,6 +277,20 @@ def test_unknown_and_unpriced_models_are_refused(asking: Asking) -> None:
     assert asking.refused(model=["small", "unpriced"]).code == "model_not_allowed"
     limited = msgspec.structs.replace(PRINCIPAL, models=("small",))
     assert asking.refused(principal=limited, model="small", fallbacks=["big"]).code == "model_not_allowed"
+
+
+def test_a_clients_own_key_goes_to_one_provider_alone(asking: Asking) -> None:
+    key = ClientKey("sk-theirs")
+    assert places(asking.plan(model=["theirs/a", "small", "theirs/b"], client_key=key)) == [
+        "theirs/a",
+        "p/small-1",
+        "theirs/b",
+    ]
+    refused = asking.refused(model=["theirs/a", "others/b"], client_key=key)
+    assert (refused.code, refused.param) == ("invalid_request", "model")
+    assert "theirs and others" in refused.message
+    only = asking.plan(model=["theirs/a", "others/b"], client_key=key, routing={"providers": ["others"]})
+    assert places(only) == ["others/b"]
 
 
 def test_wishes_choose_among_the_targets(asking: Asking) -> None:
