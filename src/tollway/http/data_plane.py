@@ -4,7 +4,7 @@ Knows HTTP's meaning; knows no socket, no provider, no price and no SQL. `server
 is complete and `serve` when the request is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
 
 import httptools
@@ -228,10 +228,14 @@ class DataPlane:
         )
         return heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
 
-    def bad_request(self, words: str) -> bytes:
-        """Return the whole answer to what is not HTTP."""
-        refusal = Refusal("invalid_request", f"{words} Send HTTP/1.1 with well-formed headers.")
-        head, body = self._heads.default.refusal(refusal, request_id=ids.render_id(ids.EXCHANGE, self._next_id()))
+    def bad_request(self, words: str, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to what is not HTTP; `url` and `headers` are what was read of it."""
+        refusal = Refusal(
+            "invalid_request", f"{words} Send HTTP/1.1 with well-formed headers, without control characters."
+        )
+        heads = self._heads.at(headers)
+        name = ids.render_id(ids.EXCHANGE, self._next_id())
+        head, body = heads.refusal(refusal, request_id=name, render_error=heads.renderer_at(path_of(url)))
         return b"%bconnection: close\r\n\r\n%b" % (head, body)
 
     def _find(self, method: bytes, path: str) -> Route:

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import struct
 import termios
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import httptools
@@ -41,8 +42,8 @@ class Plane(Protocol):
         """Answer a request that is complete, or refused."""
         ...
 
-    def bad_request(self, words: str) -> bytes:
-        """Return the whole answer to what is not HTTP."""
+    def bad_request(self, words: str, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to what is not HTTP; `url` and `headers` are what was read of it."""
         ...
 
 
@@ -266,5 +267,6 @@ class ServerProtocol(HttpToolsProtocol):
         if self._busy() and (isinstance(answering, Inbound) or answering.response_started or not answering.more_body):
             answering.keep_alive = False
             return
-        self.transport.write(self.plane.bad_request(words))
+        # Before the first line there are no headers yet: uvicorn makes the list with it.
+        self.transport.write(self.plane.bad_request(words, self.url, self.headers or ()))
         self.loop.call_later(linger_s, self.transport.close)

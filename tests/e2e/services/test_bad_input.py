@@ -93,8 +93,20 @@ def test_a_control_character_in_a_header_is_no_http(customer: Customer) -> None:
     for value in (b"a\x00b", b"a\x01b", b"a\x7fb"):
         head = b"GET /v1/models HTTP/1.1\r\nHost: %b\r\nx-tollway-tag: %b\r\n\r\n"
         reply = sent(customer.served, head % (customer.served.host.encode(), value))
-        assert reply.status_code == 400
-        assert reply.json()["error"]["code"] == "invalid_request"
+        assert "control characters" in told(customer, reply, 400, "invalid_request")
+
+
+def test_what_is_no_http_where_anthropics_clients_ask_is_told_in_their_words(customer: Customer) -> None:
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: %b\r\nx-tollway-tag: a\x01b\r\n\r\n" % customer.served.host.encode()
+    reply = sent(customer.served, head)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert reply.json()["type"] == "error"
+
+
+def test_what_says_no_host_is_answered_all_the_same(customer: Customer) -> None:
+    for request in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nx: \x00\r\n\r\n"):
+        reply = sent(customer.served, request)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_request")
 
 
 def sent(served: Served, request: bytes) -> httpx.Response:
