@@ -74,10 +74,7 @@ def first_model(facts: Wishing) -> str:
 def wishes_of(facts: Wishing) -> Wishes | None:
     """Return what a body wishes; None where it names one model and wishes nothing. Raises Refusal that names the member."""
     model = facts.model
-    if (
-        facts.fallbacks is facts.routing is facts.baseline_model is facts.x_routing is UNSET
-        and model.__class__ is str
-    ):
+    if facts.fallbacks is facts.routing is facts.baseline_model is facts.x_routing is UNSET and model.__class__ is str:
         return None
     models = (model,) if isinstance(model, str) else tuple(model or ())
     fallbacks = tuple(facts.fallbacks) if isinstance(facts.fallbacks, list) else ()

@@ -29,7 +29,10 @@ def holder_at(provider: Provider) -> Holder:
 
 
 _TO_MEND = {
-    Holder.OPERATOR: ("this gateway's credentials: the operator must check its key", "the operator must top up its account"),
+    Holder.OPERATOR: (
+        "this gateway's credentials: the operator must check its key",
+        "the operator must top up its account",
+    ),
     Holder.ACCOUNT: ("the key that this account brought for it: give it a good one", "top up your account"),
     Holder.CLIENT: ("the key that came with this request: check the one that you have for it", "top up your account"),
 }
