@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
 import structlog
 
 from tollway import clock
@@ -304,7 +303,7 @@ class Worker:
                 deadlines=self._deadlines,
                 media_addresses=MEDIA_REACH[settings.server.media_addresses],
                 retries=settings.routing.retries,
-                auto=msgspec.structs.asdict(settings.auto),
+                auto=settings.auto.by_modality(),
             ),
             throttle=Throttle(
                 self._counters,

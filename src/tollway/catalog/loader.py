@@ -99,7 +99,7 @@ def _deploy(settings: Settings, mistakes: Mistakes) -> Deployment:
 
 def _check_auto(settings: Settings, catalog: Catalog, mistakes: Mistakes) -> None:
     """Refuse names in `[auto]` that stand for no model, and those that stand there twice."""
-    for modality, names in msgspec.structs.asdict(settings.auto).items():
+    for modality, names in settings.auto.by_modality().items():
         for place, name in enumerate(names):
             if "*" in name or catalog.resolve(name) is None:
                 hint = "".join(f"; did you mean {close}?" for close in catalog.suggest(name)[:1])

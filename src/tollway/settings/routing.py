@@ -1,5 +1,6 @@
 """The settings `[routing]` and `[auto]`: what is tried again, and what the model `auto` is chosen from. Values only."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -25,3 +26,7 @@ class AutoSettings(msgspec.Struct, frozen=True, kw_only=True):
     stt: tuple[str, ...] = ()
     moderation: tuple[str, ...] = ()
     rerank: tuple[str, ...] = ()
+
+    def by_modality(self) -> Mapping[str, tuple[str, ...]]:
+        """Return all of it."""
+        return msgspec.structs.asdict(self)
