@@ -135,6 +135,10 @@ class ReplyHeads:
             head += self._tried(*refusal.attempted)
         return head + b"".join([b"%b: %b\r\n" % header for header in advice(told)]), body
 
+    def error(self, refusal: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes]) -> bytes:
+        """Return the body of an error that is told inside a stream, as the brand tells it."""
+        return self.error_body(retold(refusal, self.brand), request_id=request_id, render_error=render_error)
+
     def error_body(
         self, told: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes] | None = None
     ) -> bytes:

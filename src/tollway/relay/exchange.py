@@ -323,8 +323,7 @@ class Exchange:
         status = STATUS_CLIENT_GONE if self._client.gone else 200
         line, durable = await self._close(self._ending(outcome, status, usage=usage, basis=basis, **told(pipe)))
         end = pipe.cut if outcome is Outcome.OUT_OF_MONEY else pipe.break_off
-        error = self._arrival.dialect.render_error(refusal)
-        tail = end(error, self._costs(line), usage)
+        tail = end(self._error(refusal), self._costs(line), usage)
         self._keep(outlet.head, tail)
         await durable
         await outlet.finish(tail)
@@ -337,9 +336,12 @@ class Exchange:
                 refusal.attempted = (self._target.provider.name, self._attempts)
             raise refusal
         # Only comments have been sent, but the head is out: the error can only be told inside the stream.
-        dialect = self._arrival.dialect
-        pipe = dialect.open_stream(self._admitted.peek)
-        await self._outlet.finish(pipe.break_off(dialect.render_error(refusal), None, None))
+        pipe = self._arrival.dialect.open_stream(self._admitted.peek)
+        await self._outlet.finish(pipe.break_off(self._error(refusal), None, None))
+
+    def _error(self, refusal: Refusal) -> bytes:
+        arrival = self._arrival
+        return arrival.heads.error(refusal, request_id=arrival.request_id, render_error=arrival.dialect.render_error)
 
     def _on_gone(self) -> None:
         """React to the client's leaving: stop the provider, or read on where it would bill to the end anyway.

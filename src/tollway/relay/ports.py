@@ -8,6 +8,7 @@ from tollway.access.principal import Principal
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Origin, PriceCard, Timeouts
 from tollway.dialects.record import CostFields
+from tollway.errors import Refusal
 from tollway.ledger.answers import AnswerFound, AnswerStep
 from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.limits.rates import Membership, Rule, Verdict
@@ -257,6 +258,10 @@ class ReplyHeads(Protocol):
 
     def cost_cents(self, costs: CostFields) -> bytes:
         """Return the line that tells the cost in cents where the brand has one; else none."""
+        ...
+
+    def error(self, refusal: Refusal, *, request_id: str, render_error: Callable[[Refusal], bytes]) -> bytes:
+        """Return the body of an error that is told inside a stream."""
         ...
 
     def served(self, provider: str, model_routed: str, attempts: int) -> bytes:

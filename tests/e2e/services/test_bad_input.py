@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from tests.e2e.gateway.deployment import sse_data
+from tests.e2e.gateway.provider import Line, Seen, event
 from tests.e2e.services.deployments import TOGETHER, Grounds, Served
 from tests.e2e.services.scripted import Scripted
 from tests.e2e.services.seeds import BRANDS, Brand
@@ -163,6 +165,26 @@ def test_a_cap_below_zero_is_none(customer: Customer, path: str, body: Mapping[s
 def test_models_of_which_one_is_unknown_are_refused_with_its_name(customer: Customer) -> None:
     reply = customer.chat(json=BODY | {"model": ["gpt-4o", "gpt-nobody"]})
     assert "gpt-nobody" in told(customer, reply, 404, "model_not_found")
+
+
+async def cut_short(seen: Seen, to: Line) -> None:
+    """Begin a stream, and break it after a word."""
+    await to.start_stream()
+    await to.piece(event(seen.body["model"], {"role": "assistant", "content": "Four"}))
+    to.cut()
+
+
+def test_an_error_inside_a_stream_stands_in_the_same_envelope(customer: Customer, provider: Scripted) -> None:
+    provider.scripts["gpt-4o"] = cut_short
+    reply = customer.chat(json=BODY | {"model": "gpt-4o", "stream": True})
+    del provider.scripts["gpt-4o"]
+    assert reply.status_code == 200
+    body = json.loads(sse_data(reply.text)[-1])
+    assert body["error"]["code"] == "upstream_error"
+    beside = MEMBERS.get(customer.brand.name, set())
+    assert set(body) - {"error", "usage"} == beside
+    assert body.get("msg", body["error"]["message"]) == body["error"]["message"]
+    assert body.get("error_code", "upstream_error") == "upstream_error"
 
 
 def test_what_a_later_version_has_is_said_to_be_missing(customer: Customer) -> None:
