@@ -44,7 +44,8 @@ class ReplyHeads:
         self._render_error = render_error
         self._below = tuple(below)
         prefix = brand.header_prefix
-        self._ids = f"x-request-id: %b\r\n{prefix}-request-id: %b\r\n".encode("ascii")
+        # The last is where Anthropic's clients look for it, on any path that they may have been given.
+        self._ids = f"x-request-id: %b\r\n{prefix}-request-id: %b\r\nrequest-id: %b\r\n".encode("ascii")
         names = dict.fromkeys((f"{prefix}-warning", NEUTRAL_WARNING))
         self._warning_names = [name.encode("ascii") for name in names]
         self._templates: dict[tuple[int, str], bytes] = {}
@@ -63,7 +64,7 @@ class ReplyHeads:
             fixed = f"content-type: {kind}\r\ncontent-length: %d\r\n".encode("latin-1")
             template = self._templates[status, content_type] = status_line(status) + fixed + self._ids
         name = request_id.encode("ascii")
-        return template % (length, name, name) + extra
+        return template % (length, name, name, name) + extra
 
     def stream(self, content_type: str, *, request_id: str, extra: bytes = b"") -> bytes:
         """Return the head of a streamed reply."""
@@ -75,7 +76,7 @@ class ReplyHeads:
             fixed = f"content-type: {kind}\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
             template = self._streams[content_type] = status_line(200) + fixed.encode("ascii") + self._ids
         name = request_id.encode("ascii")
-        return template % (name, name) + extra
+        return template % (name, name, name) + extra
 
     def warning(self, text: str) -> bytes:
         """Return the lines of a warning, under the brand's name and the one that every brand has; none for no text."""

@@ -147,8 +147,10 @@ def test_anthropics_client_counts_lists_and_asks_at_both_addresses(tollway: Depl
         assert "listed" in {each.id for each in client.models.list()}
         message: Any = client.messages.create(model="listed", max_tokens=50, messages=turns)
         assert message.content[0].text.startswith("Four score")
-        with pytest.raises(anthropic.NotFoundError):
+        assert message._request_id.startswith("req_")
+        with pytest.raises(anthropic.NotFoundError) as missing:
             client.messages.create(model="nothing-like-it", max_tokens=50, messages=turns)
+        assert missing.value.request_id == missing.value.response.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(

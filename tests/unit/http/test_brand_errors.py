@@ -112,4 +112,4 @@ def test_one_brand_answers_for_every_host() -> None:
 
 def test_the_request_id_stands_under_the_brands_name_too() -> None:
     head, _ = told("ingate")
-    assert b"x-request-id: req_1\r\nx-ingate-request-id: req_1\r\n" in head
+    assert b"x-request-id: req_1\r\nx-ingate-request-id: req_1\r\nrequest-id: req_1\r\n" in head
