@@ -73,6 +73,14 @@ def _among(name: str) -> BindParameter[Any]:
 _OWN: BindParameter[Any] = bindparam("own", value=OF_ONE_KEY, expanding=True, literal_execute=True)
 _SHARED: BindParameter[Any] = bindparam("shared", value=OF_ALL_KEYS, expanding=True, literal_execute=True)
 _RULE = (caps.c.id, caps.c.scope, caps.c.subject, caps.c.window, caps.c.limit_nanos, caps.c.alert_ppm)
+_LIMIT = (
+    rate_limits.c.scope,
+    rate_limits.c.subject,
+    rate_limits.c.rpm,
+    rate_limits.c.burst,
+    rate_limits.c.tpm,
+    rate_limits.c.concurrency,
+)
 
 KEYS = Query(
     select(
@@ -134,15 +142,7 @@ PACKAGES = Query(
     ("packages",),
 )
 LIMITS = Query(
-    select(
-        rate_limits.c.account_id,
-        rate_limits.c.scope,
-        rate_limits.c.subject,
-        rate_limits.c.rpm,
-        rate_limits.c.burst,
-        rate_limits.c.tpm,
-        rate_limits.c.concurrency,
-    )
+    select(rate_limits.c.account_id, *_LIMIT)
     .where(rate_limits.c.account_id.in_(_among("accounts")))
     .where(
         rate_limits.c.scope.in_(bindparam("shared_limits", value=_SHARED_LIMITS, expanding=True, literal_execute=True))
@@ -150,15 +150,7 @@ LIMITS = Query(
     ("accounts",),
 )
 OWN_LIMITS = Query(
-    select(
-        rate_limits.c.account_id,
-        rate_limits.c.scope,
-        rate_limits.c.subject,
-        rate_limits.c.rpm,
-        rate_limits.c.burst,
-        rate_limits.c.tpm,
-        rate_limits.c.concurrency,
-    )
+    select(rate_limits.c.account_id, *_LIMIT)
     .where(rate_limits.c.account_id.in_(_among("accounts")), rate_limits.c.subject.in_(_among("subjects")))
     .where(rate_limits.c.scope.in_(bindparam("own_limits", value=_OWN_LIMITS, expanding=True, literal_execute=True))),
     ("accounts", "subjects"),
