@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, Protocol
 
 from tollway import clock
@@ -111,6 +111,12 @@ class Insights:
         """Return the day that runs."""
         window = window_at(DAY, self._zone, self._now_ms())
         return Span(window.start_ms, window.end_ms)
+
+    def week(self) -> Span:
+        """Return the week that runs, from Monday to Sunday."""
+        today = datetime.fromtimestamp(self._now_ms() / 1000, self._zone).date()
+        monday = today - timedelta(days=today.weekday())
+        return parse_span(monday.isoformat(), (monday + timedelta(days=6)).isoformat(), self._zone)
 
     def window(self, text: str) -> Span:
         """Return the time until now of a length such as `30d` or `24h`, from the begin of an hour; raises CommandRefused."""

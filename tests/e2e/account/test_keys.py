@@ -44,9 +44,27 @@ def test_a_key_is_made_and_called_by_the_hash_of_its_text(managed: Managed) -> N
     shown = managed.told("GET", f"/{data['hash']}")["data"]
     assert (shown["usage"], shown["usage_daily"], shown["usage_monthly"]) == (0.00132, 0.00132, 0.00132)
     assert shown["limit_remaining"] == 4.99868
+    assert shown["last_used_at"].endswith(":00:00.000Z")
     assert key not in str(managed.told("GET"))
     assert managed.told("GET")["data"][0] == shown
     assert managed.told("GET", f"/{data['id']}")["data"] == shown
+
+
+WANTED = {
+    "created_at", "creator_user_id", "disabled", "expires_at", "external_user", "hash", "include_byok_in_limit", "label",
+    "last_used_at", "limit", "limit_remaining", "limit_reset", "name", "updated_at", "workspace_id",
+    *(f"{what}{period}" for what in ("usage", "byok_usage") for period in ("", "_daily", "_weekly", "_monthly")),
+}  # fmt: skip
+"""What OpenRouter's clients, which speak the same API, refuse a key without."""
+
+
+def test_a_key_is_shown_with_all_that_clients_of_the_same_api_want(managed: Managed) -> None:
+    data, key = managed.made(name="shown")
+    managed.owner.chat(key)
+    shown = managed.told("GET", f"/{data['hash']}")["data"]
+    assert data.keys() >= WANTED
+    assert shown["usage_weekly"] == shown["usage"] == 0.00132
+    assert shown["workspace_id"] == managed.told("GET")["data"][-1]["workspace_id"]
 
 
 def test_keys_are_listed_page_by_page(gateway: Gateway) -> None:
@@ -158,6 +176,13 @@ def test_a_key_asks_what_it_is(gateway: Gateway) -> None:
     sub_account = owner.told("POST", "/v1/sub-accounts", 201, json={"name": "s"})
     limited = owner.told("GET", "/api/v1/whoami", secret=sub_account["key"])["data"]
     assert limited["balance"] is None
+
+
+def test_a_balance_in_yuan_is_not_called_dollars(gateway: Gateway) -> None:
+    account = gateway.desk.accounts.create("yuan", "CNY", 3_000_000_000)
+    _, secret = gateway.desk.keys.create(account.id, "free")
+    told = gateway.ask("GET", "/api/v1/whoami", secret).json()["data"]["balance"]
+    assert told == {"usd": None, "cny": "3.00", "currency": "CNY", "status": "active"}
 
 
 def test_the_prices_of_an_account_have_its_fee(gateway: Gateway) -> None:

@@ -37,7 +37,9 @@ def identity_routes(parts: AccountParts) -> Routes:
         if asker.principal is None or asker.principal.sub_account_id is None:
             balance = desk.accounts.balance(account.id)
             data["balance"] = {
-                "usd": render_amount(balance.balance_nanos),
+                # The service has dollars only: who reads these must not take yuan for them.
+                "usd": None,
+                balance.currency.lower(): render_amount(balance.balance_nanos),
                 "currency": balance.currency,
                 "status": standing_of(account, balance.balance_nanos).value,
             }

@@ -22,7 +22,7 @@ from tollway.http.account.asking import Asker, Asking
 from tollway.http.account.bodies import KeyBody, KeyPatch, LimitReset, RotationBody
 from tollway.http.account.parts import AccountParts
 from tollway.http.account.replying import Routes, routes_of, shown
-from tollway.ids import KEY, SUB_ACCOUNT, IdError, parse_id, render_id
+from tollway.ids import ACCOUNT, KEY, SUB_ACCOUNT, IdError, parse_id, render_id
 from tollway.ledger.usage import Division, Span, UsageFilter
 
 PAGE = 100
@@ -31,6 +31,19 @@ HOUR_MS = 3_600_000
 
 RESETS = {LimitReset.DAILY: CapSpan.DAY, LimitReset.MONTHLY: CapSpan.MONTH, None: CapSpan.TOTAL}
 RESET_WORDS = {span: None if reset is None else reset.value for reset, span in RESETS.items()}
+
+
+BROUGHT: View = {
+    "include_byok_in_limit": True,
+    "byok_usage": 0,
+    "byok_usage_daily": 0,
+    "byok_usage_weekly": 0,
+    "byok_usage_monthly": 0,
+    "creator_user_id": None,
+    "external_user": None,
+}
+"""What clients of this API cannot do without: what goes through an account's own providers is usage like any other, and there is
+none beside it; nobody but the account makes keys."""
 
 
 class KeyFaces:
@@ -63,7 +76,8 @@ class KeyFaces:
         def spent(span: Span) -> dict[int | None, int]:
             return {row.key_id: row.sums.total_nanos for row in self._desk.reports.usage((Division.KEY,), who, span)}
 
-        ever, month, day = spent(Span()), spent(insights.month()), spent(insights.today())
+        ever, month = spent(Span()), spent(insights.month())
+        week, day = spent(insights.week()), spent(insights.today())
         views: list[View] = []
         for key in keys:
             cap = limit_cap(caps, key.id)
@@ -71,9 +85,13 @@ class KeyFaces:
             used = {
                 "usage": units(ever.get(key.id, 0)),
                 "usage_daily": units(day.get(key.id, 0)),
+                "usage_weekly": units(week.get(key.id, 0)),
                 "usage_monthly": units(month.get(key.id, 0)),
+                "last_used_at": view_time(
+                    self._desk.reports.last_hour(UsageFilter(account_id=account_id, key_id=key.id))
+                ),
             }
-            views.append(_view(key, cap, left) | used)
+            views.append(_view(key, cap, left) | used | BROUGHT)
         return views
 
 
@@ -197,6 +215,7 @@ def _view(key: KeyView, cap: Cap | None, left_nanos: int | None) -> View:
     return {
         "hash": key.digest.hex(),
         "id": render_id(KEY, key.id),
+        "workspace_id": render_id(ACCOUNT, key.account_id),
         "name": key.name,
         "label": key.hint,
         "disabled": key.disabled_ms is not None,
