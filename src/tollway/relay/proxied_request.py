@@ -38,6 +38,12 @@ NEVER_PASSED = frozenset(
         b"api-key",
         b"x-admin-key",
         b"cookie",
+        # Another method or path than the one that has the price.
+        b"x-http-method-override",
+        b"x-http-method",
+        b"x-method-override",
+        b"x-original-url",
+        b"x-rewrite-url",
         # Who and where the client is.
         b"forwarded",
         b"via",

@@ -173,6 +173,8 @@ def test_what_is_ours_of_the_connection_or_of_the_clients_person_is_left_out() -
         (b"x-ours-tag", b"t"),
         (b"x-forwarded-host", b"h"),
         (b"forwarded", b"f"),
+        (b"x-http-method-override", b"DELETE"),
+        (b"x-original-url", b"/v1/dearer"),
         (b"connection", b"close, X-Hop"),
         (b"x-hop", b"h"),
         (b"te", b"trailers"),
