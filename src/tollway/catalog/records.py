@@ -215,10 +215,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """What charges call it: an account's own stands apart from a provider of the deployment that is named the same."""
         return self.name if self.own_id is None else f"{OWN_MARK}{self.name}"
 
-    def price_of_call(self, method: str, path: str) -> "CallPrice | None":
-        """Return the price of a call that belongs to no dialect; None when it has none."""
-        return next((call for call in self.calls if call.method == method and fits(call.path, path)), None)
-
     def meaning_of(self, words: tuple[str | None, ...], message: str) -> ErrorMeaning | None:
         """Return what an error with this code and type, and this message, is about; None leaves it to its status."""
         if not self.error_words:

@@ -8,8 +8,9 @@ from tollway.catalog.assembly import make_provider
 from tollway.catalog.loader import Deployment, own_terms, read_deployment
 from tollway.catalog.own_providers import OwnProviderError, OwnTerms, make_own, own_presets
 from tollway.catalog.presets import read_preset
-from tollway.catalog.records import KeyOf, Provider, Reach
+from tollway.catalog.records import CallPrice, KeyOf, Provider, Reach
 from tollway.errors import SetupError
+from tollway.relay.proxied_request import Call, price_of
 from tollway.settings import Mistakes, ProviderSettings, Secret
 from tollway.settings.own_providers import AuthChoice
 
@@ -108,18 +109,22 @@ price = { input = "3", output = "4" }
 """
 
 
+def price(provider: Provider, method: str, path: str) -> CallPrice | None:
+    return price_of(provider, Call(method=method, path=path, query="", headers=(), body=b""))
+
+
 def test_calls_have_the_price_of_the_first_entry_that_fits(tmp_path: Path) -> None:
     provider = deployed(tmp_path, CALLS).catalog.providers["p"]
-    posted = provider.price_of_call("POST", "/v1/things")
+    posted = price(provider, "POST", "/v1/things")
     assert posted is not None
     assert posted.card.call == 10_000_000 * 1_000_000
     assert (posted.card.provider, posted.card.model) == ("p", "POST /v1/things")
     assert (posted.card.input, posted.card.output) == (0, 0)
-    fetched = provider.price_of_call("GET", "/v1/things/1/parts")
+    fetched = price(provider, "GET", "/v1/things/1/parts")
     assert fetched is not None
     assert fetched.card.call == 0
-    assert provider.price_of_call("DELETE", "/v1/things") is None
-    assert provider.price_of_call("POST", "/v1/others") is None
+    assert price(provider, "DELETE", "/v1/things") is None
+    assert price(provider, "POST", "/v1/others") is None
 
 
 def test_what_the_operator_charges_at_own_providers_may_be_of_one_preset(tmp_path: Path) -> None:
@@ -127,10 +132,10 @@ def test_what_the_operator_charges_at_own_providers_may_be_of_one_preset(tmp_pat
     terms = deployment.own_terms
     assert terms == own_terms(deployment.settings)
     openai = make_own(described(), terms, own_id="o")
-    assert openai.price_of_call("GET", "/v1/files") is not None
+    assert price(openai, "GET", "/v1/files") is not None
     other = make_own(described(preset="openai-compatible", base_url="https://o.example"), terms, own_id="o")
-    assert other.price_of_call("GET", "/v1/files") is None
-    assert other.price_of_call("POST", "/any/thing") is not None
+    assert price(other, "GET", "/v1/files") is None
+    assert price(other, "POST", "/any/thing") is not None
     assert terms.prices_of("house-1", preset="openai-compatible")[0].input == 1_000_000_000
     assert terms.prices_of("house-1", preset="openai") == ()
     assert terms.prices_of("x", preset="openai")[0].input == 3_000_000_000
