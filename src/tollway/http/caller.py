@@ -92,7 +92,7 @@ class CallerHeaders:
         return Caller(
             idempotency_key=key,
             provider=provider,
-            translate=_yes_or_no(found.pop("translate", None)),
+            translate=self._translate(found.pop("translate", None), headers),
             steering=self._steering(found, headers) if _STEERING & found.keys() else UNSTEERED,
             attribution=Attribution(sub_account_id=sub_account_id, **found),
         )
@@ -100,6 +100,14 @@ class CallerHeaders:
     def name_provider(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Tell whether a provider is named, whatever else is said."""
         return any(self._names.get(name) == "provider" for name, _ in headers)
+
+    def _translate(self, word: str | None, headers: Iterable[tuple[bytes, bytes]]) -> bool | None:
+        if word is None:
+            return None
+        if word.lower() not in ("true", "false"):
+            header = next(name for name, _ in headers if self._names.get(name) == "translate")
+            raise _wrong(header.decode("ascii"), "true or false", word)
+        return word.lower() == "true"
 
     def _steering(self, found: dict[str, str], headers: Collection[tuple[bytes, bytes]]) -> Steering:
         """Return what the headers wish of models and providers, and take it out of what was found."""
@@ -118,14 +126,6 @@ def idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     if len(keys) > 1:
         raise _ambiguous(IDEMPOTENCY_KEY)
     return keys.pop() if keys else None
-
-
-def _yes_or_no(word: str | None) -> bool | None:
-    if word is None:
-        return None
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    raise Refusal("invalid_request", f"The header that asks for translation says true or false, not {word[:SHOWN]!r}.")
 
 
 def _models(word: str | None, header: str) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def test_what_no_header_says_is_left_to_us() -> None:
 def test_any_other_word_for_translation_is_refused(word: bytes) -> None:
     with pytest.raises(Refusal, match="true or false") as refused:
         READ([(b"x-tollway-translate", word)], sub_account_id=None)
-    assert refused.value.code == "invalid_request"
+    assert (refused.value.code, refused.value.param) == ("invalid_request", "x-tollway-translate")
     assert len(refused.value.message) < 200
 
 
