@@ -95,6 +95,19 @@ class Retold(Refusal):
         return self._facts
 
 
+class StoreUnusable(Refusal):
+    """The database is locked, full, gone or damaged: its own words are for the operator, and no client's business."""
+
+    def __init__(self, trouble: str) -> None:
+        """Take what is wrong, in the database's words."""
+        super().__init__("not_ready", "The store cannot be used at the moment: try again soon.", retry_after_s=1)
+        self.trouble = trouble
+
+    def __str__(self) -> str:
+        """Say what is wrong: what commands and logs show."""
+        return f"The store cannot be used at the moment: {self.trouble}."
+
+
 class StillRunning(Refusal):
     """What was asked is being done already: the same request may be sent again."""
 

@@ -48,6 +48,27 @@ def with_headers(send: Send, more: Headers) -> Send:
     return sent
 
 
+class Sending:
+    """A `send` that knows whether an answer has begun: then nothing else can be said in its place."""
+
+    __slots__ = ("_send", "begun")
+
+    def __init__(self, send: Send) -> None:
+        """Send by `send`."""
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        """Send a part of the answer."""
+        self.begun = True
+        await self._send(message)
+
+
+def own_fault(request_id: str) -> Refusal:
+    """Return what a caller is told of a defect of ours."""
+    return Refusal("internal_error", f"Tollway failed on this request: quote {request_id} to its operator.")
+
+
 async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send a whole answer of JSON."""
     head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *headers]

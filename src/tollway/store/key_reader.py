@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from tollway.access.kinds import KeyKind
 from tollway.access.principal import Principal
 from tollway.access.terms import AccountTerms
-from tollway.errors import Refusal
+from tollway.errors import Refusal, StoreUnusable
 from tollway.store.kind_rows import STRANGE, read_kinds
 from tollway.store.principal_rows import Fetch, Query, read_principals
 from tollway.store.schema import ACCESS_VERSION_KEY
@@ -96,4 +96,4 @@ def _fetch_on(connection: Connection) -> Fetch:
 
 
 def _unusable(error: sqlite3.OperationalError) -> Refusal:
-    return Refusal("not_ready", f"The store cannot be used at the moment: {error}.")
+    return StoreUnusable(str(error))

@@ -27,7 +27,7 @@ from tollway import clock
 from tollway.access.audit import AuditEntry
 from tollway.access.key_view import AdminKeyView, KeyView
 from tollway.catalog.records import PriceCard
-from tollway.errors import Refusal, SetupError
+from tollway.errors import SetupError, StoreUnusable
 from tollway.id_source import IdSource
 from tollway.ledger.records import Account, AccountState, Balance, LedgerReport, Transfer
 from tollway.store import account_rows, answer_rows, books_reader, card_rows, key_rows, retention, schema, workers
@@ -329,7 +329,7 @@ class Store(
             trouble = self._backend.trouble_of(error)
             if trouble is None:
                 raise
-            raise Refusal("not_ready", f"The store cannot be used at the moment: {trouble}.") from error
+            raise StoreUnusable(trouble) from error
 
 
 def open_backend(url: str, durability: Durability) -> Backend:

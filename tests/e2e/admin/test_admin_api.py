@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -214,3 +215,13 @@ async def test_parallel_credits_all_count(admin: Admin) -> None:
     assert {reply.status_code for reply in replies} == {201}
     assert (await admin.client.get(f"/accounts/{account}/balance")).json()["balance"] == "0.20"
     assert (await admin.client.get("/ledger/check")).json()["clean"] is True
+
+
+async def test_a_defect_in_front_of_the_routes_is_told_with_a_request_id_and_nothing_else(admin: Admin) -> None:
+    desk = admin.parts.desk._replace(admin_keys=cast(Any, object()))
+    transport = httpx.ASGITransport(app=build_admin(admin.parts._replace(desk=desk)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tollway") as client:
+        reply = await client.get("/admin/v1/accounts", headers={"authorization": f"Bearer {admin.secret}"})
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (500, "internal_error")
+    assert error["message"] == f"Tollway failed on this request: quote {reply.headers['x-request-id']} to its operator."

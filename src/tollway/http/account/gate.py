@@ -5,6 +5,8 @@ It wraps the whole application and asks one table, so that a route which forgets
 
 import asyncio
 
+import structlog
+
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.decide import check_key
@@ -17,7 +19,19 @@ from tollway.http.account.asking import ASKED, Asker, Call
 from tollway.http.account.errors import told
 from tollway.http.account.needs import Asked, Need, asked_at
 from tollway.http.account.parts import AccountParts
-from tollway.http.asgi import Asgi, Headers, Scope, Send, check_target, peer_of, replay, send_whole, with_headers
+from tollway.http.asgi import (
+    Asgi,
+    Headers,
+    Scope,
+    Send,
+    Sending,
+    check_target,
+    own_fault,
+    peer_of,
+    replay,
+    send_whole,
+    with_headers,
+)
 from tollway.http.caller import idempotency_key
 from tollway.http.once import answer_once
 from tollway.http.request_body import Receive, check_head, read_body
@@ -25,6 +39,8 @@ from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState
 from tollway.ledger.records import AccountState
 from tollway.relay.stored_answers import Asked as AskedOnce
+
+log = structlog.get_logger()
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest call makes a key with a list of models: a few kilobytes."""
@@ -45,7 +61,7 @@ class Gate:
         name = render_id(EXCHANGE, number)
         heads = self._parts.heads.at(scope["headers"])
         names = (b"x-request-id", f"{heads.brand.header_prefix}-request-id".encode("ascii"))
-        send = with_headers(send, [(header, name.encode("ascii")) for header in names])
+        send = Sending(with_headers(send, [(header, name.encode("ascii")) for header in names]))
         # A path with a slash behind it is the same: some clients of other services write it so.
         path = scope["path"].rstrip("/")
         call = Call(path=path, request_id=name, heads=heads)
@@ -65,6 +81,11 @@ class Gate:
             await (answer(send) if once is None else answer_once(self._parts.answers, once, answer, send))
         except Refusal as refusal:
             await send_whole(send, *told(self._parts, call, refusal))
+        except Exception:  # the edge: whatever is wrong with one call stays with that call
+            if send.begun:  # by the application, which has told it, and raises it once more for the log
+                raise
+            log.exception("a call of the account API failed inside Tollway", request_id=name)
+            await send_whole(send, *told(self._parts, call, own_fault(name)))
 
     async def _let_in(self, scope: Scope, asked: Asked) -> Asker:
         """Return who asks; raises Refusal for a key that may not, and for what nobody may."""

@@ -5,6 +5,8 @@ It wraps the whole application, so that a route which forgets to ask for a key c
 
 import asyncio
 
+import structlog
+
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import KEY_BYTES_MAX
@@ -14,7 +16,19 @@ from tollway.billing.bill_files import BILL_BYTES_MAX
 from tollway.errors import Refusal
 from tollway.http.admin.acting import ACTOR
 from tollway.http.admin.parts import PREFIX, AdminParts
-from tollway.http.asgi import Asgi, Headers, Scope, Send, check_target, peer_of, replay, send_whole, with_headers
+from tollway.http.asgi import (
+    Asgi,
+    Headers,
+    Scope,
+    Send,
+    Sending,
+    check_target,
+    own_fault,
+    peer_of,
+    replay,
+    send_whole,
+    with_headers,
+)
 from tollway.http.caller import idempotency_key
 from tollway.http.once import answer_once
 from tollway.http.replies import advice
@@ -22,6 +36,8 @@ from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState
 from tollway.relay.stored_answers import Asked
+
+log = structlog.get_logger()
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
@@ -44,6 +60,7 @@ class Gate:
         number = self._parts.next_id()
         name = render_id(EXCHANGE, number).encode("ascii")
         ids = [(b"x-request-id", name), (self._brand_header, name)]
+        send = Sending(send)
         try:
             admin_key = await self._check_key(scope["headers"])
             check_target(scope)
@@ -73,8 +90,16 @@ class Gate:
                 )
                 await answer_once(self._parts.answers, asked, answer, send)
         except Refusal as refusal:
-            body = self._parts.render_error(refusal)
-            await send_whole(with_headers(send, ids), refusal.facts.status, advice(refusal), body)
+            await self._refuse(with_headers(send, ids), refusal)
+        except Exception:  # the edge: whatever is wrong with one call stays with that call
+            if send.begun:  # by the application, which has told it, and raises it once more for the log
+                raise
+            request_id = name.decode("ascii")
+            log.exception("a call of the admin API failed inside Tollway", request_id=request_id)
+            await self._refuse(with_headers(send, ids), own_fault(request_id))
+
+    async def _refuse(self, send: Send, refusal: Refusal) -> None:
+        await send_whole(send, refusal.facts.status, advice(refusal), self._parts.render_error(refusal))
 
     async def _check_key(self, headers: Headers) -> AdminKeyView:
         secret = admin_secret(headers)
