@@ -59,6 +59,10 @@ class UsageLines(Protocol):
         """Return from when to when there are sums; None when there are none."""
         ...
 
+    def last_hours(self, who: UsageFilter) -> dict[int, int]:
+        """Return for each key that has sums when the newest hour of them began."""
+        ...
+
 
 class Reports:
     """The use cases of reading usage. Errors are CommandRefused with a sentence."""
@@ -92,6 +96,10 @@ class Reports:
         """Return when the newest hour with any use began, in milliseconds since 1970; None when there was none."""
         known = self._store.usage_span(who)
         return None if known is None or known.end_ms is None else known.end_ms - HOUR_MS
+
+    def last_hours(self, who: UsageFilter) -> dict[int, int]:
+        """Return the same of each key by its id; those without any use are left out."""
+        return self._store.last_hours(who)
 
     def view(self, row: UsageRow, by: Sequence[Division] = ALWAYS_DIVIDED) -> View:
         """Show one part of a report: by what it is divided, then its sums."""

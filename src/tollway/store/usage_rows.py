@@ -60,6 +60,13 @@ class UsageRows(Rows):
             ).one()
         return None if first is None else Span(first, last + HOUR_MS)
 
+    def last_hours(self, who: UsageFilter) -> dict[int, int]:
+        """Return for each key that has sums when the newest hour of them began: all of an account's in one reading."""
+        h = usage_hours.c
+        newest = select(h.key_id, func.max(h.hour_ms)).where(*_conditions(_HOURS, who)).group_by(h.key_id)
+        with self._reading() as connection:
+            return dict(connection.execute(newest).tuples().all())
+
 
 def read_usage(
     connection: Connection, by: Sequence[Division], who: UsageFilter, span: Span, *, limit: int

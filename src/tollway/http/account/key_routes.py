@@ -78,6 +78,7 @@ class KeyFaces:
 
         ever, month = spent(Span()), spent(insights.month())
         week, day = spent(insights.week()), spent(insights.today())
+        last_ms = self._desk.reports.last_hours(who)
         views: list[View] = []
         for key in keys:
             cap = limit_cap(caps, key.id)
@@ -87,9 +88,7 @@ class KeyFaces:
                 "usage_daily": units(day.get(key.id, 0)),
                 "usage_weekly": units(week.get(key.id, 0)),
                 "usage_monthly": units(month.get(key.id, 0)),
-                "last_used_at": view_time(
-                    self._desk.reports.last_hour(UsageFilter(account_id=account_id, key_id=key.id))
-                ),
+                "last_used_at": view_time(last_ms.get(key.id)),
             }
             views.append(_view(key, cap, left) | used | BROUGHT)
         return views
