@@ -1,6 +1,8 @@
 """The outbound guard as a table: which addresses may be connected to, by reach."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -140,3 +142,37 @@ def test_other_ways_to_write_loopback_are_judged_by_where_they_lead(host: str) -
     with pytest.raises(UpstreamFailure) as caught:
         asyncio.run(Guard().addresses(at))
     assert caught.value.kind is FailureKind.BLOCKED
+
+
+def test_slow_names_of_accounts_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        if host.endswith(".slow.test"):
+            answered.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    def at(host: str, reach: Reach) -> Origin:
+        return Origin(scheme=Scheme.HTTPS, host=host, port=443, reach=reach)
+
+    async def run() -> None:
+        guard = Guard()
+        # More than any pool of threads has on a machine that runs tests.
+        slow = [asyncio.create_task(guard.addresses(at(f"{n}.slow.test", Reach.PUBLIC))) for n in range(100)]
+        same = [asyncio.create_task(guard.addresses(at("0.slow.test", Reach.PUBLIC))) for _ in range(3)]
+        try:
+            async with asyncio.timeout(10):
+                assert await guard.addresses(at("provider.test", Reach.PRIVATE)) == ("8.8.8.8",)
+                assert await asyncio.to_thread(str) == ""
+        finally:
+            answered.set()
+        assert await asyncio.gather(*slow, *same) == [("8.8.8.8",)] * 103
+        assert asked.count("0.slow.test") == 1
+        assert await guard.addresses(at("0.slow.test", Reach.PUBLIC)) == ("8.8.8.8",)
+        assert asked.count("0.slow.test") == 2
+
+    asyncio.run(run())
