@@ -218,7 +218,9 @@ def test_models_are_listed_with_prices_context_and_capabilities(tollway: Deploym
     assert "pricing" in entry
     assert "capabilities" in entry
     assert client.get("/models").json() == listed
-    assert client.get("/v1/models/m").json() == entry
+    shown = client.get("/v1/models/m").json()
+    assert shown.pop("schema")["endpoint"]["path"] == "/v1/chat/completions"
+    assert shown == entry
     assert client.get("/v1/models/p/some/name").json()["id"] == "p/some/name"
     assert client.get("/v1/models/p%2Fsome%2Fname").json()["id"] == "p/some/name"
     assert client.get("/v1/models/nothing").json()["error"]["code"] == "model_not_found"
