@@ -28,6 +28,7 @@ def wait_ms(cells: Cells, member: int, *, limit: int, now_ms: int) -> int:
         cells[REQUESTS:CELLS] = EMPTY_RINGS
     words = _words(cells)
     hashed = _hashed(member)
+    known = False
     count = oldest = 0
     for place, word in enumerate(words.tolist()):
         if not word:
@@ -36,11 +37,11 @@ def wait_ms(cells: Cells, member: int, *, limit: int, now_ms: int) -> int:
         if age > HOUR_MINUTES:
             words[place] = 0
         elif word >> _MINUTE_BITS == hashed:
-            return 0
+            known = True  # and on: who is not forgotten here would be back when the minutes begin anew
         else:
             count += 1
             oldest = max(oldest, age)
-    return 0 if count < limit else (minute - oldest + HOUR_MINUTES + 1) * 60_000 - now_ms
+    return 0 if known or count < limit else (minute - oldest + HOUR_MINUTES + 1) * 60_000 - now_ms
 
 
 def note(cells: Cells, member: int, *, now_ms: int) -> None:

@@ -72,3 +72,13 @@ def test_no_hour_has_more_members_than_the_limit(limit: int, steps: list[tuple[i
             let_in.append((now_ms, member))
     for at_ms, _ in let_in:
         assert len({each for came_ms, each in let_in if at_ms - 60 * MINUTE_MS < came_ms <= at_ms}) <= limit
+
+
+def test_who_came_long_ago_is_forgotten_however_often_another_comes() -> None:
+    """A minute has eight bits: what is not forgotten would have come again after 256 of them."""
+    cells = empty()
+    for member in (1, 2, 3):
+        assert come(cells, member, limit=3, at_ms=NOW_MS) == 0
+    for minute in range(0, 260, 30):
+        assert come(cells, 1, limit=3, at_ms=NOW_MS + minute * MINUTE_MS) == 0
+    assert come(cells, 4, limit=3, at_ms=NOW_MS + 260 * MINUTE_MS) == 0
