@@ -1,6 +1,7 @@
 """Which limits of rates hold for a request, and what is said when one is reached: the one place that resolves them. Pure.
 
-What an account has set for itself takes the place of what the deployment set for the same scope, whole.
+What an account has set for itself takes the place of what the deployment set for the same scope, kind by kind: a key that
+is given fewer requests a minute keeps to the deployment's requests at a time.
 """
 
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ CONCURRENCY = "concurrency"
 PREFIX_6 = 64
 """Bits of an IPv6 address that count: a customer has all addresses that begin alike, and may use each once."""
 NETWORKS_KNOWN_MAX = 4096
+RULES_KNOWN_MAX = 4096
 
 
 def has_limits(principal: Principal) -> bool:
@@ -75,19 +77,19 @@ def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None
         own[rule.scope] = rule
     named: list[Named] = []
     key_id, account_id, sub_account_id = principal.key_id, principal.account_id, principal.sub_account_id
-    rule = own.get(LimitScope.KEY) or defaults.get(LimitScope.KEY)
+    rule = _either(own.get(LimitScope.KEY), defaults.get(LimitScope.KEY))
     if rule is not None:
         named.append((b"key %d" % key_id, rule))
     if sub_account_id is not None:
-        rule = own.get(LimitScope.SUB_ACCOUNT) or defaults.get(LimitScope.SUB_ACCOUNT)
+        rule = _either(own.get(LimitScope.SUB_ACCOUNT), defaults.get(LimitScope.SUB_ACCOUNT))
         if rule is not None:
             named.append((b"sub-account %d" % sub_account_id, rule))
-    rule = own.get(LimitScope.ACCOUNT) or defaults.get(LimitScope.ACCOUNT)
+    rule = _either(own.get(LimitScope.ACCOUNT), defaults.get(LimitScope.ACCOUNT))
     if rule is not None:
         named.append((b"account %d" % account_id, rule))
     if end_user is not None:
         users = principal.terms.end_user_limits
-        rule = users.get(end_user) or users.get(EACH) or defaults.get(LimitScope.END_USER)
+        rule = _either(users.get(end_user) or users.get(EACH), defaults.get(LimitScope.END_USER))
         if rule is not None:
             named.append((b"end user %d %b" % (account_id, end_user.encode()), rule))
     if address:
@@ -99,6 +101,23 @@ def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None
         if rule is not None:
             named.append((b"at %b" % network, rule))
     return named
+
+
+def _either(own: RateRule | None, default: RateRule | None) -> RateRule | None:
+    """Return an account's own rule, with the deployment's limits of the kinds that it says nothing of."""
+    return own or default if own is None or default is None else _merged(own, default)
+
+
+@lru_cache(RULES_KNOWN_MAX)
+def _merged(own: RateRule, default: RateRule) -> RateRule:
+    return RateRule(
+        scope=own.scope,
+        subject=own.subject,
+        rpm=default.rpm if own.rpm is None else own.rpm,
+        burst=default.burst if own.burst is None else own.burst,
+        tpm=default.tpm if own.tpm is None else own.tpm,
+        concurrency=default.concurrency if own.concurrency is None else own.concurrency,
+    )
 
 
 def comers_for(principal: Principal, hourly: Hourly, *, address: str) -> list[Comer]:

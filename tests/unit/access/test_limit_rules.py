@@ -1,5 +1,6 @@
 """Which limits of rates hold for a request, and what is said of them."""
 
+import msgspec
 import pytest
 
 from tollway.access.limit_rules import (
@@ -61,7 +62,16 @@ def test_the_addresses_of_an_ipv6_network_are_one() -> None:
     assert first != names(KEY, address="2001:db8:1:3::4")
 
 
-def test_an_own_rule_takes_the_place_of_the_default_as_a_whole() -> None:
+def test_an_own_rule_takes_the_place_of_the_default_kind_by_kind() -> None:
+    default = RateRule(scope=LimitScope.KEY, subject=EACH, rpm=600, burst=200, tpm=1000, concurrency=50)
+    for kind in ("rpm", "burst", "tpm", "concurrency"):
+        own = RateRule(scope=LimitScope.KEY, subject="11", **{kind: 7})
+        key = Principal(key_id=11, account_id=22, limits=(own,))
+        ((_, found),) = limits_for(key, {LimitScope.KEY: default}, end_user=None, address="")
+        assert found == msgspec.structs.replace(default, subject="11", **{kind: 7})
+
+
+def test_each_scope_may_have_a_rule_of_its_own() -> None:
     terms = AccountTerms(limits=(rule(LimitScope.ACCOUNT, 3, ""),))
     own = (rule(LimitScope.KEY, 1, "11"), rule(LimitScope.SUB_ACCOUNT, 2, "33"))
     part = Principal(key_id=11, account_id=22, sub_account_id=33, limits=own, terms=terms)
