@@ -161,6 +161,16 @@ def test_a_key_is_rotated_and_the_old_text_works_a_while(gateway: Gateway) -> No
     assert owner.ask("POST", "/v1/keys/key_0000000000000001/rotate").status_code == 404
 
 
+def test_a_management_key_rotates_where_it_manages(managed: Managed) -> None:
+    data, old = managed.made()
+    rotated = managed.told("POST", f"/{data['hash']}/rotate", json={"overlap_hours": 0})
+    assert (rotated["id"], rotated["old_key_expires_at"]) == (data["id"], None)
+    assert managed.told("GET", f"/{rotated['hash']}")["data"]["label"].startswith("gp-")
+    assert managed.owner.ask("GET", "/v1/models", old).status_code == 401
+    assert managed.owner.ask("POST", f"{PATH}/{rotated['hash']}/rotate").status_code == 401
+    assert managed.owner.ask("POST", f"{PATH}/{rotated['hash']}/rotate", managed.owner.reading).status_code == 403
+
+
 def test_a_key_asks_what_it_is(gateway: Gateway) -> None:
     owner = gateway.owner("gonkagate")
     data = owner.told("GET", "/api/v1/whoami")["data"]

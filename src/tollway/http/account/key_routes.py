@@ -140,6 +140,7 @@ def key_routes(parts: AccountParts) -> Routes:
         keys.revoke(faces.find(asker, digest).id, by=asker.actor)
         return shown({"deleted": True, "data": {"hash": digest, "deleted": True}})
 
+    @routes.post("/api/v1/keys/{key}/rotate")
     @routes.post("/v1/keys/{key}/rotate")
     def rotate_key(key: str, asker: Asking, body: RotationBody | None = None) -> Response:
         """Give a key another text, which is in this answer only; the old one works a while longer."""

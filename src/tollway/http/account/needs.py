@@ -19,6 +19,7 @@ ROUTES: Mapping[str, Methods] = {
     "/api/v1/openapi.json": {"GET": Need.KEY},
     "/api/v1/keys": {"GET": Need.KEYS_READ, "POST": Need.KEYS_WRITE},
     "/api/v1/keys/{digest}": {"GET": Need.KEYS_READ, "PATCH": Need.KEYS_WRITE, "DELETE": Need.KEYS_WRITE},
+    "/api/v1/keys/{key}/rotate": {"POST": Need.KEYS_WRITE},
     "/api/v1/whoami": {"GET": Need.KEY},
     "/api/v1/pricing": {"GET": Need.KEY},
     "/api/v1/public/pricing": {"GET": Need.OPEN},
