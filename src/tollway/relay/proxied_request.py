@@ -211,8 +211,10 @@ def dialect_at(provider: Provider, call: Call, dialects: Mapping[str, Dialect]) 
 
 def _spellings(provider: Provider, call: Call) -> tuple[str, ...]:
     """Return a call's path as it was written, and as its provider may read it."""
-    written = unquote(call.path)
-    landing = path_at(provider.home.path_prefix, written).casefold()
+    written = decoded = unquote(call.path)
+    while (again := unquote(decoded)) != decoded:
+        decoded = again
+    landing = path_at(provider.home.path_prefix, decoded).casefold()
     return written, landing, landing.rstrip("/")
 
 

@@ -199,7 +199,7 @@ def a_price(path: str, method: str = "POST") -> CallPrice:
     return CallPrice(method=method, path=path, card=card)
 
 
-@pytest.mark.parametrize("path", ["/v1/videos", "/videos", "/v1/videos/", "/v1/Videos", "/v1/vid%65os"])
+@pytest.mark.parametrize("path", ["/v1/videos", "/videos", "/v1/videos/", "/v1/Videos", "/v1/vid%65os", "/vid%2565os"])
 @pytest.mark.parametrize("listed", ["/v1/videos", "/videos"])
 def test_no_spelling_of_a_path_is_cheaper_than_another(path: str, listed: str) -> None:
     dear, rest = a_price(listed), a_price("/*")
