@@ -23,6 +23,7 @@ MIGRATIONS = "tollway.store.migrations.versions."
 """A migration is one list of tables and columns, and is never edited."""
 
 CATCH_ALLS = {
+    "tollway.http.asgi": 1,  # the edge of the two APIs
     "tollway.http.data_plane": 2,  # the edge, and the step before it that keeps a problem for the edge
     "tollway.jobs.sweeps": 1,  # the job loop: one bad round does not end all later ones
     "tollway.store.group_commit": 1,  # the writer: whoever waits for a charge is told, and the thread lives on

@@ -6,6 +6,8 @@ Knows no route and no key.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
+
 from tollway.errors import Refusal
 from tollway.http.request_body import Receive
 
@@ -13,6 +15,8 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+log = structlog.get_logger()
 
 
 def check_target(scope: Scope) -> None:
@@ -64,9 +68,26 @@ class Sending:
         await self._send(message)
 
 
-def own_fault(request_id: str) -> Refusal:
-    """Return what a caller is told of a defect of ours."""
-    return Refusal("internal_error", f"Tollway failed on this request: quote {request_id} to its operator.")
+async def at_the_edge(
+    answer: Callable[[], Awaitable[None]],
+    refuse: Callable[[Refusal], Awaitable[None]],
+    send: Sending,
+    *,
+    request_id: str,
+) -> None:
+    """Answer one call by `answer`, and by `refuse` what it raises, a defect of ours too: it stays with that call.
+
+    `send` is what both send by. What fails after an answer has begun was told by the application, which raises it once more.
+    """
+    try:
+        await answer()
+    except Refusal as refusal:
+        await refuse(refusal)
+    except Exception:
+        if send.begun:
+            raise
+        log.exception("a call failed inside Tollway", request_id=request_id)
+        await refuse(Refusal("internal_error", f"Tollway failed on this request: quote {request_id} to its operator."))
 
 
 async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:

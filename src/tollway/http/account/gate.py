@@ -5,8 +5,6 @@ It wraps the whole application and asks one table, so that a route which forgets
 
 import asyncio
 
-import structlog
-
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.decide import check_key
@@ -25,8 +23,8 @@ from tollway.http.asgi import (
     Scope,
     Send,
     Sending,
+    at_the_edge,
     check_target,
-    own_fault,
     peer_of,
     replay,
     send_whole,
@@ -39,8 +37,6 @@ from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState
 from tollway.ledger.records import AccountState
 from tollway.relay.stored_answers import Asked as AskedOnce
-
-log = structlog.get_logger()
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest call makes a key with a list of models: a few kilobytes."""
@@ -61,11 +57,13 @@ class Gate:
         name = render_id(EXCHANGE, number)
         heads = self._parts.heads.at(scope["headers"])
         names = (b"x-request-id", f"{heads.brand.header_prefix}-request-id".encode("ascii"))
-        send = Sending(with_headers(send, [(header, name.encode("ascii")) for header in names]))
+        sending = Sending(with_headers(send, [(header, name.encode("ascii")) for header in names]))
         # A path with a slash behind it is the same: some clients of other services write it so.
         path = scope["path"].rstrip("/")
         call = Call(path=path, request_id=name, heads=heads)
-        try:
+
+        async def answered() -> None:
+            nonlocal call, scope
             check_target(scope)
             asked = asked_at(path, scope["method"])
             if asked.need is not Need.OPEN:
@@ -78,14 +76,12 @@ class Gate:
                 await self._inner(scope, replay(body, receive), to)
 
             once = None if call.asker is None else _once(scope, call.asker, body, number)
-            await (answer(send) if once is None else answer_once(self._parts.answers, once, answer, send))
-        except Refusal as refusal:
-            await send_whole(send, *told(self._parts, call, refusal))
-        except Exception:  # the edge: whatever is wrong with one call stays with that call
-            if send.begun:  # by the application, which has told it, and raises it once more for the log
-                raise
-            log.exception("a call of the account API failed inside Tollway", request_id=name)
-            await send_whole(send, *told(self._parts, call, own_fault(name)))
+            await (answer(sending) if once is None else answer_once(self._parts.answers, once, answer, sending))
+
+        async def refuse(refusal: Refusal) -> None:
+            await send_whole(sending, *told(self._parts, call, refusal))
+
+        await at_the_edge(answered, refuse, sending, request_id=name)
 
     async def _let_in(self, scope: Scope, asked: Asked) -> Asker:
         """Return who asks; raises Refusal for a key that may not, and for what nobody may."""

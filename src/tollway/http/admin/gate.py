@@ -5,8 +5,6 @@ It wraps the whole application, so that a route which forgets to ask for a key c
 
 import asyncio
 
-import structlog
-
 from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import KEY_BYTES_MAX
@@ -22,8 +20,8 @@ from tollway.http.asgi import (
     Scope,
     Send,
     Sending,
+    at_the_edge,
     check_target,
-    own_fault,
     peer_of,
     replay,
     send_whole,
@@ -36,8 +34,6 @@ from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
 from tollway.ledger.answers import AnswerState
 from tollway.relay.stored_answers import Asked
-
-log = structlog.get_logger()
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
@@ -60,8 +56,9 @@ class Gate:
         number = self._parts.next_id()
         name = render_id(EXCHANGE, number).encode("ascii")
         ids = [(b"x-request-id", name), (self._brand_header, name)]
-        send = Sending(send)
-        try:
+        sending = Sending(send)
+
+        async def call() -> None:
             admin_key = await self._check_key(scope["headers"])
             check_target(scope)
             bytes_max = LARGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
@@ -76,7 +73,7 @@ class Gate:
 
             key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
             if key is None:
-                await answer(send)
+                await answer(sending)
             else:
                 asked = Asked(
                     scope_id=0,
@@ -88,18 +85,13 @@ class Gate:
                     received_ms=clock.now_ms(),
                     state=AnswerState.ACTING,
                 )
-                await answer_once(self._parts.answers, asked, answer, send)
-        except Refusal as refusal:
-            await self._refuse(with_headers(send, ids), refusal)
-        except Exception:  # the edge: whatever is wrong with one call stays with that call
-            if send.begun:  # by the application, which has told it, and raises it once more for the log
-                raise
-            request_id = name.decode("ascii")
-            log.exception("a call of the admin API failed inside Tollway", request_id=request_id)
-            await self._refuse(with_headers(send, ids), own_fault(request_id))
+                await answer_once(self._parts.answers, asked, answer, sending)
 
-    async def _refuse(self, send: Send, refusal: Refusal) -> None:
-        await send_whole(send, refusal.facts.status, advice(refusal), self._parts.render_error(refusal))
+        async def refuse(refusal: Refusal) -> None:
+            body = self._parts.render_error(refusal)
+            await send_whole(with_headers(sending, ids), refusal.facts.status, advice(refusal), body)
+
+        await at_the_edge(call, refuse, sending, request_id=name.decode("ascii"))
 
     async def _check_key(self, headers: Headers) -> AdminKeyView:
         secret = admin_secret(headers)
