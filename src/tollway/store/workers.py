@@ -70,7 +70,7 @@ def last_id(connection: Connection) -> int:
         management_keys.c.id,
         audit.c.id,
         account_providers.c.id,
-        refusals.c.exchange_id,
+        refusals.c.id,
         workers.c.id,
     )
     return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)
