@@ -17,7 +17,6 @@ from tollway import clock
 from tollway.access.credentials import KeyHeaders
 from tollway.billing.books import Books, not_ready
 from tollway.billing.refusals import Refusals
-from tollway.catalog.catalog import Catalog
 from tollway.catalog.listing import Listing
 from tollway.catalog.loader import Deployment
 from tollway.catalog.records import Origin, PriceCard, Reach, Timeouts
@@ -299,7 +298,7 @@ class Worker:
             ),
             terms=Terms(
                 worker_id=worker_id,
-                hold_ttl_ms=hold_ttl_ms(deployment.catalog),
+                hold_margin_ms=HOLD_MARGIN_MS,
                 deadlines=self._deadlines,
                 media_addresses=MEDIA_REACH[settings.server.media_addresses],
                 retries=settings.routing.retries,
@@ -415,13 +414,6 @@ def open_counters(settings: Settings) -> Counters:
     if settings.server.workers == 1:
         return Counters.in_memory()
     return HostCounters(counters_path(settings.store.url))
-
-
-def hold_ttl_ms(catalog: Catalog) -> int:
-    """Return how long a hold lives: longer than any exchange can last, fallbacks included."""
-    # Those that accounts bring have the usual timeouts.
-    provider_s = max([Timeouts().total_s, *(provider.timeouts.total_s for provider in catalog.providers.values())])
-    return round(provider_s * catalog.targets_max * 1000) + HOLD_MARGIN_MS
 
 
 def open_heads(brands: Brands) -> BrandHeads:

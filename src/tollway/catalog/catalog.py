@@ -145,11 +145,6 @@ class Catalog:
         """The ids that end in a star."""
         return tuple(sketch.id for sketch in self._wildcards)
 
-    @property
-    def targets_max(self) -> int:
-        """How many targets one request may go through at most."""
-        return max((len(sketch.targets) for sketch in self._sketches), default=1)
-
     def warm(self) -> None:
         """Import the price library if any request may need it. Takes 0.15 s: call it off the event loop."""
         if any(provider.prices_id for provider in self.providers.values()):

@@ -39,8 +39,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the deployment decided about money."""
 
     worker_id: int
-    hold_ttl_ms: int
-    """Longer than any exchange may last: expiry is a backstop for defects, never a deadline."""
+    hold_margin_ms: int
+    """How much longer a hold lives than its exchange may last: expiry is a backstop for defects, never a deadline."""
     media_addresses: Reach = Reach.PUBLIC
     """Which addresses clients may send providers to."""
     deadlines: SteadyClock = msgspec.field(default_factory=SteadyClock)
@@ -230,8 +230,10 @@ class Admission:
 
     def _hold(self, arrival: Arrival, need: Need) -> Hold:
         terms, funding = self._terms, need.funding
-        # What is tried behind the first model may take its time as well.
-        later_s = sum(target.provider.timeouts.total_s for other in need.others for target in other.targets)
+        # All that may be tried, one after the other, each for as long as it may.
+        lasts_s = sum([target.provider.timeouts.total_s for target in need.targets])
+        if need.others:
+            lasts_s += sum(target.provider.timeouts.total_s for other in need.others for target in other.targets)
         principal = arrival.principal
         return Hold(
             exchange_id=arrival.exchange_id,
@@ -242,7 +244,7 @@ class Admission:
             amount_nanos=need.as_asked(),
             model_asked=need.peek.model_asked,
             started_ms=arrival.received_ms,
-            expires_ms=terms.deadlines.now_ms() + terms.hold_ttl_ms + round(later_s * 1000),
+            expires_ms=terms.deadlines.now_ms() + terms.hold_margin_ms + round(lasts_s * 1000),
             caps=funding.caps,
             attribution=arrival.attribution,
         )

@@ -100,12 +100,6 @@ def test_prices_that_nobody_set_come_from_the_library_and_unknown_ones_are_expla
     assert list(catalog.unpriced) == ["both"]
 
 
-def test_the_targets_of_a_wildcard_count_where_it_has_the_most(path: Path) -> None:
-    spare = '{ provider = "acme", model = "spare" }'
-    path.write_text(FILE.replace(spare, f"{spare}, {spare.replace('spare', 'third')}"))
-    assert read_deployment(path).catalog.targets_max == 3
-
-
 def test_the_longest_wildcard_stands_for_what_its_star_matched(catalog: Catalog) -> None:
     cheap, any_ = catalog.resolve("any/cheap/x/y"), catalog.resolve("any/o3")
     assert cheap is not None

@@ -312,7 +312,7 @@ class Run:
                 models=case.catalog,
                 books=self.books,
                 funds=funds,
-                terms=Terms(worker_id=WORKER, hold_ttl_ms=10**6, deadlines=self.deadlines),
+                terms=Terms(worker_id=WORKER, hold_margin_ms=10**6, deadlines=self.deadlines),
                 throttle=throttle,
             ),
             books=self.books,

@@ -6,6 +6,10 @@ import time
 import pytest
 
 from tests.unit.relay.test_cancelled_at_each_await import CASES, Run
+from tollway.catalog.records import Timeouts
+
+TTL_MS = 10**6 + round(Timeouts().total_s * 1000)
+"""The margin of these tests, and the time that the one attempt may take."""
 
 YEAR_MS = 365 * 86_400_000
 TURNS = 20
@@ -45,8 +49,8 @@ async def test_a_wall_clock_that_is_set_ends_no_hold_of_a_request_that_runs(
 async def test_a_hold_that_is_never_closed_expires_when_its_time_has_passed() -> None:
     run = Run(CASES["whole"])
     request = await begun(run)
-    assert run.books.expire(run.deadlines.now_ms() + 10**6 - 60_000) == ()
-    (line,) = run.books.expire(run.deadlines.now_ms() + 10**6)
+    assert run.books.expire(run.deadlines.now_ms() + TTL_MS - 60_000) == ()
+    (line,) = run.books.expire(run.deadlines.now_ms() + TTL_MS)
     assert line.outcome == "expired"
     request.cancel()
     await asyncio.wait((request,))
