@@ -77,6 +77,7 @@ BODIES: Mapping[tuple[str, str], tuple[Mapping[str, Any], ...]] = {
     ("POST", "/v1/budgets"): ({"tag": "mine", "monthly_cap_cents": 100_000},),
     ("POST", "/v1/webhook-secret/rotate"): ({},),
     ("POST", "/v1/keys/{key}/rotate"): ({}, {"overlap_hours": 0}),
+    ("POST", "/api/v1/keys/{key}/rotate"): ({}, {"overlap_hours": 0}),
 }
 """What is sent to routes that change something: bodies that the owner could send."""
 
