@@ -111,9 +111,9 @@ def attempts(targets: tuple[Target, ...], *, retries: int = 0) -> Generator[Try,
     wait costs nothing where another provider is at hand. Used only while no byte of an answer has reached the client. A
     request that is itself wrong is not tried again.
     """
-    refusal = None
+    refusal: Refusal | None = None
+    happened: Happened | None = None
     waiting: list[tuple[Target, float]] = []
-    happened = Happened(Refusal("upstream_unavailable", "No provider is configured for this model."))
     for target in targets:
         happened = yield Try(target)
         refusal = explain(happened.setback, provider=target.provider.name)
@@ -123,6 +123,7 @@ def attempts(targets: tuple[Target, ...], *, retries: int = 0) -> Generator[Try,
     for count in range(retries):
         if not waiting:
             break
+        assert happened is not None, "what waits has been tried"
         target, asked_s = waiting.pop(0)
         after_s = max(_backoff_s(count, happened.draw), asked_s)
         if happened.elapsed_s + after_s > RETRY_TIME_S_MAX:
@@ -132,7 +133,7 @@ def attempts(targets: tuple[Target, ...], *, retries: int = 0) -> Generator[Try,
         if is_final(happened.setback):
             return refusal
         _queue(waiting, target, happened.setback)
-    return refusal or explain(happened.setback, provider="")
+    return refusal or Refusal("upstream_unavailable", "No provider is configured for this model.")
 
 
 def is_final(setback: Setback) -> bool:

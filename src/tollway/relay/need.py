@@ -38,6 +38,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, target: Target) -> "Need":
         """Return the need that a target belongs to."""
+        if not self.others:  # nearly always
+            return self
         return next((need for need in self.others if any(each is target for each in need.targets)), self)
 
     def as_asked(self) -> int:
