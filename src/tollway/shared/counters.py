@@ -31,7 +31,7 @@ from tollway.limits.rates import (
     settle,
     take,
 )
-from tollway.shared.seats import Seats
+from tollway.numbered_locks import NumberedLocks
 from tollway.shared.table import DIGEST_BYTES, ENTRIES_AT, HEADER_BYTES, SALT_BYTES, SEATS, TABLE_BYTES, Table, is_sound
 
 NAMES_KNOWN_MAX = 4096
@@ -171,7 +171,9 @@ class HostCounters(Counters):
     def __init__(self, path: Path, *, now_ms: Callable[[], int] = clock.host_ms) -> None:
         """Map the file at `path`, which is made, and sit down; raises SetupError."""
         try:
-            self._seats = Seats(path.with_name(f"{path.name}.seats"), count=SEATS)
+            self._seats = NumberedLocks(
+                path.with_name(f"{path.name}.seats"), count=SEATS, of="places of workers that count together"
+            )
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             # Several processes may do this at once: what stands there is kept, unless it is no table.
             with FileLock(self._fd):
@@ -183,7 +185,7 @@ class HostCounters(Counters):
             memory = mmap.mmap(self._fd, TABLE_BYTES)
         except OSError as error:
             raise SetupError((f"{path} cannot be made, in which workers count requests: {error.strerror}",)) from error
-        self._mine = self._seats.take()
+        self._mine = self._seats.claim()
         table = Table(memory, reserve=self._make_room)
         super().__init__(table, seat=self._mine.number, alone=FileLock(self._fd), now_ms=now_ms)
 
@@ -198,7 +200,7 @@ class HostCounters(Counters):
         with self._alone:
             for number in self._table.taken_seats():
                 # Our own is not free: it is locked by another open file.
-                seat = self._seats.try_take(number)
+                seat = self._seats.try_claim(number)
                 if seat is not None:
                     self._table.leave_seat(number)
                     seat.release()

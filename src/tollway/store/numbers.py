@@ -1,63 +1,16 @@
-"""Numbers that no two live processes on this host share: the middle part of every id. Knows no table.
+"""The numbers of a store's workers, the middle part of every id, and an id source that threads share. Knows no table."""
 
-A number is a file under an operating system lock. The kernel drops the lock when the process dies, whatever kills it,
-so a number that can be taken belongs to nobody alive. The lock goes with the open file: a forked child would keep it,
-so workers are spawned, never forked.
-"""
-
-import fcntl
-import os
 import threading
 from pathlib import Path
 
-from tollway.errors import SetupError
 from tollway.id_source import IdSource
 from tollway.ids import WORKER_NUMBER_MAX
+from tollway.numbered_locks import NumberedLocks
 
 
-class NumberClaim:
-    """A number held by this process until released, or until the process dies."""
-
-    __slots__ = ("_fd", "number")
-
-    def __init__(self, number: int, fd: int) -> None:
-        """Take the number and the locked file."""
-        self.number = number
-        self._fd = fd
-
-    def release(self) -> None:
-        """Let others take the number; may be called again."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-class Numbers:
-    """The numbers 0 to 1023 of one store, as files in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        """Keep the files in `folder`, which is made."""
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._folder = folder
-
-    def claim(self) -> NumberClaim:
-        """Take the lowest free number; raises SetupError when all are taken."""
-        for number in range(WORKER_NUMBER_MAX + 1):
-            claim = self.try_claim(number)
-            if claim is not None:
-                return claim
-        raise SetupError((f"{self._folder}: all {WORKER_NUMBER_MAX + 1} worker numbers of this store are in use",))
-
-    def try_claim(self, number: int) -> NumberClaim | None:
-        """Take this number, or return None when a live process has it."""
-        # The file is never removed: whoever has it open would hold a lock on a name that is gone.
-        fd = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        return NumberClaim(number, fd)
+def worker_numbers(folder: Path) -> NumberedLocks:
+    """Return the numbers of one store's workers, as files in `folder`, which is made."""
+    return NumberedLocks(folder, count=WORKER_NUMBER_MAX + 1, of="worker numbers of this store")
 
 
 class SharedIds:

@@ -11,7 +11,7 @@ from tollway.store.change_signal import ChangeSignal
 from tollway.store.durability import Durability
 from tollway.store.key_reader import SqliteKeys
 from tollway.store.ledger_writer import LedgerWriter
-from tollway.store.numbers import Numbers
+from tollway.store.numbers import worker_numbers
 from tollway.store.sqlite import NO_BUSY_TIMEOUT_MS, connect, make_private, open_engine
 from tollway.store.workers import dead_numbers
 
@@ -36,7 +36,7 @@ class SqliteBackend:
         path = self._path
         self.changes = ChangeSignal(path.with_name(f"{path.name}.signal"))
         self.wanted = ChangeSignal(path.with_name(f"{path.name}.wanted"))
-        self.numbers = Numbers(path.with_name(f"{path.name}.locks"))
+        self.numbers = worker_numbers(path.with_name(f"{path.name}.locks"))
         self._joined = True
 
     @contextmanager

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from tests.e2e.store.conftest import on_sqlite
 from tollway.errors import SetupError
 from tollway.store.migrate import SCRIPTS, migrate
-from tollway.store.numbers import Numbers
+from tollway.store.numbers import worker_numbers
 from tollway.store.postgres.address import is_postgres
 from tollway.store.sqlite import database_path
 from tollway.store.store import Store, open_backend
@@ -174,7 +174,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, url: str) -> None
 
 
 def test_a_number_belongs_to_one_until_it_is_released(tmp_path: Path) -> None:
-    numbers = Numbers(tmp_path / "locks")
+    numbers = worker_numbers(tmp_path / "locks")
     first, second = numbers.claim(), numbers.claim()
     assert (first.number, second.number) == (0, 1)
     assert numbers.try_claim(0) is None
@@ -188,7 +188,7 @@ def test_a_number_belongs_to_one_until_it_is_released(tmp_path: Path) -> None:
 
 def test_when_all_numbers_are_taken_a_worker_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tollway.store.numbers.WORKER_NUMBER_MAX", 1)
-    numbers = Numbers(tmp_path / "locks")
+    numbers = worker_numbers(tmp_path / "locks")
     claims = [numbers.claim(), numbers.claim()]
     with pytest.raises(SetupError, match="in use"):
         numbers.claim()

@@ -14,8 +14,8 @@ import pytest
 
 from tollway.errors import Refusal, SetupError
 from tollway.limits.rates import Measure, Membership, Verdict
+from tollway.numbered_locks import NumberedLocks
 from tollway.shared.counters import Counters, HostCounters
-from tollway.shared.seats import Seats
 from tollway.shared.table import ENTRIES_AT, HEADER_BYTES, TABLE_BYTES
 
 HAMMER = Path(__file__).with_name("hammer.py")
@@ -276,13 +276,13 @@ async def test_where_there_is_no_room_a_request_is_refused(monkeypatch: pytest.M
 
 
 def test_more_workers_than_seats_are_refused(tmp_path: Path) -> None:
-    seats = Seats(tmp_path / "seats", count=2)
-    first, second = seats.take(), seats.take()
+    seats = NumberedLocks(tmp_path / "seats", count=2, of="places of workers that count together")
+    first, second = seats.claim(), seats.claim()
     assert (first.number, second.number) == (0, 1)
-    with pytest.raises(SetupError, match="2 workers serve here already"):
-        seats.take()
+    with pytest.raises(SetupError, match="all 2 places of workers that count together are in use"):
+        seats.claim()
     first.release()
-    assert seats.take().number == 0
+    assert seats.claim().number == 0
 
 
 @pytest.mark.parametrize("length", [100, HEADER_BYTES, TABLE_BYTES, TABLE_BYTES + 1])
