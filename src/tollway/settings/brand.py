@@ -64,7 +64,7 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     platform_fee: str = "0%"
     """Of accounts that are made under it."""
     timezone: str = "UTC"
-    """Of its users' days and months."""
+    """Of its users' days and months; a deployment has one, its default brand's unless the operator names another."""
 
     @property
     def platform_fee_ppm(self) -> int:
