@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tollway.access.audit import Actor, ActorKind, AuditQuery
+from tollway.billing.accounts import Accounts
 from tollway.billing.audit import Audit
 from tollway.billing.sealing import GivenKey, NoKey, Sealer
 from tollway.billing.webhook_secrets import WebhookSecrets, signature_of
@@ -55,6 +56,18 @@ def test_nobody_has_a_secret_that_cannot_be_kept(
     webhook_secrets.get(account.id)
     with pytest.raises(CommandRefused, match="not the one"):
         WebhookSecrets(store, store.ids(), Sealer(GivenKey(bytes(32)))).get(account.id)
+
+
+def test_the_secret_of_one_account_is_not_opened_as_that_of_another(
+    store: Store, webhook_secrets: WebhookSecrets, accounts: Accounts, account: Account
+) -> None:
+    webhook_secrets.get(account.id)
+    taken = store.webhook_secret(account.id)
+    assert taken is not None
+    other = accounts.create("b")
+    store.add_webhook_secret(other.id, taken[0], 1)
+    with pytest.raises(CommandRefused, match="cannot be opened"):
+        webhook_secrets.get(other.id)
 
 
 def test_a_signature_is_the_hmac_of_time_and_body() -> None:

@@ -53,6 +53,13 @@ def test_a_list_of_models_is_exact_but_for_a_final_star(models: tuple[str, ...],
             check_model(principal(models=models), asked)
 
 
+def test_a_key_of_a_sub_account_may_use_what_both_lists_admit() -> None:
+    asks = principal(sub_account_id=7, models=("a*",), sub_account_models=("a1", "b"))
+    assert [may_use(asks, model) for model in ("a1", "a2", "b")] == [True, False, False]
+    with pytest.raises(Refusal, match=r"limited to a\*, within a1, b"):
+        check_model(asks, "a2")
+
+
 def test_a_package_key_may_use_what_both_its_list_and_its_package_cover() -> None:
     package = PackageTerms(package_id=5, name="p", unit=PackageUnit.TOKENS, models=(("a*", 1), ("b", 1)))
     asks = principal(billing=BillingMode.PACKAGE, package=package, models=("a1", "c"))

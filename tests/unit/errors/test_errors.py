@@ -2,7 +2,16 @@
 
 import pytest
 
-from tollway.errors import CODES, FailureKind, Refusal, SetupError, Shortage, TollwayError, UpstreamFailure
+from tollway.errors import (
+    CODES,
+    FailureKind,
+    Refusal,
+    SetupError,
+    Shortage,
+    StoreUnusable,
+    TollwayError,
+    UpstreamFailure,
+)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -32,3 +41,10 @@ def test_all_are_tollways_own() -> None:
     failure = UpstreamFailure(FailureKind.JUNK, "not HTTP")
     assert (failure.kind, failure.message, str(failure)) == (FailureKind.JUNK, "not HTTP", "not HTTP")
     assert isinstance(failure, TollwayError)
+
+
+def test_what_a_database_says_is_for_logs_and_no_client_is_told() -> None:
+    error = StoreUnusable("no such table: exchanges")
+    assert "exchanges" not in error.message
+    assert "exchanges" in str(error)
+    assert (error.facts.status, error.retry_after_s) == (503, 1)

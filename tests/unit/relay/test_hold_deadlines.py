@@ -1,12 +1,14 @@
 """Holds expire by time that has passed: a wall clock that jumps while a request runs ends none of them."""
 
 import asyncio
+import json
 import time
 
 import pytest
 
-from tests.unit.relay.test_cancelled_at_each_await import CASES, Run
-from tollway.catalog.records import Timeouts
+from tests.providers import a_provider
+from tests.unit.relay.test_cancelled_at_each_await import CARD, CASES, WHOLE, Case, Catalog, Run
+from tollway.catalog.records import AfterLeave, Model, Target, Timeouts
 
 TTL_MS = 10**6 + round(Timeouts().total_s * 1000)
 """The margin of these tests, and the time that the one attempt may take."""
@@ -14,6 +16,15 @@ TTL_MS = 10**6 + round(Timeouts().total_s * 1000)
 YEAR_MS = 365 * 86_400_000
 TURNS = 20
 """Of the event loop: more than it takes to borrow and hold, and less than a whole request."""
+
+
+class Several(Catalog):
+    """A model for each name, at a provider of its own."""
+
+    def resolve(self, model_asked: str) -> Model | None:
+        """Return the model of a name."""
+        target = Target(provider=a_provider(model_asked), model_routed="m", card=CARD)
+        return Model(id=model_asked, targets=(target,), output_tokens_max=100)
 
 
 async def begun(run: Run) -> asyncio.Task[None]:
@@ -56,3 +67,15 @@ async def test_a_hold_that_is_never_closed_expires_when_its_time_has_passed() ->
     await asyncio.wait((request,))
     assert not request.cancelled()
     assert request.exception() is not None, "what it ends with is lost, and its client is told of a failure"
+
+
+async def test_a_hold_lives_as_long_as_every_model_that_may_be_tried() -> None:
+    case = Case([WHOLE], streamed=False)
+    case.catalog = Several(after_leave=AfterLeave.CANCEL, output_tokens_max=100)
+    case.body = json.dumps({"model": "a", "fallbacks": ["b", "c"], "messages": [{"content": "x"}]}).encode()
+    run = Run(case)
+    request = await begun(run)
+    two_more_ms = 2 * round(Timeouts().total_s * 1000)
+    assert run.books.expire(run.deadlines.now_ms() + TTL_MS + two_more_ms - 60_000) == ()
+    await request
+    assert [line.outcome for line in run.purse.lines] == [case.ends]

@@ -65,6 +65,24 @@ async def test_what_is_signed_is_what_is_sent() -> None:
     assert len(made) == 2
 
 
+async def test_providers_of_two_accounts_under_one_alias_have_each_their_own_signer() -> None:
+    made: list[Signing] = []
+
+    def make(keys: Signing) -> Signer:
+        made.append(keys)
+        return Signer(keys)
+
+    signatures, (provider, passage) = Signatures(make), signing()
+    for own_id in ("there@1-a", "there@2-b", None):
+        keys = msgspec.structs.replace(KEYS, secret_access_key=f"of {own_id}")
+        await signatures.lines(msgspec.structs.replace(provider, own_id=own_id, signing=keys), passage)
+    assert [keys.secret_access_key for keys in made if isinstance(keys, AwsKeys)] == [
+        "of there@1-a",
+        "of there@2-b",
+        "of None",
+    ]
+
+
 async def test_a_provider_that_wants_no_signature_is_sent_none() -> None:
     with pytest.raises(AssertionError):
         await Signatures(Signer).lines(target("openai_chat").provider, signing()[1])
