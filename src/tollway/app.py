@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from tollway import clock
 from tollway.access.credentials import KeyHeaders
 from tollway.billing.books import Books, not_ready
@@ -42,6 +40,7 @@ from tollway.http.server import Server
 from tollway.id_source import IdSource
 from tollway.jobs.sweeps import Sweep
 from tollway.limits.windows import WindowClock
+from tollway.logs import get_log
 from tollway.relay.admit import Admission, Terms
 from tollway.relay.client_keys import ClientKeys
 from tollway.relay.exchange import Outward, Relay
@@ -63,7 +62,7 @@ from tollway.upstream.limits import Limits
 from tollway.upstream.signing.makers import check_signing, signer_maker
 from tollway.upstream.tls import client_context
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 HOLD_MARGIN_MS = 120_000
 """How much longer than the longest attempt a hold lives: expiry is a backstop, and must not meet a running exchange."""

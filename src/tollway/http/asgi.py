@@ -6,17 +6,16 @@ Knows no route and no key.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import structlog
-
 from tollway.errors import Refusal
 from tollway.http.request_body import Receive
+from tollway.logs import get_log
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 
 def check_target(scope: Scope) -> None:

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 import httptools
 import msgspec
-import structlog
 
 from tollway import clock, ids
 from tollway.access.places import check_address, check_route
@@ -23,11 +22,12 @@ from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
 from tollway.http.routes import ANY, Call, Gate, Route
 from tollway.ledger.requests import RefusedRequest
+from tollway.logs import get_log
 from tollway.neutral.wishes import UNSTEERED
 from tollway.relay.arrival import Arrival
 from tollway.relay.keeping import Keeping
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 PATH_CHARS_MAX = 200
 """Of a refused request's path that is kept."""

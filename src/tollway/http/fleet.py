@@ -9,9 +9,9 @@ import os
 import socket
 import sys
 
-import structlog
+from tollway.logs import get_log
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 START_S = 30.0
 """A worker is ready in about half a second; a loaded machine may need much longer."""

@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import structlog
 
 from tollway.billing.payments import Heard, Hearing
 from tollway.errors import Refusal
 from tollway.http.routes import Call, Gate, Page, Route
+from tollway.logs import get_log
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 PATH = "/webhooks/stripe"
 

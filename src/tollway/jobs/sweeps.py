@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
+from tollway.logs import get_log
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 
 class Sweep:

@@ -9,14 +9,13 @@ import random
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import structlog
-
 from tollway import clock
 from tollway.access.principal import ShownCosts
 from tollway.catalog.records import AfterLeave, Spoken, Streaming, Target
 from tollway.dialects.record import JSON, CostFields, Dialect, Stream
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.logs import get_log
 from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.estimate import settled_usage
 from tollway.relay import counting
@@ -34,7 +33,7 @@ from tollway.relay.signatures import Signers, left_out, request_lines
 from tollway.relay.ways import Ways
 from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 DRAIN_S = 60.0
 """How long a provider that bills to the end is read on after the client has left."""

@@ -7,17 +7,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import structlog
-
 from tollway.access.own_providers import OwnProvider
 from tollway.access.principal import Principal
 from tollway.catalog.own_providers import OwnTerms
 from tollway.catalog.rates import RateTable
 from tollway.catalog.records import Model, Prices, Provider
 from tollway.errors import CommandRefused, Refusal
+from tollway.logs import get_log
 from tollway.relay.ports import Models
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 ACCOUNTS_MAX = 10_000
 """Accounts whose providers are kept ready: a few kilobytes each."""

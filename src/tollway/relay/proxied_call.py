@@ -7,8 +7,6 @@ import asyncio
 from http import HTTPStatus
 from urllib.parse import unquote
 
-import structlog
-
 from tollway import clock
 from tollway.access.principal import BillingMode, Principal, ShownCosts
 from tollway.access.terms import PackageUnit
@@ -16,6 +14,7 @@ from tollway.catalog.records import CallPrice, Model, Provider, Target
 from tollway.dialects.record import Lane
 from tollway.errors import Refusal, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.logs import get_log
 from tollway.money import PPM
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Basis, Usage
@@ -32,7 +31,7 @@ from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_
 from tollway.relay.signatures import Signable
 from tollway.relay.wire import content_type_of, retry_after_s, strike, struck
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 WHOLE_BYTES_MAX = 1024 * 1024
 """An answer whose length is known and no more than this is sent with it; any other is streamed."""

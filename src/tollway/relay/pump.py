@@ -5,15 +5,14 @@ Decides nothing about money: the stream's own reader knows what passed, and the 
 
 import asyncio
 
-import structlog
-
 from tollway.dialects.record import Stream
 from tollway.errors import FailureKind, TollwayError, UpstreamFailure
+from tollway.logs import get_log
 from tollway.pricing.estimate import BYTES_PER_TOKEN
 from tollway.relay.meter import Meter
 from tollway.relay.ports import Answer, Client
 
-log = structlog.get_logger()
+log = get_log(__name__)
 
 KEEPALIVE_S = 15.0
 """How long a client hears nothing before a comment is sent: proxies give up on silent connections after 30 to 60 s."""

@@ -28,7 +28,6 @@ OF_SERVING = (
     "httptools",
     "rich",
     "stripe",
-    "structlog",
     "uvicorn",
     "uvloop",
 )
