@@ -99,7 +99,6 @@ account_providers = Table(
         "name",
         unique=True,
         sqlite_where=text("removed_ms IS NULL"),
-        postgresql_where=text("removed_ms IS NULL"),
     ),
 )
 """Providers that accounts bring: `name` is the alias that their requests name, `auth` is `api_key` or `passthrough`, and the

@@ -148,7 +148,6 @@ caps = Table(
         "window",
         unique=True,
         sqlite_where=text("removed_ms IS NULL"),
-        postgresql_where=text("removed_ms IS NULL"),
     ),
 )
 
@@ -216,7 +215,6 @@ keys = Table(
         "old_digest",
         unique=True,
         sqlite_where=text("old_digest IS NOT NULL"),
-        postgresql_where=text("old_digest IS NOT NULL"),
     ),
 )
 """`routes` and `networks` are lists with commas, all where empty. `old_digest` is that of the secret before a rotation, which
