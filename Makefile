@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 LOCKS := requirements/dev.txt requirements/local-model.txt requirements/openai-1.txt requirements/anthropic-0.txt requirements/boto3.txt requirements/aigateway.txt requirements/langchain.txt requirements/schemathesis.txt requirements/postgres.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench bench-quick bench-chunks crash soak lock clean
+.PHONY: help setup run test check format bench bench-quick bench-chunks guard crash soak lock clean
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-quick: setup ## The same in about a minute: a smoke test of the bench, not
 
 bench-chunks: setup ## Measure the CPU of one streamed chunk: bytes that pass, and every pair of dialects.
 	@exec $(BIN)/python bench/chunks.py $(ARGS)
+
+guard: setup ## Count the hot path's instructions and compare them with those that are recorded; ARGS="--by-function plain".
+	@exec $(BIN)/python -m tests.guard.hot_path $(ARGS)
 
 crash: setup ## Kill -9 a serving gateway at random moments under load, then compare every reply with the books.
 	@exec $(BIN)/python -m tests.crash.run $(ARGS)
