@@ -51,6 +51,12 @@ def standing_rules(principal: Principal) -> Rules:
     return rules + terms.tag_caps.get(EACH, ()) + terms.end_user_caps.get(EACH, ())
 
 
+def is_capped(principal: Principal) -> bool:
+    """Tell whether any request of a key has a cap to stay within, whatever it is for."""
+    terms = principal.terms
+    return bool(principal.caps or terms.caps or terms.tag_caps or terms.end_user_caps)
+
+
 def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:
     """Return what holds for one of many: its own caps, and for each window without one, the cap of EACH, counted for it."""
     named, each = by_subject.get(subject, ()), by_subject.get(EACH, ())

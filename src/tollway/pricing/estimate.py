@@ -1,6 +1,7 @@
 """What a request may cost at most, and what a stream without usage used by estimate. Pure; knows no account and no wire format."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,12 +42,22 @@ class OutputLimit(msgspec.Struct, frozen=True, kw_only=True):
     """Nobody gave a limit: OUTPUT_TOKENS_ASSUMED was taken, and the caller must make it true."""
 
 
+def output_tokens(peek: Peek, limits: TokenLimits) -> int:
+    """Return the output of one choice that a hold covers.
+
+    The client's own limit, else the model's, else its context length, else the named assumption.
+    """
+    if peek.output_tokens_max is not None:
+        return peek.output_tokens_max
+    if limits.output_tokens_max is not None:
+        return limits.output_tokens_max
+    return OUTPUT_TOKENS_ASSUMED if limits.context_tokens is None else limits.context_tokens
+
+
 def output_limit(peek: Peek, limits: TokenLimits) -> OutputLimit:
-    """Return the client's own limit, else the model's, else its context length, else the named assumption."""
-    for known in (peek.output_tokens_max, limits.output_tokens_max, limits.context_tokens):
-        if known is not None:
-            return OutputLimit(tokens=known, assumed=False)
-    return OutputLimit(tokens=OUTPUT_TOKENS_ASSUMED, assumed=True)
+    """Return the output of one choice that a hold covers, and whether anybody gave that limit."""
+    given = (peek.output_tokens_max, limits.output_tokens_max, limits.context_tokens)
+    return OutputLimit(tokens=output_tokens(peek, limits), assumed=given == (None, None, None))
 
 
 def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
@@ -66,40 +77,66 @@ def input_tokens_bound(peek: Peek, limits: TokenLimits) -> int:
 
 def worst_case_tokens(peek: Peek, limits: TokenLimits) -> int:
     """Return the most tokens, input and output together, that the request can use."""
-    return input_tokens_bound(peek, limits) + output_limit(peek, limits).tokens * peek.choices
+    return input_tokens_bound(peek, limits) + output_tokens(peek, limits) * peek.choices
 
 
-def worst_case_nanos(peek: Peek, cards: Iterable[tuple[PriceCard, PriceTerms]], limits: TokenLimits) -> int:
-    """Return the most that the request can cost at any of `cards` on its terms, fee included.
+class Ceiling(NamedTuple):
+    """What a request may cost at most at one card: the dearest price of each side, on the terms of whoever pays.
+
+    Found out once for a card and its terms, and asked for with every request.
+    """
+
+    input: int
+    """Nano-units per million tokens, of the dearest unit of input; so with `output`."""
+    output: int
+    call: int
+    image: int
+    terms: PriceTerms
+    tiers: tuple[tuple[int, "Ceiling"], ...] = ()
+    """Above how many tokens of input other prices may hold, and which."""
+
+
+def ceiling_of(card: PriceCard, terms: PriceTerms) -> Ceiling:
+    """Return the dearest prices of a card."""
+    tiers = tuple([(tier.above_tokens, _ceiling(tier, terms)) for tier in card.tiers])
+    return _ceiling(card, terms)._replace(tiers=tiers)
+
+
+def _ceiling(prices: UnitPrices, terms: PriceTerms) -> Ceiling:
+    inputs = (prices.input, prices.cached_input, prices.audio_input, prices.cache_write_5m, prices.cache_write_1h)
+    outputs = (prices.output, prices.reasoning, prices.audio_output)
+    return Ceiling(
+        input=max(price for price in inputs if price is not None),
+        output=max(price for price in outputs if price is not None),
+        call=prices.call or 0,
+        image=prices.image or 0,
+        terms=terms,
+    )
+
+
+def worst_case_nanos(peek: Peek, ceilings: Iterable[Ceiling], limits: TokenLimits) -> int:
+    """Return the most that the request can cost under any of `ceilings`, fee included.
 
     In whole nano-units of the account's currency. All input at the dearest price of any input unit, all output at the
     dearest of any output unit, and every picture and call; rounded as `charge_for` rounds, so that no charge within the
-    bounds exceeds it. Without cards: 0.
+    bounds exceeds it. Without ceilings: 0.
     """
     tokens_in = input_tokens_bound(peek, limits)
-    tokens_out = output_limit(peek, limits).tokens * peek.choices
+    tokens_out = output_tokens(peek, limits) * peek.choices
     dearest = 0
-    for card, terms in cards:
-        micro = _dearest_micro(card, tokens_in, tokens_out, peek)
-        for tier in card.tiers:  # a tier may be cheaper, and an answer may stay below it
-            if tokens_in > tier.above_tokens:
-                micro = max(micro, _dearest_micro(tier, tokens_in, tokens_out, peek))
-        base = base_nanos(micro, terms)
-        dearest = max(dearest, base + divide_up(base * terms.fee_ppm, PPM))
+    for ceiling in ceilings:
+        micro = tokens_in * ceiling.input + tokens_out * ceiling.output + ceiling.call * peek.calls
+        if peek.images:
+            micro += ceiling.image * peek.images
+        for above_tokens, tier in ceiling.tiers:  # a tier may be cheaper, and an answer may stay below it
+            if tokens_in > above_tokens:
+                in_tier = tokens_in * tier.input + tokens_out * tier.output + tier.call * peek.calls
+                micro = max(micro, in_tier + tier.image * peek.images)
+        base = base_nanos(micro, ceiling.terms)
+        total = base + -(-base * ceiling.terms.fee_ppm // PPM)
+        if total > dearest:
+            dearest = total
     return dearest
-
-
-def _dearest_micro(prices: UnitPrices, tokens_in: int, tokens_out: int, peek: Peek) -> int:
-    """Return the most that so many tokens, pictures and calls cost, in millionths of a nano-unit of the currency."""
-    price_in, price_out = prices.input, prices.output
-    for price in (prices.cached_input, prices.audio_input, prices.cache_write_5m, prices.cache_write_1h):
-        if price is not None and price > price_in:
-            price_in = price
-    for price in (prices.reasoning, prices.audio_output):
-        if price is not None and price > price_out:
-            price_out = price
-    micro = tokens_in * price_in + tokens_out * price_out + (prices.call or 0) * peek.calls
-    return micro + (prices.image or 0) * peek.images if peek.images else micro
 
 
 def estimated_usage(*, body_bytes: int, text_bytes: int, events: int) -> Usage:

@@ -231,9 +231,9 @@ class Admission:
     def _hold(self, arrival: Arrival, need: Need) -> Hold:
         terms, funding = self._terms, need.funding
         # All that may be tried, one after the other, each for as long as it may.
-        lasts_s = sum([target.provider.timeouts.total_s for target in need.targets])
-        if need.others:
-            lasts_s += sum(target.provider.timeouts.total_s for other in need.others for target in other.targets)
+        lasts_s = 0.0
+        for target in need.all_targets:
+            lasts_s += target.provider.timeouts.total_s
         principal = arrival.principal
         return Hold(
             exchange_id=arrival.exchange_id,

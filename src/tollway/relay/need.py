@@ -9,7 +9,14 @@ from tollway.catalog.records import Target
 from tollway.money import divide_up
 from tollway.neutral.peek import Peek
 from tollway.pricing.affordable import tokens_covered
-from tollway.pricing.estimate import TokenLimits, output_limit, worst_case_nanos, worst_case_tokens
+from tollway.pricing.estimate import (
+    Ceiling,
+    TokenLimits,
+    ceiling_of,
+    output_tokens,
+    worst_case_nanos,
+    worst_case_tokens,
+)
 from tollway.relay.funding import Funding
 
 
@@ -28,6 +35,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     """Of the model that the targets are of."""
     others: tuple["Need", ...] = ()
     """The needs at what is tried behind these targets; none of them has others."""
+    ceilings: tuple[Ceiling, ...] | None = None
+    """What it may cost at each of the targets, where somebody knows it already."""
 
     @property
     def all_targets(self) -> tuple[Target, ...]:
@@ -55,13 +64,13 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
             return 0
         if funding.ratio_ppm is not None:
             return worst_case_tokens(self.peek, self.limits) * funding.ratio_ppm
-        cards = [(target.card, funding.terms_for(target.card)) for target in self.targets if target.card is not None]
-        return worst_case_nanos(self.peek, cards, self.limits)
+        ceilings = ceilings_at(self.targets, funding) if self.ceilings is None else self.ceilings
+        return worst_case_nanos(self.peek, ceilings, self.limits)
 
     @property
     def output_tokens_max(self) -> int:
         """The most output that one choice may have at any of the targets."""
-        return max(output_limit(need.peek, need.limits).tokens for need in (self, *self.others))
+        return max(output_tokens(need.peek, need.limits) for need in (self, *self.others))
 
     def limited(self, tokens: int) -> "Need":
         """Return the same for a request whose choices have `tokens` of output each."""
@@ -75,7 +84,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     def at(self, target: Target) -> "Need":
         """Return the need at one target alone."""
-        return msgspec.structs.replace(self.of(target), targets=(target,), others=())
+        return msgspec.structs.replace(self.of(target), targets=(target,), others=(), ceilings=None)
 
     def covered_by(self, held: int) -> int:
         """Return how many output tokens, over all choices, a hold covers."""
@@ -84,3 +93,9 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     def covering(self, tokens: int) -> int:
         """Return the hold that covers so many output tokens over all choices."""
         return self.with_output(divide_up(tokens, self.peek.choices))
+
+
+def ceilings_at(targets: tuple[Target, ...], funding: Funding) -> tuple[Ceiling, ...]:
+    """Return what a request may cost at each target that has a price, for who pays."""
+    cards = [target.card for target in targets if target.card is not None]
+    return tuple([ceiling_of(card, funding.terms_for(card)) for card in cards])

@@ -10,17 +10,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from tollway.access.cap_rules import is_capped
 from tollway.access.decide import check_model, may_use
+from tollway.access.principal import BillingMode, Principal
 from tollway.catalog.records import KeyOf, Model, Provider, Target, Timeouts
 from tollway.dialects.routing_wishes import model_must_be, without_wishes
 from tollway.errors import Refusal
 from tollway.neutral.peek import Peek
 from tollway.neutral.wishes import MODELS_MAX, NO_WISHES, UNSTEERED, Policy, Wishes
-from tollway.pricing.estimate import TokenLimits
+from tollway.pricing.estimate import Ceiling, TokenLimits
 from tollway.relay.arrival import Arrival
 from tollway.relay.client_keys import bound
 from tollway.relay.funding import Funding, Funds
-from tollway.relay.need import Need
+from tollway.relay.need import Need, ceilings_at
 from tollway.relay.ports import Models
 from tollway.routing.auto import (
     AUTO,
@@ -71,6 +73,9 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True):
 
 AS_ASKED = Steered()
 
+STANDING_MAX = 8192
+"""Keys and models whose plan is remembered (about 6 MB): keys are as many as an operator makes."""
+
 
 class Planned(NamedTuple):
     """Where a request may go."""
@@ -79,6 +84,17 @@ class Planned(NamedTuple):
     """The one that is tried first."""
     need: Need
     steered: Steered
+
+
+class _Standing(NamedTuple):
+    """What every request of a key for a model has in common, where neither the moment nor chance decides anything."""
+
+    principal: Principal
+    model: Model
+    funding: Funding
+    limits: TokenLimits
+    targets: tuple[Target, ...]
+    ceilings: tuple[Ceiling, ...]
 
 
 class _Named(NamedTuple):
@@ -98,16 +114,54 @@ class Planner:
         self._models = models
         self._funds = funds
         self._auto = auto
+        self._standing: dict[tuple[int, str, str], _Standing] = {}
 
     def plan(self, arrival: Arrival, peek: Peek) -> Planned:
         """Return where a request may go; raises Refusal when it may go nowhere."""
         asked = peek.model_asked
+        standing = self._standing.get((arrival.principal.key_id, asked, arrival.dialect.name))
+        if standing is not None and _holds(standing, arrival, peek):
+            _, model, funding, limits, targets, ceilings = standing
+            return Planned(
+                model,
+                Need(funding=funding, peek=peek, limits=limits, targets=targets, model_id=model.id, ceilings=ceilings),
+                AS_ASKED,
+            )
         if peek.wishes is not None or arrival.steering is not UNSTEERED or wants_auto(asked):
             return self._steered(arrival, peek, peek.wishes or NO_WISHES)
         model = self._find(arrival, asked)
         if model is None:
             raise refuse_unknown(asked, self._models.suggest(asked))
-        return self.plan_at(arrival, peek, model)
+        planned = self.plan_at(arrival, peek, model)
+        self._remember(arrival, planned)
+        return planned
+
+    def _remember(self, arrival: Arrival, planned: Planned) -> None:
+        """Let the next request of the key for the model have the same plan: 4.3 µs to make, 0.9 to find.
+
+        Not where the moment counts (a window of a cap, a package's end, a price to come), or chance (several targets).
+        """
+        principal, need, asked = arrival.principal, planned.need, planned.need.peek.model_asked
+        if (
+            is_capped(principal)
+            or principal.billing is BillingMode.PACKAGE
+            or arrival.models is not None
+            or arrival.provider is not None
+            or len(need.targets) != 1
+            or need.targets[0] is not planned.model.targets[0]
+            or need.targets[0].later_cards
+        ):
+            return
+        if len(self._standing) >= STANDING_MAX:
+            self._standing.clear()
+        self._standing[principal.key_id, asked, arrival.dialect.name] = _Standing(
+            principal,
+            planned.model,
+            need.funding,
+            need.limits,
+            need.targets,
+            ceilings_at(need.targets, need.funding),
+        )
 
     def plan_at(self, arrival: Arrival, peek: Peek, model: Model) -> Planned:
         """Return the plan for a model that was found already; raises Refusal when its key may not use it."""
@@ -244,6 +298,17 @@ class Planner:
                     need = needs[id(target)] = self._need(funding, peek, model, (target,))
                     candidates.append(Candidate(model, target, need.as_asked()))
         return candidates, needs
+
+
+def _holds(standing: _Standing, arrival: Arrival, peek: Peek) -> bool:
+    """Tell whether a plan that was made before is that of this request."""
+    return (
+        standing.principal is arrival.principal
+        and peek.wishes is None
+        and arrival.steering is UNSTEERED
+        and arrival.provider is None
+        and arrival.client_key is None
+    )
 
 
 def _check_one_holder(candidates: Sequence[Candidate]) -> None:

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.pricing.test_charges import TERMS, cards
+from tollway.catalog.records import PriceCard
 from tollway.neutral.peek import Peek
 from tollway.pricing.affordable import TOKENS_MAX, affordable_output_tokens, tokens_covered
-from tollway.pricing.estimate import TokenLimits, worst_case_nanos
+from tollway.pricing.charge import PriceTerms
+from tollway.pricing.estimate import TokenLimits, ceiling_of, worst_case_nanos
 
 PEEKS = st.builds(
     Peek,
@@ -26,10 +28,12 @@ CARDS = st.lists(st.tuples(cards(), TERMS), max_size=3)
 
 @given(st.data(), PEEKS, CARDS, LIMITS, st.integers(1, TOKENS_MAX))
 def test_the_affordable_limit_is_exactly_the_greatest(
-    data: st.DataObject, peek: Peek, priced: list[object], limits: TokenLimits, tokens_max: int
+    data: st.DataObject, peek: Peek, priced: list[tuple[PriceCard, PriceTerms]], limits: TokenLimits, tokens_max: int
 ) -> None:
+    ceilings = [ceiling_of(card, terms) for card, terms in priced]
+
     def need_of(tokens: int) -> int:
-        return worst_case_nanos(msgspec.structs.replace(peek, output_tokens_max=tokens), priced, limits)  # type: ignore[arg-type]
+        return worst_case_nanos(msgspec.structs.replace(peek, output_tokens_max=tokens), ceilings, limits)
 
     available = data.draw(st.integers(0, 10**18) | st.integers(1, TOKENS_MAX).map(need_of))
     tokens = affordable_output_tokens(need_of, available=available, tokens_max=tokens_max)

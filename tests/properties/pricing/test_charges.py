@@ -10,7 +10,7 @@ from tollway.catalog.records import PriceCard, PriceTier, UnitPrices
 from tollway.neutral.peek import Peek
 from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.charge import BASE_NANOS_MAX, PriceTerms, charge_for
-from tollway.pricing.estimate import TokenLimits, input_tokens_bound, output_limit, worst_case_nanos
+from tollway.pricing.estimate import TokenLimits, ceiling_of, input_tokens_bound, output_limit, worst_case_nanos
 
 PRICES = st.integers(0, 10**12)
 COUNTS = st.none() | st.integers(0, 10**9)
@@ -134,6 +134,6 @@ def test_no_usage_within_the_bounds_costs_more_than_the_worst_case(
     used_in = data.draw(shares(INPUT_UNITS, input_tokens_bound(peek, limits)))
     used_out = data.draw(shares(OUTPUT_UNITS, output_limit(peek, limits).tokens * peek.choices))
     usage = Usage(**used_in, **used_out)
-    worst = worst_case_nanos(peek, priced, limits)
+    worst = worst_case_nanos(peek, [ceiling_of(card, terms) for card, terms in priced], limits)
     for card, terms in priced:
         assert charge_for(usage, card, terms=terms, basis=Basis.REPORTED).total_nanos <= worst

@@ -12,6 +12,7 @@ from tollway.pricing.estimate import (
     OUTPUT_TOKENS_ASSUMED,
     OutputLimit,
     TokenLimits,
+    ceiling_of,
     completed_usage,
     estimated_usage,
     input_tokens_bound,
@@ -74,8 +75,8 @@ def test_the_worst_case_is_the_dearest_target_with_every_choice_and_the_fee() ->
     asked = peek(output_tokens_max=100, choices=3)
     base = 1000 * 2 + 300 * 8
     fee = PriceTerms(fee_ppm=100_000)
-    assert worst_case_nanos(asked, [(CARD, PriceTerms())], UNKNOWN) == base
-    assert worst_case_nanos(asked, [(cheap, fee), (CARD, fee)], UNKNOWN) == base + base // 10
+    assert worst_case_nanos(asked, [ceiling_of(CARD, PriceTerms())], UNKNOWN) == base
+    assert worst_case_nanos(asked, [ceiling_of(cheap, fee), ceiling_of(CARD, fee)], UNKNOWN) == base + base // 10
     assert worst_case_nanos(asked, [], UNKNOWN) == 0
 
 
@@ -83,13 +84,18 @@ def test_the_dearest_target_is_so_on_its_own_terms() -> None:
     asked = peek(output_tokens_max=100)
     foreign = (msgspec.structs.replace(CARD, id=2, currency="CNY"), PriceTerms(rate_nanos=140_000_000))
     marked_up = (CARD, PriceTerms(price_ppm=1_500_000))
-    assert worst_case_nanos(asked, [foreign, marked_up], UNKNOWN) == (1000 * 2 + 100 * 8) * 3 // 2
-    assert worst_case_nanos(asked, [foreign], UNKNOWN) == (1000 * 2 + 100 * 8) * 14 // 100
+    assert (
+        worst_case_nanos(asked, [ceiling_of(*foreign), ceiling_of(*marked_up)], UNKNOWN)
+        == (1000 * 2 + 100 * 8) * 3 // 2
+    )
+    assert worst_case_nanos(asked, [ceiling_of(*foreign)], UNKNOWN) == (1000 * 2 + 100 * 8) * 14 // 100
 
 
 def test_the_dearest_unit_of_each_side_counts() -> None:
     dear = msgspec.structs.replace(CARD, audio_input=9_000_000, audio_output=20_000_000, reasoning=10_000_000)
-    assert worst_case_nanos(peek(output_tokens_max=100), [(dear, PriceTerms())], UNKNOWN) == 1000 * 9 + 100 * 20
+    assert (
+        worst_case_nanos(peek(output_tokens_max=100), [ceiling_of(dear, PriceTerms())], UNKNOWN) == 1000 * 9 + 100 * 20
+    )
 
 
 def test_the_worst_case_in_tokens_is_all_input_and_the_output_of_every_choice() -> None:
@@ -99,13 +105,16 @@ def test_the_worst_case_in_tokens_is_all_input_and_the_output_of_every_choice() 
 
 def test_writing_to_a_cache_and_the_call_itself_may_be_what_is_dearest() -> None:
     written = msgspec.structs.replace(CARD, cache_write_5m=3_000_000, cache_write_1h=4_000_000, call=7_000_000)
-    assert worst_case_nanos(peek(output_tokens_max=100), [(written, PriceTerms())], UNKNOWN) == 1000 * 4 + 100 * 8 + 7
+    assert (
+        worst_case_nanos(peek(output_tokens_max=100), [ceiling_of(written, PriceTerms())], UNKNOWN)
+        == 1000 * 4 + 100 * 8 + 7
+    )
 
 
 def test_a_tier_counts_that_the_input_may_reach() -> None:
     def worst(*tiers: PriceTier) -> int:
         card = msgspec.structs.replace(CARD, tiers=tiers)
-        return worst_case_nanos(peek(output_tokens_max=100), [(card, PriceTerms())], UNKNOWN)
+        return worst_case_nanos(peek(output_tokens_max=100), [ceiling_of(card, PriceTerms())], UNKNOWN)
 
     dearer = PriceTier(above_tokens=999, input=5_000_000, output=9_000_000)
     cheaper = PriceTier(above_tokens=500, input=1_000_000, output=1_000_000)
@@ -144,4 +153,4 @@ def test_an_embedding_has_no_output_to_hold_for_and_may_read_more_than_one_conte
     facts = peek(output_tokens_max=0, input_tokens_bound=1000)
     limits = TokenLimits(context_tokens=512, output_tokens_max=256)
     assert worst_case_tokens(facts, limits) == 1000
-    assert worst_case_nanos(facts, [(CARD, PriceTerms())], limits) == 2_000
+    assert worst_case_nanos(facts, [ceiling_of(CARD, PriceTerms())], limits) == 2_000

@@ -7,7 +7,7 @@ from tests.unit.pricing.test_estimate import CARD, peek
 from tollway.catalog.records import PriceCard, PriceTier
 from tollway.neutral.usage import Basis, Usage
 from tollway.pricing.charge import PriceTerms, charge_for
-from tollway.pricing.estimate import TokenLimits, input_tokens_bound, settled_usage, worst_case_nanos
+from tollway.pricing.estimate import TokenLimits, ceiling_of, input_tokens_bound, settled_usage, worst_case_nanos
 
 FREE = msgspec.structs.replace(CARD, input=0, output=0, cached_input=None)
 PER_PICTURE = msgspec.structs.replace(FREE, image=40_000_000_000)
@@ -62,13 +62,13 @@ def test_the_bound_that_a_dialect_knows_counts_whatever_the_context() -> None:
 def test_a_hold_covers_every_picture_and_every_call() -> None:
     terms = PriceTerms()
     pictures = peek(images=3, output_tokens_max=0)
-    assert worst_case_nanos(pictures, [(PER_PICTURE, terms)], TokenLimits()) == 3 * 40_000
+    assert worst_case_nanos(pictures, [ceiling_of(PER_PICTURE, terms)], TokenLimits()) == 3 * 40_000
     searches = peek(calls=4, output_tokens_max=0)
-    assert worst_case_nanos(searches, [(PER_SEARCH, terms)], TokenLimits()) == 4 * 2_000
-    assert worst_case_nanos(pictures, [(FREE, terms)], TokenLimits()) == 0
+    assert worst_case_nanos(searches, [ceiling_of(PER_SEARCH, terms)], TokenLimits()) == 4 * 2_000
+    assert worst_case_nanos(pictures, [ceiling_of(FREE, terms)], TokenLimits()) == 0
     tier = PriceTier(above_tokens=1, input=0, output=0, image=50_000_000_000)
     tiered = msgspec.structs.replace(PER_PICTURE, tiers=(tier,))
-    assert worst_case_nanos(pictures, [(tiered, terms)], TokenLimits()) == 3 * 50_000
+    assert worst_case_nanos(pictures, [ceiling_of(tiered, terms)], TokenLimits()) == 3 * 50_000
 
 
 def test_nothing_that_is_settled_exceeds_its_hold() -> None:
@@ -80,4 +80,4 @@ def test_nothing_that_is_settled_exceeds_its_hold() -> None:
     ]:
         used, basis = settled(usage, asked, card)
         charge = charge_for(used, card, terms=terms, basis=basis)
-        assert 0 < charge.total_nanos <= worst_case_nanos(asked, [(card, terms)], TokenLimits())
+        assert 0 < charge.total_nanos <= worst_case_nanos(asked, [ceiling_of(card, terms)], TokenLimits())
