@@ -40,12 +40,12 @@ class Brought(NamedTuple):
         provider = self.calls.finds(arrival.provider, models)
         if provider is None:
             return False
-        path, _, query = inbound.url.partition(b"?")
+        path, _, query = inbound.head.url.partition(b"?")
         call = Call(
-            method=inbound.method.decode("ascii"),
+            method=inbound.head.method.decode("ascii"),
             path=checked_path(path),
             query=checked_query(query),
-            headers=tuple(inbound.headers),
+            headers=tuple(inbound.head.headers),
             body=inbound.body,
         )
         await self.calls.serve(arrival, call, provider, inbound)

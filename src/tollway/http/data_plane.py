@@ -13,10 +13,12 @@ import msgspec
 from tollway import clock, ids
 from tollway.access.places import check_address, check_route
 from tollway.access.principal import Principal
-from tollway.dialects.record import Called, Dialect
+from tollway.dialects.record import Called
 from tollway.errors import Refusal
 from tollway.http.brand_errors import retold
 from tollway.http.brought import Brought, has_default, is_passable, is_passed_on
+from tollway.http.caller import Caller
+from tollway.http.head import Head
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
 from tollway.http.request_body import check_head, too_large
@@ -74,64 +76,81 @@ class DataPlane:
         with a store across a network, is looked up when the request is complete. Most pages take no body, and one that is
         open to strangers takes a short one.
         """
-        inbound.heads = self._heads.at(inbound.headers)
-        inbound.exchange_id = exchange_id = self._next_id()
-        inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
-        inbound.received_ms = now_ms = clock.now_ms()
+        head = inbound.head
+        head.heads = self._heads.at(head.headers)
+        self._name(inbound)
         try:
-            self._check_head(inbound, now_ms=now_ms)
+            self._check_head(head, inbound)
         except Exception as problem:  # noqa: BLE001  `serve` raises it again, where every problem is answered
             inbound.problem = problem
             if isinstance(problem, Refusal) and problem.code == "request_too_large":
                 inbound.keep_alive = False
-        return inbound.problem is None and inbound.body_bytes_max > 0
+        return inbound.problem is None and head.body_bytes_max > 0
 
-    def _check_head(self, inbound: Inbound, *, now_ms: int) -> None:
-        route = self._exact.get(inbound.url) or self._find(inbound.method, path_of(inbound.url))
-        if route.get is not None and inbound.method == b"GET":
+    def begin_again(self, inbound: Inbound, body_bytes: int) -> bool:
+        """Begin a request whose head was let through before; False when it must be judged anew.
+
+        So it must when its key has changed, expired or gone: all that was found out by the head may be otherwise.
+        """
+        self._name(inbound)
+        head = inbound.head
+        try:
+            principal = self._relay.admission.principal(head.digest, now_ms=inbound.received_ms)
+        except Refusal:
+            return False
+        return principal is head.principal and body_bytes <= head.body_bytes_max
+
+    def _name(self, inbound: Inbound) -> None:
+        inbound.exchange_id = exchange_id = self._next_id()
+        inbound.request_id = ids.render_id(ids.EXCHANGE, exchange_id)
+        inbound.received_ms = clock.now_ms()
+
+    def _check_head(self, head: Head, inbound: Inbound) -> None:
+        route = self._exact.get(head.url) or self._find(head.method, path_of(head.url))
+        if route.get is not None and head.method == b"GET":
             route = route.get
-        elif route.yields and is_passed_on(inbound.method) and self._callers.name_provider(inbound.headers):
+        elif route.yields and is_passed_on(head.method) and self._callers.name_provider(head.headers):
             route = self._passed_on
-        inbound.route = route
-        inbound.dialect = route.dialect
+        head.route = route
+        head.dialect = route.dialect
         if route.find_dialect is not None:
-            self._find_dialect(inbound, route)
-        if inbound.method != route.method and route.method is not ANY:
-            asked = inbound.method.decode("latin-1")
+            self._find_dialect(head, route)
+        if head.method != route.method and route.method is not ANY:
+            asked = head.method.decode("latin-1")
             raise Refusal("not_found", f"This path answers {route.method.decode()} only, not {asked}.")
         if route.gate is not Gate.OPEN:
-            inbound.principal = principal = self._principal(inbound, route, now_ms=now_ms)
+            head.principal = principal = self._principal(head, route, now_ms=inbound.received_ms)
             if principal is not None:
                 _check_use(inbound, route, principal)
-        wanted = self._body_bytes_max if inbound.dialect is not None else route.body_bytes_max
-        check_head(inbound.headers, bytes_max=wanted or self._body_bytes_max)
-        inbound.body_bytes_max = wanted
+        wanted = self._body_bytes_max if head.dialect is not None else route.body_bytes_max
+        check_head(head.headers, bytes_max=wanted or self._body_bytes_max)
+        head.body_bytes_max = wanted
 
-    def _principal(self, inbound: Inbound, route: Route, *, now_ms: int) -> Principal | None:
+    def _principal(self, head: Head, route: Route, *, now_ms: int) -> Principal | None:
         """Return who asks, as far as that is known at once; raises Refusal.
 
         Where a path is none of ours, a stranger is told so, and not that it takes a key.
         """
         try:
-            presented = self._brought.keys.read(inbound.headers)
-            inbound.client_key = presented.client_key
+            presented = self._brought.keys.read(head.headers)
+            head.digest, head.client_key = presented
             principal = self._relay.admission.principal(presented.digest, now_ms=now_ms)
         except Refusal:
-            if route is self._passed_on and not self._callers.name_provider(inbound.headers):
-                raise _nothing_at(path_of(inbound.url)) from None
+            if route is self._passed_on and not self._callers.name_provider(head.headers):
+                raise _nothing_at(path_of(head.url)) from None
             raise
         if route is self._passed_on and principal is not None:
-            self._check_leads(inbound, principal)
+            self._check_leads(head, principal)
         return principal
 
-    def _check_leads(self, inbound: Inbound, principal: Principal) -> None:
+    def _check_leads(self, head: Head, principal: Principal) -> None:
         """Raise Refusal 404 where neither a header nor a default of the account leads a path of nobody's anywhere."""
-        if not has_default(principal) and not self._callers.name_provider(inbound.headers):
-            raise _nothing_at(path_of(inbound.url))
+        if not has_default(principal) and not self._callers.name_provider(head.headers):
+            raise _nothing_at(path_of(head.url))
 
     def refuse_too_large(self, inbound: Inbound) -> None:
         """Note that a body turned out to be over the limit."""
-        inbound.problem = too_large(inbound.body_bytes_max)
+        inbound.problem = too_large(inbound.head.body_bytes_max)
         inbound.keep_alive = False
 
     async def serve(self, inbound: Inbound) -> None:
@@ -144,54 +163,71 @@ class DataPlane:
         except Exception:  # the edge: whatever is wrong with one request stays with that request
             log.exception("a request failed inside Tollway", request_id=inbound.request_id)
             await self._own_fault(inbound)
+        finally:
+            inbound.served()
 
     async def _answer(self, inbound: Inbound) -> None:
         if inbound.problem is not None:
             raise inbound.problem
-        route = inbound.route
-        assert route is not None, "a request without a route is refused"
-        if inbound.principal is None and route.gate is not Gate.OPEN:
-            digest = self._brought.keys.read(inbound.headers).digest
-            inbound.principal = await self._relay.admission.look_up(digest, now_ms=inbound.received_ms)
-            _check_use(inbound, route, inbound.principal)
-        dialect = inbound.dialect
-        if dialect is None and route is not self._passed_on:
-            await self._page(inbound, route)
-            return
-        principal = inbound.principal
-        assert principal is not None, "the gate is ADMISSION"
-        if inbound.client_key is not None:
-            await self._brought.client_keys.check(inbound.client_key)
+        head = inbound.head
+        caller, principal = head.caller, head.principal
+        if caller is None or principal is None:
+            route = head.route
+            assert route is not None, "a request without a route is refused"
+            if principal is None and route.gate is not Gate.OPEN:
+                head.digest, _ = self._brought.keys.read(head.headers)
+                principal = await self._relay.admission.look_up(head.digest, now_ms=inbound.received_ms)
+                head.principal = principal
+                _check_use(inbound, route, principal)
+            if head.dialect is None and route is not self._passed_on:
+                await self._page(inbound, route)
+                return
+            assert principal is not None, "the gate is ADMISSION"
+            caller = self._read_caller(head, principal)
+            if head.dialect is not None:
+                inbound.let_through()
+        dialect = head.dialect
+        if head.client_key is not None:
+            await self._brought.client_keys.check(head.client_key)
         models = await self._brought.models.of(principal) if principal.terms.providers else None
-        caller = self._callers.read(inbound.headers, sub_account_id=principal.sub_account_id, tag=principal.tag)
+        heads = head.heads
         arrival = Arrival(
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,
             received_ms=inbound.received_ms,
             dialect=dialect or self._brought.dialect,
             principal=principal,
-            heads=inbound.heads,
-            stream_usage=inbound.heads.brand.stream_usage,
-            dollars_name=inbound.heads.brand.usage_cost_name,
+            heads=heads,
+            stream_usage=heads.brand.stream_usage,
+            dollars_name=heads.brand.usage_cost_name,
             body=inbound.body,
             called=_called(inbound),
             provider=caller.provider,
             translate=caller.translate,
             steering=caller.steering,
-            passed=_passed(inbound.headers, dialect) if dialect is not None and dialect.passed_headers else (),
+            passed=head.passed,
             attribution=caller.attribution,
             models=models,
-            client_key=inbound.client_key,
+            client_key=head.client_key,
             peer=inbound,
         )
         if dialect is None:
             if not await self._brought.pass_on(arrival, inbound, models):
-                raise _nothing_at(path_of(inbound.url))
+                raise _nothing_at(path_of(head.url))
             return
         if caller.idempotency_key is None:
             await self._relay.serve(arrival, inbound)
         else:
             await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=_target(arrival, inbound))
+
+    def _read_caller(self, head: Head, principal: Principal) -> Caller:
+        """Read what else a head says; raises Refusal."""
+        dialect = head.dialect
+        caller = self._callers.read(head.headers, sub_account_id=principal.sub_account_id, tag=principal.tag)
+        if dialect is not None and dialect.passed_headers:
+            head.passed = tuple([header for header in head.headers if header[0] in dialect.passed_headers])
+        head.caller = caller
+        return caller
 
     async def _own_fault(self, inbound: Inbound) -> None:
         if inbound.started:
@@ -203,10 +239,10 @@ class DataPlane:
 
     def _note(self, inbound: Inbound, refusal: Refusal) -> None:
         """Tell of a refused request of somebody who is known, so that it can be found by its id."""
-        principal = inbound.principal
+        principal = inbound.head.principal
         if principal is None or self._noted is None:
             return
-        told = retold(refusal, inbound.heads.brand)
+        told = retold(refusal, inbound.head.heads.brand)
         self._noted(
             RefusedRequest(
                 exchange_id=inbound.exchange_id,
@@ -216,15 +252,17 @@ class DataPlane:
                 status=told.facts.status,
                 code=refusal.code,
                 message=refusal.message,
-                path=path_of(inbound.url)[:PATH_CHARS_MAX],
+                path=path_of(inbound.head.url)[:PATH_CHARS_MAX],
             )
         )
 
     def _refused(self, inbound: Inbound, refusal: Refusal) -> tuple[bytes, bytes]:
         """Return the error in the form that the client reads: that of the dialect it asked in, or that its path belongs to."""
-        heads = inbound.heads
+        heads = inbound.head.heads
         render_error = (
-            inbound.dialect.render_error if inbound.dialect is not None else heads.renderer_at(path_of(inbound.url))
+            inbound.head.dialect.render_error
+            if inbound.head.dialect is not None
+            else heads.renderer_at(path_of(inbound.head.url))
         )
         return heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
 
@@ -248,19 +286,25 @@ class DataPlane:
             raise _nothing_at(path)
         return route
 
-    def _find_dialect(self, inbound: Inbound, route: Route) -> None:
+    def _find_dialect(self, head: Head, route: Route) -> None:
         assert route.find_dialect is not None, "asked of a route that has it"
-        path = path_of(inbound.url)
-        found = route.find_dialect(path, query_of(inbound.url))
+        path = path_of(head.url)
+        found = route.find_dialect(path, query_of(head.url))
         if found is None:
             raise _nothing_at(path)
-        inbound.dialect, inbound.called = found
+        head.dialect, head.called = found
 
     async def _page(self, inbound: Inbound, route: Route) -> None:
         assert route.page is not None, "a route has a dialect or a page"
-        call = Call(path_of(inbound.url), inbound.principal, inbound.headers, inbound.body, query_of(inbound.url))
+        call = Call(
+            path_of(inbound.head.url),
+            inbound.head.principal,
+            inbound.head.headers,
+            inbound.body,
+            query_of(inbound.head.url),
+        )
         status, body, content_type = await route.page(call)
-        head = inbound.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
+        head = inbound.head.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)
 
 
@@ -281,22 +325,18 @@ def _called(inbound: Inbound) -> Called:
 
     A form begins with its boundary, and no JSON does: JSON that calls itself a form would be looked at as neither.
     """
-    called = inbound.called
+    called = inbound.head.called
     if not inbound.body.startswith(b"--"):
         return called
-    for name, value in inbound.headers:
+    for name, value in inbound.head.headers:
         if name == b"content-type" and value[:10].lower() == b"multipart/":
             return msgspec.structs.replace(called, content_type=value.decode("latin-1"))
     return called
 
 
-def _passed(headers: list[tuple[bytes, bytes]], dialect: Dialect) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple([header for header in headers if header[0] in dialect.passed_headers])
-
-
 def _target(arrival: Arrival, inbound: Inbound) -> bytes:
     """Return what is asked for beside the body: with another provider or another beta, the same body is another request."""
-    target = b"%b %b" % (inbound.method, inbound.url)
+    target = b"%b %b" % (inbound.head.method, inbound.head.url)
     if arrival.provider is not None or arrival.translate is not None or arrival.passed:
         target += f" {arrival.provider!r} {arrival.translate} {arrival.passed!r}".encode()
     if arrival.steering is not UNSTEERED:

@@ -4,16 +4,12 @@ uvicorn's protocol treats it as the cycle of a request, so it has the fields tha
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from tollway.access.credentials import ClientKey
-from tollway.access.principal import Principal
-from tollway.dialects.record import PLAIN_CALL, Dialect
-from tollway.http.replies import ReplyHeads
-from tollway.http.routes import Route
+from tollway.http.head import Head
 
 LINGER_S = 2.0
 """How long the rest of a refused body is read and thrown away: closing at once would destroy the answer on its way,
@@ -38,6 +34,14 @@ class Connection(Protocol):
         """Go on to the next request."""
         ...
 
+    def on_served(self, inbound: "Inbound") -> None:
+        """Forget who answered a request."""
+        ...
+
+    def on_let_through(self, inbound: "Inbound") -> None:
+        """Know the head of a request again, which was accepted."""
+        ...
+
 
 class Inbound:
     """A request as it arrives and is answered; made when its head is complete."""
@@ -52,28 +56,21 @@ class Inbound:
         "_on_gone",
         "_transport",
         "body",
-        "body_bytes_max",
-        "called",
-        "client_key",
-        "dialect",
         "exchange_id",
         "gone",
-        "headers",
-        "heads",
+        "head",
         "keep_alive",
-        "method",
         "more_body",
-        "principal",
         "problem",
+        "raw",
         "received_ms",
         "request_id",
         "response_complete",
-        "route",
-        "url",
+        "task",
     )
 
-    def __init__(self, *, connection: Connection, keep_alive: bool, version: str) -> None:
-        """Take the connection, and what the request's head said of it."""
+    def __init__(self, *, connection: Connection, head: Head, keep_alive: bool, version: str) -> None:
+        """Take the connection, and the request's head with what it said of both."""
         self._connection = connection
         self._transport = connection.transport
         self._flow = connection.flow
@@ -83,33 +80,26 @@ class Inbound:
         self._lines = b""
         self._on_gone: Callable[[], None] | None = None
         self.keep_alive = keep_alive and self._chunked
-        self.method = b""
-        self.url = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.heads: ReplyHeads
-        """Of the brand that it asks; set when its answering begins."""
+        self.head = head
+        self.raw = b""
+        """What came with the head and begins with it; empty where it did not come in one piece."""
         self.body = b""
         self.more_body = True
         self.gone = False
         self.response_complete = False
-        # What the data plane finds out about it:
-        self.dialect: Dialect | None = None
-        self.called = PLAIN_CALL
-        self.client_key: ClientKey | None = None
+        # What the data plane says of it:
         self.exchange_id = 0
         self.request_id = ""
         self.received_ms = 0
-        self.route: Route | None = None
-        self.body_bytes_max = 0
-        """How much of a body is kept; zero for none."""
-        self.principal: Principal | None = None
         self.problem: Exception | None = None
         """Why it is answered with an error: a Refusal, or a defect."""
+        self.task: asyncio.Task[None] | None = None
+        """Who answers it."""
 
     @property
     def address(self) -> str:
         """The client's IP address; empty where there is none."""
-        return self._connection.client_address(self.headers)
+        return self._connection.client_address(self.head.headers)
 
     def tell(self, lines: bytes) -> None:
         """Put header lines into the head of whatever is answered."""
@@ -134,7 +124,7 @@ class Inbound:
             return
         close = b"" if self.keep_alive else CLOSE
         self._begun = True
-        content = b"" if self.method == b"HEAD" else body
+        content = b"" if self.head.method == b"HEAD" else body
         self._transport.write(b"%b%b%b\r\n%b" % (head, self._lines, close, content))
         self._complete()
 
@@ -199,9 +189,13 @@ class Inbound:
 
     # -- the connection's side
 
-    async def run_asgi(self, serve: Callable[["Inbound"], Awaitable[None]]) -> None:
-        """Be answered: what uvicorn calls on the cycle of a request."""
-        await serve(self)
+    def served(self) -> None:
+        """Say that nothing more will be done for it."""
+        self._connection.on_served(self)
+
+    def let_through(self) -> None:
+        """Say that its head was accepted, and would be again."""
+        self._connection.on_let_through(self)
 
     def end_body(self) -> None:
         """Say that the rest of a refused body has been thrown away."""

@@ -8,13 +8,14 @@ import asyncio
 import fcntl
 import struct
 import termios
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tollway.http.client_address import ClientAddresses
+from tollway.http.head import Head, KnownHead, known_head
 from tollway.http.inbound import LINGER_S, Inbound
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -34,11 +35,15 @@ class Plane(Protocol):
         """Decide by a request's head alone; return whether its body is wanted."""
         ...
 
+    def begin_again(self, inbound: Inbound, body_bytes: int) -> bool:
+        """Begin a request whose head was let through before; False when it must be judged anew."""
+        ...
+
     def refuse_too_large(self, inbound: Inbound) -> None:
         """Note that a body turned out to be over the limit."""
         ...
 
-    async def serve(self, inbound: Inbound) -> None:
+    def serve(self, inbound: Inbound) -> Coroutine[Any, Any, None]:
         """Answer a request that is complete, or refused."""
         ...
 
@@ -65,6 +70,13 @@ class ServerProtocol(HttpToolsProtocol):
         self._continue_due = False
         self._ended = False
         self._barren_bytes = 0
+        self._between = True
+        """The parser has read a whole request, and no byte of another."""
+        self._fresh = b""
+        """What is being parsed, as long as no head in it has ended."""
+        self._known: KnownHead | None = None
+        self._missing_bytes = 0
+        """Of the body that belongs to a known head."""
         self._steps = 0
         self._mark = (-1, 0)
         self._check = self.loop.call_later(IDLE_S, self._check_idle)
@@ -85,14 +97,61 @@ class ServerProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; after what is not HTTP, and behind the last request to be answered, nothing is read."""
-        if self._ended:
-            return
+        while data and not self._ended:
+            if self._missing_bytes:
+                data = self._collect(data)
+            elif self._between and self._known is not None and (rest := self._take_known(data)) is not None:
+                data = rest
+            else:
+                self._parse(data)
+                return
+
+    def _take_known(self, data: bytes) -> bytes | None:
+        """Begin a request whose head is known; return what came behind it, or None when it must be parsed."""
+        known = self._known
+        assert known is not None, "see the caller"
+        found = known.body_of(data)
+        if found is None:
+            return None
+        start, length = found
+        inbound = Inbound(connection=self, head=known.head, keep_alive=True, version="1.1")
+        if not self.plane.begin_again(inbound, length):
+            self._known = None
+            return None
+        self._steps += 1
+        self.cycle = inbound  # type: ignore[assignment]
+        end = start + length
+        if end <= len(data):
+            inbound.body = data[start:end]
+            inbound.more_body = False
+            self._ready(inbound)
+            return data[end:]
+        self._arriving = inbound
+        self._body = data[start:]
+        self._missing_bytes = end - len(data)
+        return b""
+
+    def _collect(self, data: bytes) -> bytes:
+        """Take more of the body that belongs to a known head; return what came behind it."""
+        arriving = self._arriving
+        assert arriving is not None, "a body is missing"
+        piece = data[: self._missing_bytes]
+        self._missing_bytes -= len(piece)
+        self._take_piece(piece)
+        if not self._missing_bytes:
+            self._whole(arriving)
+        return data[len(piece) :]
+
+    def _parse(self, data: bytes) -> None:
         self._barren_bytes += len(data)
+        self._fresh = data if self._between else b""
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self._end("Invalid HTTP request received.", linger_s=0.0)
             return
+        finally:
+            self._fresh = b""
         if self._barren_bytes > HEAD_BYTES_MAX:
             self._end(f"The headers of a request are larger than {HEAD_BYTES_MAX} bytes.", linger_s=LINGER_S)
 
@@ -128,9 +187,17 @@ class ServerProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def on_message_begin(self) -> None:
+        """Begin a head. What ASGI wants of it is made where it is ASGI's."""
+        self._between = False
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         """Begin a request: refuse it by its head, or collect its body."""
         parser = self.parser
+        fresh, self._fresh = self._fresh, b""
         if parser.should_upgrade():
             return
         self._barren_bytes = 0
@@ -142,14 +209,16 @@ class ServerProtocol(HttpToolsProtocol):
             self._ended = True
             return
         if self.url.startswith(self.asgi_below):
-            address = self.client_address(self.headers)
-            self.scope["client"] = (address, 0) if address else None
-            super().on_headers_complete()
+            self._begin_asgi()
             return
-        inbound = Inbound(connection=self, keep_alive=parser.should_keep_alive(), version=parser.get_http_version())
-        inbound.method = parser.get_method()
-        inbound.url = self.url
-        inbound.headers = self.headers
+        inbound = Inbound(
+            connection=self,
+            head=Head(method=parser.get_method(), url=self.url, headers=self.headers),
+            keep_alive=parser.should_keep_alive(),
+            version=parser.get_http_version(),
+        )
+        if not self.expect_100_continue:
+            inbound.raw = fresh
         self.cycle = inbound  # type: ignore[assignment]
         self._body = b""
         if self.plane.begin(inbound):
@@ -162,6 +231,16 @@ class ServerProtocol(HttpToolsProtocol):
         else:
             self._ready(inbound)
 
+    def _begin_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url = url
+        self.headers += headers
+        self.expect_100_continue = expects
+        address = self.client_address(headers)
+        self.scope["client"] = (address, 0) if address else None
+        super().on_headers_complete()
+
     def client_address(self, headers: list[tuple[bytes, bytes]]) -> str:
         """Return the IP address that a request with these headers comes from; empty where there is none."""
         return self.addresses.find(self.client[0] if self.client else "", headers)
@@ -171,37 +250,58 @@ class ServerProtocol(HttpToolsProtocol):
         self._barren_bytes = 0
         arriving = self._arriving
         if arriving is not None:
-            if len(self._body) + len(body) > arriving.body_bytes_max:
+            if len(self._body) + len(body) > arriving.head.body_bytes_max:
                 self.plane.refuse_too_large(arriving)
                 self._arriving = None
                 self._body = b""
                 self._ready(arriving)
-            elif not self._body:
-                self._body = body
             else:
-                # Joined as they come: a client that sends tiny chunks must not cost an object for each.
-                if isinstance(self._body, bytes):
-                    self._body = bytearray(self._body)
-                self._body += body
+                self._take_piece(body)
         elif not self._ended and not isinstance(self.cycle, Inbound):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request's body, and have it answered."""
+        self._between = True
         if self._ended or self.parser.should_upgrade():
             return
         self._barren_bytes = 0
         arriving = self._arriving
         if arriving is not None:
-            self._arriving = None
-            arriving.body = bytes(self._body)
-            arriving.more_body = False
-            self._body = b""
-            self._ready(arriving)
+            self._whole(arriving)
         elif isinstance(self.cycle, Inbound):
             self.cycle.end_body()
         else:
             super().on_message_complete()
+
+    def _take_piece(self, piece: bytes) -> None:
+        if not self._body:
+            self._body = piece
+            return
+        # Joined as they come: a client that sends tiny chunks must not cost an object for each.
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += piece
+
+    def _whole(self, arriving: Inbound) -> None:
+        """Have a request answered whose body is complete."""
+        self._arriving = None
+        arriving.body = bytes(self._body)
+        arriving.more_body = False
+        self._body = b""
+        self._ready(arriving)
+
+    def on_let_through(self, inbound: Inbound) -> None:
+        """Know the head of a request again, which was accepted."""
+        if inbound.raw and inbound.keep_alive:
+            self._known = known_head(inbound.raw, inbound.head)
+        inbound.raw = b""
+
+    def on_served(self, inbound: Inbound) -> None:
+        """Forget who answered a request."""
+        if inbound.task is not None:
+            self.tasks.discard(inbound.task)
+            inbound.task = None
 
     def on_response_complete(self) -> None:
         """Go on to the next request that waits on this connection, if any."""
@@ -225,7 +325,12 @@ class ServerProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 uvicorn's or ours
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        if isinstance(cycle, Inbound):
+            # Without the callback that uvicorn takes each task off its list with: that is a turn of the loop.
+            cycle.task = self.loop.create_task(self.plane.serve(cycle))
+            self.tasks.add(cycle.task)
+        else:
+            super()._start_asgi_task(cycle, app)
 
     def _busy(self) -> bool:
         return self._answering is not None and not self._answering.response_complete
