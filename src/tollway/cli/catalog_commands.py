@@ -28,7 +28,7 @@ OfModel = Annotated[
 ]
 
 
-def add_catalog_commands(app: typer.Typer) -> None:
+def add_catalog_commands(app: typer.Typer, _: Office) -> None:
     """Add `tollway models` and `tollway prices`."""
 
     @app.command()

@@ -1,33 +1,16 @@
 """The program `tollway`: its commands, and what becomes of their errors. Opens nothing: an Office does."""
 
+import importlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import typer
 from typer.main import get_command
 
 from tollway import __version__
-from tollway.cli.admin_key_commands import admin_key_commands
-from tollway.cli.audit_commands import audit_commands
-from tollway.cli.bill_commands import add_cost_command, bill_commands
-from tollway.cli.cap_commands import cap_commands
-from tollway.cli.catalog_commands import add_catalog_commands, provider_commands
-from tollway.cli.event_commands import event_commands
-from tollway.cli.key_commands import key_commands
-from tollway.cli.ledger_commands import ledger_commands
-from tollway.cli.limit_commands import limit_commands
-from tollway.cli.management_key_commands import management_key_commands
-from tollway.cli.money_commands import account_commands, add_money_commands
 from tollway.cli.office import Office
 from tollway.cli.output import complain
-from tollway.cli.own_provider_commands import own_provider_commands
-from tollway.cli.package_commands import package_commands, product_commands
-from tollway.cli.payment_commands import add_payment_commands, auto_topup_commands, order_commands
-from tollway.cli.request_commands import request_commands
-from tollway.cli.serving_commands import add_serving_commands, add_worker_command
-from tollway.cli.statement_commands import add_statement_commands
-from tollway.cli.sub_account_commands import sub_account_commands
-from tollway.cli.usage_commands import add_usage_command
-from tollway.cli.voucher_commands import voucher_commands
+from tollway.cli.plain_values import make_plainly
 from tollway.errors import InputRefused, SetupError, TollwayError
 from tollway.ids import IdError
 from tollway.money import AmountError
@@ -35,8 +18,51 @@ from tollway.money import AmountError
 REFUSED = 1
 
 
-def build(office: Office) -> typer.Typer:
-    """Return the program with all its commands, working on `office`."""
+class Commands(NamedTuple):
+    """Some commands of the program, and which function of which module makes them of an office.
+
+    Only what a command line names is imported and made: all of it takes 0.1 s.
+    """
+
+    words: tuple[str, ...]
+    """What the command line begins with. A single word with a function that does not `add_…` names a group of commands."""
+    module: str
+    function: str
+
+
+COMMANDS = (
+    Commands(("up", "serve", "check", "migrate"), "serving_commands", "add_serving_commands"),
+    Commands(("account",), "money_commands", "account_commands"),
+    Commands(("sub-account",), "sub_account_commands", "sub_account_commands"),
+    Commands(("key",), "key_commands", "key_commands"),
+    Commands(("provider",), "own_provider_commands", "own_provider_commands"),
+    Commands(("management-key",), "management_key_commands", "management_key_commands"),
+    Commands(("cap",), "cap_commands", "cap_commands"),
+    Commands(("limit",), "limit_commands", "limit_commands"),
+    Commands(("product",), "package_commands", "product_commands"),
+    Commands(("package",), "package_commands", "package_commands"),
+    Commands(("credit", "debit", "balance"), "money_commands", "add_money_commands"),
+    Commands(("checkout",), "payment_commands", "add_payment_commands"),
+    Commands(("order",), "payment_commands", "order_commands"),
+    Commands(("voucher",), "voucher_commands", "voucher_commands"),
+    Commands(("auto-topup",), "payment_commands", "auto_topup_commands"),
+    Commands(("models", "prices"), "catalog_commands", "add_catalog_commands"),
+    Commands(("requests",), "request_commands", "request_commands"),
+    Commands(("usage",), "usage_commands", "add_usage_command"),
+    Commands(("statement", "receipt"), "statement_commands", "add_statement_commands"),
+    Commands(("costs",), "bill_commands", "add_cost_command"),
+    Commands(("bill",), "bill_commands", "bill_commands"),
+    Commands(("ledger",), "ledger_commands", "ledger_commands"),
+    Commands(("events",), "event_commands", "event_commands"),
+    Commands(("audit",), "audit_commands", "audit_commands"),
+    Commands(("providers",), "catalog_commands", "provider_commands"),
+    Commands(("worker",), "serving_commands", "add_worker_command"),
+    Commands(("admin-key",), "admin_key_commands", "admin_key_commands"),
+)
+
+
+def build(office: Office, *, word: str | None = None) -> typer.Typer:
+    """Return the program, working on `office`: with all its commands, or with what `word` begins when it begins one."""
     # Plain help and plain errors: boxes of lines are slow to draw, and no program can read them.
     app = typer.Typer(
         name="tollway",
@@ -56,40 +82,21 @@ def build(office: Office) -> typer.Typer:
             typer.echo(__version__)
             raise typer.Exit
 
-    add_serving_commands(app, office)
-    app.add_typer(account_commands(office), name="account")
-    app.add_typer(sub_account_commands(office), name="sub-account")
-    app.add_typer(key_commands(office), name="key")
-    app.add_typer(own_provider_commands(office), name="provider")
-    app.add_typer(management_key_commands(office), name="management-key")
-    app.add_typer(cap_commands(office), name="cap")
-    app.add_typer(limit_commands(office), name="limit")
-    app.add_typer(product_commands(office), name="product")
-    app.add_typer(package_commands(office), name="package")
-    add_money_commands(app, office)
-    add_payment_commands(app, office)
-    app.add_typer(order_commands(office), name="order")
-    app.add_typer(voucher_commands(office), name="voucher")
-    app.add_typer(auto_topup_commands(office), name="auto-topup")
-    add_catalog_commands(app)
-    app.add_typer(request_commands(office), name="requests")
-    add_usage_command(app, office)
-    add_statement_commands(app, office)
-    add_cost_command(app, office)
-    app.add_typer(bill_commands(office), name="bill")
-    app.add_typer(ledger_commands(office), name="ledger")
-    app.add_typer(event_commands(office), name="events")
-    app.add_typer(audit_commands(office), name="audit")
-    app.add_typer(provider_commands(office), name="providers")
-    add_worker_command(app, office)
-    app.add_typer(admin_key_commands(office), name="admin-key")
+    for commands in [each for each in COMMANDS if word in each.words] or COMMANDS:
+        make = getattr(importlib.import_module(f"tollway.cli.{commands.module}"), commands.function)
+        if commands.function.startswith("add_"):
+            make(app, office)
+        else:
+            app.add_typer(make(office), name=commands.words[0])
     return app
 
 
 def run(argv: Sequence[str], office: Office) -> int:
     """Run one command and return its exit status: 0, 1 (refused, one line for each mistake) or 2 (wrong usage)."""
     try:
-        get_command(build(office)).main(args=list(argv), prog_name="tollway")
+        program = get_command(build(office, word=argv[0] if argv else None))
+        make_plainly(program)
+        program.main(args=list(argv), prog_name="tollway")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except (SetupError, InputRefused) as error:
