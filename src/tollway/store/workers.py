@@ -7,7 +7,7 @@ import os
 import socket
 
 import msgspec
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
 from tollway.id_source import IdSource
 from tollway.ledger.lines import Outcome
@@ -39,6 +39,27 @@ from tollway.store.tables import (
 )
 from tollway.store.usage_rollup import add_usage
 
+_WITH_IDS = (
+    exchanges.c.exchange_id,
+    holds.c.exchange_id,
+    transfers.c.id,
+    accounts.c.id,
+    keys.c.id,
+    admin_keys.c.id,
+    orders.c.id,
+    vouchers.c.id,
+    sub_accounts.c.id,
+    caps.c.id,
+    products.c.id,
+    packages.c.id,
+    bill_lines.c.id,
+    management_keys.c.id,
+    audit.c.id,
+    account_providers.c.id,
+    refusals.c.id,
+    workers.c.id,
+)
+
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """A registered worker."""
@@ -53,27 +74,12 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 
 def last_id(connection: Connection) -> int:
     """Return the greatest id in the store, so that ids grow even when the clock was set back."""
-    columns = (
-        exchanges.c.exchange_id,
-        holds.c.exchange_id,
-        transfers.c.id,
-        accounts.c.id,
-        keys.c.id,
-        admin_keys.c.id,
-        orders.c.id,
-        vouchers.c.id,
-        sub_accounts.c.id,
-        caps.c.id,
-        products.c.id,
-        packages.c.id,
-        bill_lines.c.id,
-        management_keys.c.id,
-        audit.c.id,
-        account_providers.c.id,
-        refusals.c.id,
-        workers.c.id,
+    # One statement, of words of our own: a statement of SQLAlchemy's for each table took 25 ms of each start.
+    each = " UNION ALL ".join(
+        f"SELECT max({column.name}) AS id FROM {column.table.name}"  # noqa: S608
+        for column in _WITH_IDS
     )
-    return max(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0 for column in columns)
+    return connection.scalar(text(f"SELECT max(id) FROM ({each}) AS greatest")) or 0  # noqa: S608
 
 
 def register(connection: Connection, claim: Claim, now_ms: int) -> Worker:
