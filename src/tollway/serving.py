@@ -5,6 +5,7 @@ Knows the parts of a worker only as `app.Worker`.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
@@ -22,6 +23,7 @@ from tollway.catalog.loader import Deployment, deploy
 from tollway.errors import SetupError
 from tollway.http.fleet import Fleet, FleetError, end_with_parent
 from tollway.http.server import listen
+from tollway.jobs.loop_watch import watching
 from tollway.local_model.supervisor import LocalModel, LocalModelError, available
 from tollway.settings import LocalModelSettings
 from tollway.settings.load import SQLITE
@@ -114,7 +116,7 @@ async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[
     async with local_model(deployment) as (complete, state):
         said = partial(started, Started(url=url, local_model=state()))
         if complete.settings.server.workers == 1:
-            await Worker(complete, local_model=state).run(sock, ready=said)
+            await _work(Worker(complete, local_model=state), sock, said)
         else:
             await _serve_fleet(complete, sock, said)
 
@@ -152,13 +154,24 @@ async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callab
         await fleet.stop()
 
 
+async def _work(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Run a worker, and watch its event loop where the environment asks for it."""
+    with contextlib.ExitStack() as watched:
+
+        def begun() -> None:
+            watched.enter_context(watching(os.environ))
+            ready()
+
+        await worker.run(sock, ready=begun)
+
+
 def serve_worker(deployment: Deployment, *, descriptor: int, ready: Callable[[], None]) -> None:
     """Be one worker of a fleet, on the listening socket that was handed down; ends when the parent does."""
     configure_logs(deployment)
 
     async def run(sock: socket.socket) -> None:
         end_with_parent(asyncio.get_running_loop())
-        await Worker(deployment, local_model=lambda: "beside the fleet").run(sock, ready=ready)
+        await _work(Worker(deployment, local_model=lambda: "beside the fleet"), sock, ready)
 
     with socket.socket(fileno=descriptor) as sock:
         uvloop.run(run(sock))
