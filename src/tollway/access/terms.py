@@ -32,7 +32,7 @@ EACH = "*"
 """The subject of a cap that holds for each tag or end user by itself, unless one has a cap of its own."""
 
 
-class CapRule(msgspec.Struct, frozen=True, kw_only=True):
+class CapRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A cap as it was set."""
 
     cap_id: int
@@ -54,7 +54,7 @@ class PackageUnit(StrEnum):
     MONEY = "money"
 
 
-class PackageTerms(msgspec.Struct, frozen=True, kw_only=True):
+class PackageTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The package that a key spends."""
 
     package_id: int
@@ -66,7 +66,7 @@ class PackageTerms(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
 
 
-class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
+class AccountTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What holds for every key of an account; one object for all of them."""
 
     fee_ppm: int | None = None
