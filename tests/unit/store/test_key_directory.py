@@ -178,3 +178,21 @@ async def test_a_change_that_nobody_announced_is_found_by_polling(directory: Key
     await directory.poll()
     assert directory.known(b"key") is None
     directory.close()
+
+
+async def test_many_keys_are_let_go_of_bit_by_bit_and_known_no_more_at_once(reader: Reader, counter: Counter) -> None:
+    directory = KeyDirectory(reader, counter, entries_max=10_000, embedded=True)
+    digests = [b"k%d" % number for number in range(3 * key_directory.LET_GO_AT_ONCE + 1)]
+    for digest in digests:
+        directory.find(digest)
+    old = directory._entries
+    counter.count += 1
+
+    assert directory.known(digests[0]) is None
+    sizes = [len(old)]
+    while old:
+        await asyncio.sleep(0)
+        sizes.append(len(old))
+    assert sizes == [1001, 501, 1, 0]
+    assert directory.find(digests[0]) is not None
+    directory.close()
