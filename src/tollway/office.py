@@ -3,8 +3,6 @@
 Each part is imported by the commands that need it: the books take 0.2 s, and what serves takes 0.2 s more.
 """
 
-import gc
-import importlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,6 +11,7 @@ from tollway.billing.desk import Desk
 from tollway.catalog.loader import Deployment
 from tollway.cli.office import Finding, Health, Welcome
 from tollway.errors import TollwayError
+from tollway.parts import part
 from tollway.settings import Settings
 from tollway.settings.load import LOCAL_PROVIDER
 
@@ -22,19 +21,19 @@ class Office:
 
     def open_books(self, settings: Settings) -> AbstractContextManager[Desk]:
         """Open the store for a command; raises SetupError when it is of another schema version."""
-        return _part("tollway.desks").open_books(settings)
+        return part("tollway.desks").open_books(settings)
 
     def migrate(self, settings: Settings) -> str:
         """Bring the store to this program's schema version, creating it if need be; return the version."""
         # Alembic takes 0.1 s of it.
-        _, version = _part("tollway.store.migrate").migrate(settings.store.url)
+        _, version = part("tollway.store.migrate").migrate(settings.store.url)
         return str(version)
 
     def check(self, deployment: Deployment) -> tuple[Finding, ...]:
         """Look whether the deployment could serve: store, ledger, local model, port."""
         findings = [self._check_store(deployment.settings)]
         if deployment.settings.local_model.enabled:
-            reason = _part("tollway.local_model.supervisor").available()
+            reason = part("tollway.local_model.supervisor").available()
             health = Health.GOOD if reason is None else Health.NOTE
             findings.append(Finding("local model", health, reason or "installed"))
         return tuple(findings)
@@ -53,7 +52,7 @@ class Office:
         """Ask each provider what is small and free, such as its models; the local model is up only beside `up`."""
         providers = deployment.catalog.providers.items()
         asked = tuple(provider for name, provider in providers if name != LOCAL_PROVIDER)
-        return _part("tollway.provider_checks").check_providers(asked)
+        return part("tollway.provider_checks").check_providers(asked)
 
     def serve(self, deployment: Deployment, announce: Callable[[str], None]) -> None:
         """Serve until a stop is asked for; call `announce` with the URL once requests are answered."""
@@ -61,22 +60,12 @@ class Office:
         def started(now: Any) -> None:  # noqa: ANN401 the module is not imported where a type could be named
             announce(now.url)
 
-        _part("tollway.serving").serve(deployment, started=started)
+        part("tollway.serving").serve(deployment, started=started)
 
     def serve_worker(self, deployment: Deployment, *, descriptor: int, ready: Callable[[], None]) -> None:
         """Be one worker of a fleet, on a listening socket that was handed down."""
-        _part("tollway.serving").serve_worker(deployment, descriptor=descriptor, ready=ready)
+        part("tollway.serving").serve_worker(deployment, descriptor=descriptor, ready=ready)
 
     def up(self, deployment: Deployment, announce: Callable[[Welcome], None]) -> None:
         """Make what is missing (store, account, keys), serve, and call `announce` once requests are answered."""
-        _part("tollway.first_start").up(deployment, announce)
-
-
-def _part(name: str) -> Any:  # noqa: ANN401 the module is not imported where a type could be named
-    """Return a module, and have garbage looked for from now on, though not in what imports made: that stays."""
-    gc.disable()
-    try:
-        return importlib.import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
+        part("tollway.first_start").up(deployment, announce)

@@ -1,6 +1,6 @@
 """How many processes serve, and what runs beside them: one worker here, or a fleet of them, and the local model.
 
-Knows the parts of a worker only as `app.Worker`.
+Knows the parts of a worker only as `app.Worker`, which the processes import that are one.
 """
 
 import asyncio
@@ -11,24 +11,25 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
 from tollway import logs
-from tollway.app import Worker
 from tollway.catalog.loader import Deployment, deploy
 from tollway.errors import SetupError
 from tollway.http.fleet import Fleet, FleetError, end_with_parent
 from tollway.http.server import listen
 from tollway.jobs.loop_watch import watching
 from tollway.local_model.supervisor import LocalModel, LocalModelError, available
+from tollway.parts import part
 from tollway.settings import LocalModelSettings
 from tollway.settings.load import SQLITE
 from tollway.store.store import Store
 
+APP = "tollway.app"
 DATA_FOLDER = "tollway-data"
 
 
@@ -39,6 +40,14 @@ class Started(NamedTuple):
     """Scheme, host and port, without a path."""
     local_model: str
     """`ready`, or why there is none."""
+
+
+class Running(Protocol):
+    """A worker that can be run."""
+
+    async def run(self, sock: socket.socket, *, ready: Callable[[], None]) -> None:
+        """Serve until a stop is asked for, calling `ready` once requests are answered."""
+        ...
 
 
 @contextlib.asynccontextmanager
@@ -113,12 +122,16 @@ def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None
 async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[[Started], None]) -> None:
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    alone = deployment.settings.server.workers == 1
+    # In a thread, so that the local model's process starts in the meantime: that is 0.2 s of a start.
+    imported = asyncio.create_task(asyncio.to_thread(part, APP)) if alone else None
     async with local_model(deployment) as (complete, state):
         said = partial(started, Started(url=url, local_model=state()))
-        if complete.settings.server.workers == 1:
-            await _work(Worker(complete, local_model=state), sock, said)
-        else:
+        if imported is None:
             await _serve_fleet(complete, sock, said)
+        else:
+            worker = (await imported).Worker
+            await _work(worker(complete, local_model=state), sock, said)
 
 
 async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
@@ -154,7 +167,7 @@ async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callab
         await fleet.stop()
 
 
-async def _work(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
+async def _work(worker: Running, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Run a worker, and watch its event loop where the environment asks for it."""
     with contextlib.ExitStack() as watched:
 
@@ -171,7 +184,7 @@ def serve_worker(deployment: Deployment, *, descriptor: int, ready: Callable[[],
 
     async def run(sock: socket.socket) -> None:
         end_with_parent(asyncio.get_running_loop())
-        await _work(Worker(deployment, local_model=lambda: "beside the fleet"), sock, ready)
+        await _work(part(APP).Worker(deployment, local_model=lambda: "beside the fleet"), sock, ready)
 
     with socket.socket(fileno=descriptor) as sock:
         uvloop.run(run(sock))
