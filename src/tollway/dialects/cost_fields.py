@@ -58,13 +58,22 @@ def _json_number(nanos: int) -> bytes:
     return render_json_number(nanos).encode()
 
 
+def has_names_of(costs: CostFields, found: bytes) -> bool:
+    """Tell whether a usage object may have members of the cost fields' names already."""
+    named_again = costs.total_name
+    return (
+        _form(costs.currency).suffix in found
+        or (named_again is not None and named_again.encode() in found)
+        or costs.package_micros is not None
+        or has_unicode_escape(found)
+    )
+
+
 def with_costs(found: bytes, costs: CostFields) -> bytes:
     """Return a usage object with the cost fields behind its members; those of the same names are replaced."""
-    form = _form(costs.currency)
-    named_again = () if costs.total_name is None else (costs.total_name,)
-    taken = form.suffix in found or any(name.encode() in found for name in named_again)
-    if taken or has_unicode_escape(found) or costs.package_micros is not None:
-        found = _without(found, (*form.names, PACKAGE_TOKENS, *named_again))
+    if has_names_of(costs, found):
+        named_again = () if costs.total_name is None else (costs.total_name,)
+        found = _without(found, (*_form(costs.currency).names, PACKAGE_TOKENS, *named_again))
     return append_members(found, cost_members(costs))
 
 

@@ -28,7 +28,7 @@ from tollway.relay.notices import Notices
 from tollway.relay.passage import Passage, Passages
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
-from tollway.relay.settlement import STATUS_CLIENT_GONE, Ending, costs_of, line_of, told
+from tollway.relay.settlement import NOTHING_USED, STATUS_CLIENT_GONE, Ending, Told, costs_of, line_of
 from tollway.relay.signatures import Signers, left_out, request_lines
 from tollway.relay.ways import Ways
 from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
@@ -136,21 +136,18 @@ class Exchange:
                 self._drain.cancel()
                 self._relay.drains -= 1
             if not self._closed:  # a defect of ours: the client gets a 500, and what failed is free
-                self._record(self._line(self._ending(Outcome.FAILED, 500)))
+                self._record(self._line(Outcome.FAILED, 500))
 
     # -- the attempts
 
     async def _try_targets(self) -> Refusal | None:
-        tries = attempts(self._admitted.targets, retries=self._admitted.retries)
-        target, after_s = next(tries)
         began_s = self._relay.loop.time()
+        setback = await self._attempt(self._admitted.targets[0])
+        if setback is None:  # nearly always
+            return None
+        tries = attempts(self._admitted.targets, retries=self._admitted.retries)
+        target, _ = next(tries)
         while True:
-            try:
-                setback = await self._attempt(target)
-            except Refusal as refusal:
-                return refusal
-            if setback is None:
-                return None
             failed = explain(setback, provider=target.provider.name)
             log.warning(
                 "an attempt failed",
@@ -168,42 +165,48 @@ class Exchange:
                 await asyncio.sleep(after_s)
             if self._client.gone:
                 return failed  # nobody is left to buy another attempt for
+            setback = await self._attempt(target)
+            if setback is None:
+                return None
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
-        count = counting.estimated_count(self._arrival, self._admitted.peek, target)
-        if count is not None:
-            return await self._answer_estimate(count)
+        arrival, admitted, relay = self._arrival, self._admitted, self._relay
+        if arrival.dialect.render_count is not None:
+            count = counting.estimated_count(arrival, admitted.peek, target)
+            if count is not None:
+                return await self._answer_estimate(count)
         provider = target.provider
         self._target = target
         card = target.card
-        if card is not None and not self._relay.cards.known(card):
+        if card is not None and not relay.cards.known(card):
             # Before anything is sent: what cannot be charged must not be bought.
-            await self._relay.cards.record(card)
+            await relay.cards.record(card)
         try:
             passage = self._passages.through(target)
-            self._notices.drop(left_out(self._arrival, passage))
+            self._notices.drop(left_out(arrival, passage))
         except Refusal as refusal:
             return refusal
         self._attempts += 1
-        self._show_head()
+        outlet = self._outlet
+        if outlet is not None:
+            self._show_head()
         self._lane, self._spoken = passage.lane, passage.spoken
         try:
-            lines = await request_lines(self._arrival, provider, passage, self._relay.signers)
-            request = self._relay.request_heads.request(provider, passage, lines)
-            timeouts = self._admitted.steered.timeouts_of(provider, streamed=self._admitted.peek.streamed)
-            self._begin_by = self._admitted.steered.begin_by(self._relay.loop)
-            answer = await self._relay.upstream.send(passage.spoken.origin, request, timeouts=timeouts)
+            lines = await request_lines(arrival, provider, passage, relay.signers)
+            request = relay.request_heads.request(provider, passage, lines)
+            timeouts = admitted.steered.timeouts_of(provider, streamed=outlet is not None)
+            self._begin_by = admitted.steered.begin_by(relay.loop)
+            answer = await relay.upstream.send(passage.spoken.origin, request, timeouts=timeouts)
         except UpstreamFailure as failure:
             return failure
         try:
             self._first_byte_ms = clock.now_ms()
             if answer.status != 200:
                 return await self._provider_refusal(answer, passage, target)
-            outlet = self._outlet
-            if outlet is not None and (outlet.started or not comes_whole(answer.headers, passage.speaks)):
-                return await self._relay_stream(answer, passage, target, outlet)
             if outlet is not None:
+                if outlet.started or not comes_whole(answer.headers, passage.speaks):
+                    return await self._relay_stream(answer, passage, target, outlet)
                 outlet.close()  # no comment may come before what is answered whole
             return await self._relay_whole(answer, passage, target)
         finally:
@@ -235,37 +238,33 @@ class Exchange:
         except UpstreamFailure as failure:
             return struck(failure, target.provider)
         answer.release()
+        arrival, client = self._arrival, self._client
         usage, basis = self._known_or_estimated(read.usage, read.text_bytes, 0)
-        gone = self._client.gone
-        ending = self._ending(
-            Outcome.DRAINED if gone else Outcome.COMPLETED,
-            STATUS_CLIENT_GONE if gone else 200,
-            usage=usage,
-            basis=basis,
-            **told(read),
-        )
+        outcome, status = (Outcome.DRAINED, STATUS_CLIENT_GONE) if client.gone else (Outcome.COMPLETED, 200)
         # The reply is made before the charge: an answer that we cannot write must not be paid for.
-        draft = self._line(ending)
+        draft = self._line(outcome, status, usage=usage, basis=basis, said=read)
         costs = self._costs(draft)
         body = passage.write_answer(read, costs, usage)
         line, durable = await self._settle(draft)
         if line.written_off_nanos:
             costs = self._costs(line)
             body = passage.write_answer(read, costs, usage)
-        heads, extra = self._arrival.heads, self._lines()
+        heads, extra = arrival.heads, self._lines()
         if costs is not None:
-            extra += heads.cost_cents(costs) + (b"" if read.content_type == JSON else heads.cost(costs))
-        head = heads.whole(200, read.content_type, request_id=self._arrival.request_id, length=len(body), extra=extra)
+            extra += heads.cost_cents(costs)
+            if read.content_type != JSON:
+                extra += heads.cost(costs)
+        head = heads.whole(200, read.content_type, request_id=arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
         await durable
-        await self._client.respond(head, body)
+        await client.respond(head, body)
         return None
 
     async def _answer_estimate(self, body: bytes) -> None:
         """Answer without a provider: such an answer is free."""
         self._notices.add(counting.NOTICE)
         self._target = None  # one that was tried before did not answer this
-        _, durable = await self._close(self._ending(Outcome.COMPLETED, 200, basis=Basis.COUNTED))
+        _, durable = await self._settle(self._line(Outcome.COMPLETED, 200, basis=Basis.COUNTED))
         heads, extra = self._arrival.heads, self._lines()
         head = heads.whole(200, JSON, request_id=self._arrival.request_id, length=len(body), extra=extra)
         self._keep(head, body)
@@ -290,16 +289,8 @@ class Exchange:
             await self._end_early(refusal, Outcome.OUT_OF_MONEY)
             return None
         usage, basis = self._delivered(pipe)
-        gone = self._client.gone
-        line, durable = await self._close(
-            self._ending(
-                Outcome.DRAINED if gone else Outcome.COMPLETED,
-                STATUS_CLIENT_GONE if gone else 200,
-                usage=usage,
-                basis=basis,
-                **told(pipe),
-            )
-        )
+        outcome, status = (Outcome.DRAINED, STATUS_CLIENT_GONE) if self._client.gone else (Outcome.COMPLETED, 200)
+        line, durable = await self._settle(self._line(outcome, status, usage=usage, basis=basis, said=pipe))
         tail = pipe.end(self._costs(line), usage)
         self._keep(outlet.head, tail)
         await durable
@@ -320,7 +311,7 @@ class Exchange:
         assert outlet is not None, "and a client to tell"
         usage, basis = self._delivered(pipe)
         status = STATUS_CLIENT_GONE if self._client.gone else 200
-        line, durable = await self._close(self._ending(outcome, status, usage=usage, basis=basis, **told(pipe)))
+        line, durable = await self._settle(self._line(outcome, status, usage=usage, basis=basis, said=pipe))
         end = pipe.cut if outcome is Outcome.OUT_OF_MONEY else pipe.break_off
         tail = end(self._error(refusal), self._costs(line), usage)
         self._keep(outlet.head, tail)
@@ -329,7 +320,7 @@ class Exchange:
 
     async def _fail(self, refusal: Refusal) -> None:
         """Void the hold: nothing of an answer reached the client, so it is free."""
-        self._record(self._line(self._ending(Outcome.FAILED, refusal.facts.status)))
+        self._record(self._line(Outcome.FAILED, refusal.facts.status))
         if self._outlet is None or not self._outlet.started:
             if self._target is not None and self._attempts:
                 refusal.attempted = (self._target.provider.name, self._attempts)
@@ -383,7 +374,7 @@ class Exchange:
     async def _leave(self) -> None:
         """Charge a client that left for what was generated until then: nothing before the answer began."""
         if self._pipe is None:
-            await self._close(self._ending(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE))
+            await self._settle(self._line(Outcome.CLIENT_GONE, STATUS_CLIENT_GONE))
         else:  # nobody reads how it ends, unless the client asks again for what was kept
             left = Refusal("upstream_error", "The client had left, and the answer was not read to its end.")
             await self._end_early(left, Outcome.CLIENT_GONE)
@@ -407,22 +398,28 @@ class Exchange:
         card = None if target is None else target.card
         return settled_usage(usage, peek, card, text_bytes=text_bytes, events=events)
 
-    def _ending(self, outcome: Outcome, status: int, **used: object) -> Ending:
-        return Ending(
+    def _line(
+        self,
+        outcome: Outcome,
+        status: int,
+        *,
+        usage: Usage = NOTHING_USED,
+        basis: Basis = Basis.UNKNOWN,
+        said: Told | None = None,
+    ) -> ExchangeLine:
+        """Return the line that closes the exchange; `said` is what the provider said of its answer."""
+        ending = Ending(
             outcome=outcome,
             status=status,
+            usage=usage,
+            basis=basis,
             target=self._target,
             lane=self._lane,
+            said=said,
             attempts=self._attempts,
             first_byte_ms=self._first_byte_ms,
-            **used,  # type: ignore[arg-type]
         )
-
-    def _line(self, ending: Ending) -> ExchangeLine:
         return line_of(self._admitted, ending)
-
-    async def _close(self, ending: Ending) -> tuple[ExchangeLine, asyncio.Future[None]]:
-        return await self._settle(self._line(ending))
 
     async def _settle(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:
         """Close the hold with a line; what the line costs beyond it is set aside first, as far as it is to be had."""

@@ -22,7 +22,7 @@ class Notices:
 
     def lines(self, heads: ReplyHeads, target: Target | None, attempts: int) -> bytes:
         """Return the header lines that tell all of it; `target` is the one that answers, and the last of `attempts`."""
-        lines = heads.warning(self.text)
+        lines = heads.warning(self.text) if self.text else b""
         if target is None:
             return lines
         lines += heads.served(target.provider.name, target.model_routed, attempts)

@@ -20,24 +20,6 @@ MODEL_CHARS_MAX = 200
 """Of a provider's own word for the model: it says what it likes, and each character lies in the store for good."""
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How an exchange ended, and what it used."""
-
-    outcome: Outcome
-    status: int
-    usage: Usage = Usage()
-    basis: Basis = Basis.UNKNOWN
-    target: Target | None = None
-    """The one that answered or failed last."""
-    lane: str = ""
-    model_answered: str | None = None
-    service_tier: str | None = None
-    """The provider's own word for how it served the request: `flex` and `batch` cost less on some cards."""
-    provider_cost_nanos: int | None = None
-    attempts: int = 0
-    first_byte_ms: int | None = None
-
-
 class Told(Protocol):
     """What a provider says of its answer beside the usage."""
 
@@ -48,7 +30,7 @@ class Told(Protocol):
 
     @property
     def service_tier(self) -> str | None:
-        """Its own word for how it served the request."""
+        """Its own word for how it served the request: `flex` and `batch` cost less on some cards."""
         ...
 
     @property
@@ -57,13 +39,23 @@ class Told(Protocol):
         ...
 
 
-def told(answer: Told) -> dict[str, object]:
-    """Return what a provider said of its answer, as fields of an Ending."""
-    return {
-        "model_answered": answer.model_answered,
-        "service_tier": answer.service_tier,
-        "provider_cost_nanos": answer.provider_cost_nanos,
-    }
+NOTHING_USED = Usage()
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange ended, and what it used."""
+
+    outcome: Outcome
+    status: int
+    usage: Usage = NOTHING_USED
+    basis: Basis = Basis.UNKNOWN
+    target: Target | None = None
+    """The one that answered or failed last."""
+    lane: str = ""
+    said: Told | None = None
+    """What the provider said of its answer, where there is one."""
+    attempts: int = 0
+    first_byte_ms: int | None = None
 
 
 def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
@@ -74,13 +66,21 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
     hold, target = admitted.hold, ending.target
     funding = admitted.funding_at(target)
     card = None if target is None else target.card
+    said = ending.said
+    model_answered, service_tier, provider_cost_nanos = None, None, None
+    if said is not None:
+        model_answered, service_tier, provider_cost_nanos = (
+            said.model_answered,
+            said.service_tier,
+            said.provider_cost_nanos,
+        )
     base = fee = micros = 0
     terms = None
     if ending.basis is not Basis.UNKNOWN:
         if funding.ratio_ppm is not None:
             micros = ending.usage.tokens * funding.ratio_ppm
         elif card is not None:
-            terms = funding.terms_for(card, service_tier=ending.service_tier)
+            terms = funding.terms_for(card, service_tier=service_tier)
             charge = charge_for(ending.usage, card, terms=terms, basis=ending.basis)
             base, fee = charge.base_nanos, charge.fee_nanos
     return ExchangeLine(
@@ -98,7 +98,7 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
         model_asked=hold.model_asked,
         provider="" if target is None else target.provider.booked_as,
         model_routed="" if target is None else target.model_routed,
-        model_answered=None if ending.model_answered is None else ending.model_answered[:MODEL_CHARS_MAX],
+        model_answered=None if model_answered is None else model_answered[:MODEL_CHARS_MAX],
         attempts=ending.attempts,
         usage=ending.usage,
         basis=ending.basis,
@@ -114,7 +114,7 @@ def line_of(admitted: Admitted, ending: Ending) -> ExchangeLine:
         caps=tuple([cap.purse_id for cap in hold.caps]) if hold.caps and base else (),
         price_ppm=funding.price_ppm if terms is None else terms.price_ppm,
         rate_nanos=None if terms is None else terms.rate_nanos,
-        provider_cost_nanos=ending.provider_cost_nanos,
+        provider_cost_nanos=provider_cost_nanos,
     )
 
 

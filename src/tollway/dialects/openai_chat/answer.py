@@ -5,7 +5,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
-from tollway.dialects.openai_usage import is_all_zero, read_usage, usage_with_costs, with_usage_value
+from tollway.dialects.openai_usage import (
+    costs_in_place,
+    is_all_zero,
+    read_usage,
+    usage_with_costs,
+    with_usage_value,
+)
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import JSON, CostFields, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
@@ -41,7 +47,7 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
         found = None if answer.usage is UNSET else bytes(answer.usage)
         usage = None if found is None else read_usage(found)
         text_bytes = 0
-        if usage is None or usage.output is None or is_all_zero(usage):
+        if usage is None or (not usage.output and (usage.output is None or is_all_zero(usage))):
             text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
             if text_bytes and usage is not None and is_all_zero(usage):
                 usage = None
@@ -63,6 +69,10 @@ def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -
 
     Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
     """
+    if answer.usage is not None and answer.usage_found is not None:
+        spliced = costs_in_place(answer.body, answer.usage_found, costs)
+        if spliced is not None:  # nearly always
+            return spliced
     value = usage_with_costs(answer.usage_found if answer.usage is not None else None, costs, estimate)
     return with_usage_value(answer.body, answer.usage_found, value)
 
