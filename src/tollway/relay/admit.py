@@ -151,39 +151,49 @@ class Admission:
         peek = arrival.dialect.peek(arrival.body, arrival.called)
         if peek.media_parts and self._terms.media_addresses is Reach.PUBLIC and arrival.called.content_type == JSON:
             check_media_addresses(arrival.body)
-        return await self._admit(arrival, self._planner.plan(arrival, peek))
+        planned = self._planner.plan(arrival, peek)
+        return self._at_once(arrival, planned) or await self._admit(arrival, planned)
 
     async def admit_at(self, arrival: Arrival, peek: Peek, model: Model) -> Admitted:
         """Do so for a model that was found already, whatever the request says."""
         return await self._admit(arrival, self._planner.plan_at(arrival, peek, model))
 
-    async def _admit(self, arrival: Arrival, planned: Planned) -> Admitted:
-        principal, peek = arrival.principal, planned.need.peek
+    def _at_once(self, arrival: Arrival, planned: Planned) -> Admitted | None:
+        """Return the admitted request where there is nothing to wait for: no limit of rates, and the money at hand."""
         throttle = self._throttle
-        if throttle is None or not throttle.concerns(principal):
-            return await self._fund(arrival, planned, None)
-        ticket = await throttle.enter(arrival, peek, planned.model)
+        if throttle is not None and throttle.concerns(arrival.principal):
+            return None
+        hold = self._hold(arrival, planned.need)
+        return self._admitted(arrival, planned, hold, None) if self._books.try_hold(hold) else None
+
+    async def _admit(self, arrival: Arrival, planned: Planned) -> Admitted:
+        throttle = self._throttle
+        if throttle is None or not throttle.concerns(arrival.principal):
+            return await self._fund(arrival, planned)
+        ticket = await throttle.enter(arrival, planned.need.peek, planned.model)
         try:
-            return await self._fund(arrival, planned, ticket)
+            admitted = await self._fund(arrival, planned)
         except BaseException:
             if ticket is not None:
                 ticket.close(0)
             raise
+        return admitted if ticket is None else msgspec.structs.replace(admitted, ticket=ticket)
 
-    async def _fund(self, arrival: Arrival, planned: Planned, ticket: Ticket | None) -> Admitted:
-        need, steered = planned.need, planned.steered
-        hold = self._hold(arrival, need)
-        lowered = None
+    async def _fund(self, arrival: Arrival, planned: Planned) -> Admitted:
+        hold, lowered = self._hold(arrival, planned.need), None
         if not self._books.try_hold(hold):
-            hold, lowered = await self._borrow(hold, need)
+            hold, lowered = await self._borrow(hold, planned.need)
+        return self._admitted(arrival, planned, hold, lowered)
+
+    def _admitted(self, arrival: Arrival, planned: Planned, hold: Hold, lowered: Lowered | None) -> Admitted:
+        model, need, steered = planned
         return Admitted(
             principal=arrival.principal,
             peek=need.peek,
-            model=planned.model,
+            model=model,
             need=need,
             hold=hold,
             lowered=lowered,
-            ticket=ticket,
             steered=steered,
             retries=self._terms.retries if steered.retries is None else steered.retries,
         )
@@ -232,7 +242,7 @@ class Admission:
         terms, funding = self._terms, need.funding
         # All that may be tried, one after the other, each for as long as it may.
         lasts_s = 0.0
-        for target in need.all_targets:
+        for target in need.all_targets if need.others else need.targets:
             lasts_s += target.provider.timeouts.total_s
         principal = arrival.principal
         return Hold(
