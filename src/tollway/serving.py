@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -123,15 +123,19 @@ async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     alone = deployment.settings.server.workers == 1
-    # In a thread, so that the local model's process starts in the meantime: that is 0.2 s of a start.
-    imported = asyncio.create_task(asyncio.to_thread(part, APP)) if alone else None
+    imported: asyncio.Task[Any] | None = None
+    if alone and deployment.settings.local_model.enabled:
+        # In a thread, so that the local model's process starts in the meantime: that is 0.2 s of a start. What a thread
+        # allocates lies apart, and is 2 MB more, so not where there is nothing to wait for.
+        imported = asyncio.create_task(asyncio.to_thread(part, APP))
     async with local_model(deployment) as (complete, state):
         said = partial(started, Started(url=url, local_model=state()))
-        if imported is None:
-            await _serve_fleet(complete, sock, said)
+        if imported is not None:
+            await imported
+        if alone:
+            await _work(part(APP).Worker(complete, local_model=state), sock, said)
         else:
-            worker = (await imported).Worker
-            await _work(worker(complete, local_model=state), sock, said)
+            await _serve_fleet(complete, sock, said)
 
 
 async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
