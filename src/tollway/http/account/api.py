@@ -21,6 +21,7 @@ from tollway.http.account.sub_account_routes import sub_account_routes
 from tollway.http.account.usage_routes import usage_routes
 from tollway.http.account.webhook_secret_routes import webhook_secret_routes
 from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
+from tollway.http.prepared import prepare
 
 OPENAPI = "/api/v1/openapi.json"
 
@@ -52,7 +53,7 @@ def build_routes(parts: AccountParts) -> FastAPI:
     app = FastAPI(
         title="Account API",
         version=__version__,
-        openapi_url=OPENAPI,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -69,4 +70,5 @@ def build_routes(parts: AccountParts) -> FastAPI:
 
     for kind in ERRORS:
         app.add_exception_handler(kind, answer)
+    prepare(app, document=OPENAPI)
     return app

@@ -22,6 +22,7 @@ from tollway.http.admin.sub_account_routes import sub_account_routes
 from tollway.http.admin.usage_routes import usage_routes
 from tollway.http.admin.voucher_routes import voucher_routes
 from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
+from tollway.http.prepared import prepare
 
 NOTHING = f"There is nothing at this path for this method: GET {PREFIX}/openapi.json."
 
@@ -60,7 +61,7 @@ def build_routes(parts: AdminParts) -> FastAPI:
     app = FastAPI(
         title="Tollway admin API",
         version=__version__,
-        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -76,4 +77,5 @@ def build_routes(parts: AdminParts) -> FastAPI:
 
     for kind in ERRORS:
         app.add_exception_handler(kind, answer)
+    prepare(app, document=f"{PREFIX}/openapi.json")
     return app
