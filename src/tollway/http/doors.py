@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from tollway.giving_way import giving_way
 from tollway.http.request_body import Receive
 
 Send = Callable[[Any], Awaitable[None]]
@@ -44,17 +45,21 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        if self._application is None:
-            async with self._opening:
-                self._application = self._application or await asyncio.to_thread(self._open)
-        await self._application(scope, receive, send)
+        with giving_way():  # to the data plane: routes run in threads
+            if self._application is None:
+                async with self._opening:
+                    self._application = self._application or await asyncio.to_thread(self._open)
+            await self._application(scope, receive, send)
 
     def _open(self) -> Any:  # noqa: ANN401 the module is not imported where a type could be named
         module, build = self._where
-        made = getattr(importlib.import_module(module), build)(self._parts)
-        # It lives for ever: 40,000 objects that a full collection of garbage would look through, for 20 ms.
-        gc.freeze()
-        return made
+        # What is made lives for ever: 40,000 objects that no collection of garbage need look through, for 20 ms.
+        gc.disable()
+        try:
+            return getattr(importlib.import_module(module), build)(self._parts)
+        finally:
+            gc.freeze()
+            gc.enable()
 
 
 class Doors:

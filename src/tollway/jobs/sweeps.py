@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from tollway.giving_way import giving_way
 from tollway.logs import get_log
 
 log = get_log(__name__)
@@ -32,6 +33,7 @@ class Sweep:
         while True:
             await asyncio.sleep(self._every_s)
             try:
-                await self._work()
+                with giving_way():
+                    await self._work()
             except Exception:  # the job loop: one bad round must not end all later ones
                 log.exception("a sweep failed", sweep=self._name)
