@@ -13,11 +13,10 @@ import msgspec
 from tollway import clock, ids
 from tollway.access.places import check_address, check_route
 from tollway.access.principal import Principal
-from tollway.dialects.record import Called
+from tollway.dialects.record import Called, Dialect
 from tollway.errors import Refusal
 from tollway.http.brand_errors import retold
 from tollway.http.brought import Brought, has_default, is_passable, is_passed_on
-from tollway.http.caller import Caller
 from tollway.http.head import Head
 from tollway.http.inbound import Inbound
 from tollway.http.replies import BrandHeads
@@ -33,6 +32,10 @@ log = get_log(__name__)
 
 PATH_CHARS_MAX = 200
 """Of a refused request's path that is kept."""
+
+
+FORM = b"--"
+"""How a form begins, and no JSON."""
 
 
 class DataPlane:
@@ -169,43 +172,55 @@ class DataPlane:
     async def _answer(self, inbound: Inbound) -> None:
         if inbound.problem is not None:
             raise inbound.problem
+        head, body = inbound.head, inbound.body
+        if head.arrival is None or body.startswith(FORM):
+            await self._answer_first(inbound)
+            return
+        # By a copy of twenty fields in C, of which five are this request's.
+        arrival = msgspec.structs.replace(
+            head.arrival,
+            exchange_id=inbound.exchange_id,
+            request_id=inbound.request_id,
+            received_ms=inbound.received_ms,
+            body=body,
+            peer=inbound,
+        )
+        await self._relay.serve(arrival, inbound)
+
+    async def _answer_first(self, inbound: Inbound) -> None:
+        """Answer a request of whose head not everything is known yet, or cannot be known for all."""
         head = inbound.head
-        caller, principal = head.caller, head.principal
-        if caller is None or principal is None:
-            route = head.route
-            assert route is not None, "a request without a route is refused"
-            if principal is None and route.gate is not Gate.OPEN:
-                head.digest, _ = self._brought.keys.read(head.headers)
-                principal = await self._relay.admission.look_up(head.digest, now_ms=inbound.received_ms)
-                head.principal = principal
-                _check_use(inbound, route, principal)
-            if head.dialect is None and route is not self._passed_on:
-                await self._page(inbound, route)
-                return
-            assert principal is not None, "the gate is ADMISSION"
-            caller = self._read_caller(head, principal)
-            if head.dialect is not None:
-                inbound.let_through()
+        route, principal = head.route, head.principal
+        assert route is not None, "a request without a route is refused"
+        if principal is None and route.gate is not Gate.OPEN:
+            head.digest, _ = self._brought.keys.read(head.headers)
+            principal = await self._relay.admission.look_up(head.digest, now_ms=inbound.received_ms)
+            head.principal = principal
+            _check_use(inbound, route, principal)
         dialect = head.dialect
+        if dialect is None and route is not self._passed_on:
+            await self._page(inbound, route)
+            return
+        assert principal is not None, "the gate is ADMISSION"
         if head.client_key is not None:
             await self._brought.client_keys.check(head.client_key)
         models = await self._brought.models.of(principal) if principal.terms.providers else None
-        heads = head.heads
+        caller = self._callers.read(head.headers, sub_account_id=principal.sub_account_id, tag=principal.tag)
         arrival = Arrival(
             exchange_id=inbound.exchange_id,
             request_id=inbound.request_id,
             received_ms=inbound.received_ms,
             dialect=dialect or self._brought.dialect,
             principal=principal,
-            heads=heads,
-            stream_usage=heads.brand.stream_usage,
-            dollars_name=heads.brand.usage_cost_name,
+            heads=head.heads,
+            stream_usage=head.heads.brand.stream_usage,
+            dollars_name=head.heads.brand.usage_cost_name,
             body=inbound.body,
             called=_called(inbound),
             provider=caller.provider,
             translate=caller.translate,
             steering=caller.steering,
-            passed=head.passed,
+            passed=_passed(head.headers, dialect) if dialect is not None and dialect.passed_headers else (),
             attribution=caller.attribution,
             models=models,
             client_key=head.client_key,
@@ -215,19 +230,14 @@ class DataPlane:
             if not await self._brought.pass_on(arrival, inbound, models):
                 raise _nothing_at(path_of(head.url))
             return
-        if caller.idempotency_key is None:
-            await self._relay.serve(arrival, inbound)
-        else:
-            await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=_target(arrival, inbound))
-
-    def _read_caller(self, head: Head, principal: Principal) -> Caller:
-        """Read what else a head says; raises Refusal."""
-        dialect = head.dialect
-        caller = self._callers.read(head.headers, sub_account_id=principal.sub_account_id, tag=principal.tag)
-        if dialect is not None and dialect.passed_headers:
-            head.passed = tuple([header for header in head.headers if header[0] in dialect.passed_headers])
-        head.caller = caller
-        return caller
+        if caller.idempotency_key is not None:
+            target = _target(arrival, inbound)
+            await self._keeping.serve(arrival, inbound, key=caller.idempotency_key, target=target)
+            return
+        if head.client_key is None and models is None and arrival.called is head.called:
+            head.arrival = msgspec.structs.replace(arrival, body=b"", peer=None)
+            inbound.let_through()
+        await self._relay.serve(arrival, inbound)
 
     async def _own_fault(self, inbound: Inbound) -> None:
         if inbound.started:
@@ -326,12 +336,16 @@ def _called(inbound: Inbound) -> Called:
     A form begins with its boundary, and no JSON does: JSON that calls itself a form would be looked at as neither.
     """
     called = inbound.head.called
-    if not inbound.body.startswith(b"--"):
+    if not inbound.body.startswith(FORM):
         return called
     for name, value in inbound.head.headers:
         if name == b"content-type" and value[:10].lower() == b"multipart/":
             return msgspec.structs.replace(called, content_type=value.decode("latin-1"))
     return called
+
+
+def _passed(headers: list[tuple[bytes, bytes]], dialect: Dialect) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple([header for header in headers if header[0] in dialect.passed_headers])
 
 
 def _target(arrival: Arrival, inbound: Inbound) -> bytes:

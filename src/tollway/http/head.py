@@ -8,9 +8,9 @@ from typing import NamedTuple
 from tollway.access.credentials import ClientKey
 from tollway.access.principal import Principal
 from tollway.dialects.record import PLAIN_CALL, Dialect
-from tollway.http.caller import Caller
 from tollway.http.replies import ReplyHeads
 from tollway.http.routes import Route
+from tollway.relay.arrival import Arrival
 
 LENGTH_DIGITS_MAX = 12
 """Of a body's length: a longer one is refused by its size, which the parser's way does."""
@@ -23,16 +23,15 @@ class Head:
     """What a request's head says, and what the data plane finds out by it."""
 
     __slots__ = (
+        "arrival",
         "body_bytes_max",
         "called",
-        "caller",
         "client_key",
         "dialect",
         "digest",
         "headers",
         "heads",
         "method",
-        "passed",
         "principal",
         "route",
         "url",
@@ -54,8 +53,8 @@ class Head:
         """Of its key; empty where the route takes none."""
         self.client_key: ClientKey | None = None
         self.principal: Principal | None = None
-        self.caller: Caller | None = None
-        self.passed: tuple[tuple[bytes, bytes], ...] = ()
+        self.arrival: Arrival | None = None
+        """What every request with this head has in common, once that is known; the rest of it means nothing."""
 
 
 class KnownHead(NamedTuple):

@@ -46,55 +46,33 @@ class Connection(Protocol):
 class Inbound:
     """A request as it arrives and is answered; made when its head is complete."""
 
-    __slots__ = (
-        "_begun",
-        "_chunked",
-        "_connection",
-        "_flow",
-        "_head",
-        "_lines",
-        "_on_gone",
-        "_transport",
-        "body",
-        "exchange_id",
-        "gone",
-        "head",
-        "keep_alive",
-        "more_body",
-        "problem",
-        "raw",
-        "received_ms",
-        "request_id",
-        "response_complete",
-        "task",
-    )
+    # What is not said of every request stands here, so that a request sets what it has: without slots, for that reason.
+    body = b""
+    raw = b""
+    """What came with the head and begins with it; empty where it did not come in one piece."""
+    more_body = True
+    gone = False
+    response_complete = False
+    exchange_id = 0
+    request_id = ""
+    received_ms = 0
+    problem: Exception | None = None
+    """Why it is answered with an error: a Refusal, or a defect."""
+    task: asyncio.Task[None] | None = None
+    """Who answers it."""
+    _begun = False
+    _head: bytes | None = None
+    _lines = b""
+    _on_gone: Callable[[], None] | None = None
 
     def __init__(self, *, connection: Connection, head: Head, keep_alive: bool, version: str) -> None:
         """Take the connection, and the request's head with what it said of both."""
         self._connection = connection
         self._transport = connection.transport
         self._flow = connection.flow
-        self._begun = False
-        self._chunked = version != "1.0"
-        self._head: bytes | None = None
-        self._lines = b""
-        self._on_gone: Callable[[], None] | None = None
-        self.keep_alive = keep_alive and self._chunked
+        self._chunked = chunked = version != "1.0"
+        self.keep_alive = keep_alive and chunked
         self.head = head
-        self.raw = b""
-        """What came with the head and begins with it; empty where it did not come in one piece."""
-        self.body = b""
-        self.more_body = True
-        self.gone = False
-        self.response_complete = False
-        # What the data plane says of it:
-        self.exchange_id = 0
-        self.request_id = ""
-        self.received_ms = 0
-        self.problem: Exception | None = None
-        """Why it is answered with an error: a Refusal, or a defect."""
-        self.task: asyncio.Task[None] | None = None
-        """Who answers it."""
 
     @property
     def address(self) -> str:

@@ -78,11 +78,27 @@ class Relay:
     async def serve(self, arrival: Arrival, client: Client) -> None:
         """Answer one request; raises Refusal when it is answered with an error and nothing was sent yet."""
         admitted = await self.admission.admit(arrival)
-        await Exchange(self, arrival.asking(admitted.steered.body), admitted, client).run()
+        if admitted.steered.body is not None:
+            arrival = arrival.asking(admitted.steered.body)
+        await Exchange(self, arrival, admitted, client).run()
 
 
 class Exchange:
     """One admitted request on its way. Its hold is closed exactly once, whatever happens."""
+
+    # What most exchanges never come to stands here, so that each sets only what it has.
+    _outlet: Outlet | None = None
+    _pipe: Stream | None = None
+    _meter: Meter | None = None
+    _drain: asyncio.TimerHandle | None = None
+    _task: asyncio.Task[None] | None = None
+    _target: Target | None = None
+    _attempts = 0
+    _begin_by: float | None = None
+    _lane = ""
+    _spoken: Spoken | None = None
+    _first_byte_ms: int | None = None
+    _closed = False
 
     def __init__(self, relay: Relay, arrival: Arrival, admitted: Admitted, client: Client) -> None:
         """Take the request and the client; nothing happens before `run`."""
@@ -90,20 +106,8 @@ class Exchange:
         self._arrival = arrival
         self._admitted = admitted
         self._client = client
-        self._outlet: Outlet | None = None
-        self._pipe: Stream | None = None
-        self._meter: Meter | None = None
-        self._drain: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._target: Target | None = None
-        self._attempts = 0
-        self._begin_by: float | None = None
         self._passages = Passages(relay.dialects, arrival, admitted, ways=relay.ways)
-        self._lane = ""
-        self._spoken: Spoken | None = None
         self._notices = Notices(admitted)
-        self._first_byte_ms: int | None = None
-        self._closed = False
 
     async def run(self) -> None:
         """Try the targets in order, relay the first answer, settle; raises Refusal when none answered."""
@@ -121,7 +125,12 @@ class Exchange:
             if client.gone:  # while its money was being borrowed
                 await self._leave()
                 return
-            refusal = await self._try_targets()
+            try:
+                began_s = self._relay.loop.time()
+                setback = await self._attempt(self._admitted.need.targets[0])
+                refusal = None if setback is None else await self._try_others(setback, began_s=began_s)
+            except Refusal as refused:
+                refusal = refused
             if refusal is not None:
                 await self._fail(refusal)
         except asyncio.CancelledError:
@@ -140,12 +149,10 @@ class Exchange:
 
     # -- the attempts
 
-    async def _try_targets(self) -> Refusal | None:
-        began_s = self._relay.loop.time()
-        setback = await self._attempt(self._admitted.targets[0])
-        if setback is None:  # nearly always
-            return None
-        tries = attempts(self._admitted.targets, retries=self._admitted.retries)
+    async def _try_others(self, setback: Setback, *, began_s: float) -> Refusal | None:
+        """Try on after the first target; return the refusal when none served, or raise it."""
+        admitted = self._admitted
+        tries = attempts(admitted.targets, retries=admitted.retries)
         target, _ = next(tries)
         while True:
             failed = explain(setback, provider=target.provider.name)
@@ -165,9 +172,10 @@ class Exchange:
                 await asyncio.sleep(after_s)
             if self._client.gone:
                 return failed  # nobody is left to buy another attempt for
-            setback = await self._attempt(target)
-            if setback is None:
+            another = await self._attempt(target)
+            if another is None:
                 return None
+            setback = another
 
     async def _attempt(self, target: Target) -> Setback | None:
         """Try one target; return what went wrong while the client had nothing of an answer, or None when it was served."""
