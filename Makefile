@@ -32,11 +32,11 @@ format: setup ## Put the code into its format and mend what can be mended withou
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure Tollway beside nginx: CPU, latency, memory, and ledger rows against answers.
-	@exec $(BIN)/python bench/run.py $(ARGS)
+bench: setup ## Measure Tollway beside nginx and other gateways: CPU, latency, memory, ledger rows against answers.
+	@PYTHONPATH=. exec $(BIN)/python bench/run.py $(ARGS)
 
 bench-quick: setup ## The same in about a minute: a smoke test of the bench, not a measurement.
-	@exec $(BIN)/python bench/run.py --quick $(ARGS)
+	@PYTHONPATH=. exec $(BIN)/python bench/run.py --quick $(ARGS)
 
 bench-chunks: setup ## Measure the CPU of one streamed chunk: bytes that pass, and every pair of dialects.
 	@exec $(BIN)/python bench/chunks.py $(ARGS)

@@ -315,15 +315,25 @@ def _grant(k: int, package: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def key_text(k: int) -> str:
+    """Return what a client sends as the key of this number."""
+    return f"fill-{k}"
+
+
+def pays_as_it_goes(k: int, accounts: int) -> bool:
+    """Tell whether a key spends its account's dollars: what it is charged follows from the price alone."""
+    return _package_of(k) is None and (k % accounts) % 20 != 7
+
+
 def _key(k: int, size: Size, start: int) -> dict[str, Any]:
     package = _package_of(k)
     return {
         "id": KEY + k,
         "account_id": ACCOUNT + k % size.accounts,
         "name": f"key {k}",
-        "digest": hashlib.sha256(f"fill {k}".encode()).digest(),
+        "digest": hashlib.sha256(key_text(k).encode()).digest(),
         "hint": "fill",
-        "models": "[]",
+        "models": "",
         "created_ms": start,
         "billing": "payg" if package is None else "package",
         "package_id": package,

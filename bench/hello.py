@@ -1,19 +1,19 @@
 """The second floor: the least that the server stack of Tollway can do, an ASGI hello that answers by itself.
 
-Run as `python bench/hello.py PORT`. Reads the whole request body and sends the provider's plain answer; no upstream, no
-key, no books. What Tollway costs above this row is Tollway's own doing.
+Run as `python bench/hello.py PORT ANSWER_FILE`. Reads the whole request body and sends the same plain answer; no upstream,
+no key, no books. What Tollway costs above this row is Tollway's own doing.
 """
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import uvicorn
-from payloads import plain_answer
 
 Message = MutableMapping[str, Any]
 
-ANSWER = plain_answer()
+ANSWER = Path(sys.argv[2]).read_bytes()
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
 
 

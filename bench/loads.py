@@ -3,19 +3,22 @@
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from failure import BenchError
 from machine import program
-from payloads import FRAMES, PACE_MS, Ask, request_body, request_bytes, request_headers
+from payloads import FRAMES, PACE_MS, Ask, request_body
 from peers import Peer
 
 LATE_MS = 200
 """A frame that was under way for longer is late: ten times the pace (design, section 8)."""
 WRK_SCRIPT = Path(__file__).parent / "wrk.lua"
+WRK_KEYS_SCRIPT = Path(__file__).parent / "wrk_keys.lua"
+OPEN_CONNECTIONS_MAX = 256
+"""Of the open loop: what is due while so many wait for an answer has to wait too."""
 
 
 class Generator(StrEnum):
@@ -25,6 +28,10 @@ class Generator(StrEnum):
     """Keeps every connection busy, and hangs up at the end of its time with answers under way."""
     LOOP = "loop"
     """The same, but waits for every answer that it asked for."""
+    OPEN = "open"
+    """So many requests a second, whatever becomes of the earlier ones; each counts from when it was due."""
+    KEYS = "keys"
+    """As wrk, each request with the next of many keys."""
     STREAMS = "streams"
     """Opens so many streams at once and looks at every frame."""
 
@@ -41,6 +48,10 @@ class Measure:
     """Seconds a run; for streams, how many each connection asks for, one after the other."""
     rounds: int
     peers: tuple[str, ...]
+    rate: float = 0.0
+    """Requests a second, of an open loop."""
+    outsiders_rounds: int = 2
+    """Rounds at most for gateways that are not ours: most of them are slow, and their figures leave no doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +74,31 @@ class LoadSite:
     cores: Iterable[int]
     scratch: Path
     loop_program: Path
+    turns: dict[str, int] = field(default_factory=dict[str, int])
+    """By peer, how many requests its keys have made in turn: each run goes on where the last one ended."""
 
 
 def run_load(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
     """Run one load to its end; raises BenchError when the generator itself fails."""
-    if measure.generator is Generator.WRK:
+    if measure.generator in {Generator.WRK, Generator.KEYS}:
         return run_wrk(site, measure, peer)
     return run_loop(site, measure, peer)
 
 
 def run_wrk(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
-    """Run wrk with one thread and one fixed request."""
+    """Run wrk with one thread and one fixed request, or with one for each key in turn."""
     headers, body = site.scratch / "wrk-headers", site.scratch / "wrk-body"
-    headers.write_text("".join(f"{name}: {value}\n" for name, value in request_headers(peer.key).items()))
+    headers.write_text("".join(f"{name}: {value}\n" for name, value in peer.headers_of(measure.ask).items()))
     body.write_bytes(request_body(measure.ask))
-    url = f"http://127.0.0.1:{peer.ports[measure.ask]}/v1/chat/completions"
+    url = f"{peer.scheme(measure.ask)}://127.0.0.1:{peer.ports[measure.ask]}{peer.path(measure.ask)}"
     command = [program("wrk"), "-t1", f"-c{measure.connections}", f"-d{measure.size:g}s", "--timeout", "10s"]
-    said = run_pinned(site, [*command, "-s", str(WRK_SCRIPT), url, "--", str(headers), str(body)])
+    words = [str(WRK_SCRIPT), url, "--", str(headers), str(body)]
+    if measure.generator is Generator.KEYS:
+        keys, at = site.scratch / "wrk-keys", site.turns.get(peer.name, 0) % len(peer.keys)
+        keys.write_text("".join(f"{key}\n" for key in (*peer.keys[at:], *peer.keys[:at])))
+        words = [str(WRK_KEYS_SCRIPT), *words[1:], str(keys)]
+    said = run_pinned(site, [*command, "-s", *words])
+    site.turns[peer.name] = site.turns.get(peer.name, 0) + int(said["requests"])
     problems = [f"{said[word]} requests {word}" for word in ("refused", "failed") if said[word]]
     answers = int(said["requests"]) - int(said["refused"])
     seconds = said["us"] / 1e6
@@ -90,7 +109,7 @@ def run_wrk(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
 def run_loop(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
     """Run our own generator, which waits for every answer and looks at every frame."""
     request = site.scratch / "request"
-    request.write_bytes(request_bytes(measure.ask, peer.key))
+    request.write_bytes(peer.request_bytes(measure.ask))
     command = [str(site.loop_program), "-p", str(peer.ports[measure.ask]), "-r", str(request)]
     command += ["-c", str(measure.connections)]
     streams = measure.generator is Generator.STREAMS
@@ -100,6 +119,8 @@ def run_loop(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
         command += ["-w", str(ramp_ms)]
     else:
         command += ["-d", f"{measure.size:g}"]
+    if measure.rate:
+        command += ["-o", f"{measure.rate:g}"]
     said = run_pinned(site, command)
     problems = [f"{said[word]} answers {word}" for word in ("refused", "broken", "unfinished") if said[word]]
     if said["error_events"]:
@@ -109,13 +130,16 @@ def run_loop(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
         cut=0,
         seconds=said["seconds"],
         problems=tuple(problems),
-        figures=stream_figures(said) if streams else loop_figures(said),
+        figures=stream_figures(said) if streams else loop_figures(said, measure),
     )
 
 
-def loop_figures(said: Mapping[str, Any]) -> dict[str, float]:
+def loop_figures(said: Mapping[str, Any], measure: Measure) -> dict[str, float]:
     """Return the figures of plain answers; times in microseconds."""
-    return {"rps": said["answers"] / said["seconds"], **percentiles("", said["latency_us"])}
+    figures = {"rps": said["answers"] / said["seconds"], **percentiles("", said["latency_us"])}
+    if measure.rate:
+        figures["behind"] = said["unsent"] / (measure.rate * measure.size)
+    return figures
 
 
 def stream_figures(said: Mapping[str, Any]) -> dict[str, float]:
@@ -128,6 +152,7 @@ def stream_figures(said: Mapping[str, Any]) -> dict[str, float]:
         **percentiles("first_", said["first_us"]),
         **percentiles("frame_", said["delay_us"]),
         **percentiles("pace_", said["pace_error_us"]),
+        **percentiles("gap_", said["gap_us"]),
     }
 
 

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
+from answers import answer, content_type
 from machine import program
-from payloads import BURST, PATH, PLAIN, Ask, burst_answer, plain_answer
+from payloads import Ask
 from servers import Launch
 
 MAIN = """
@@ -33,21 +36,24 @@ http {{
 }}
 """
 
-PROVIDER = """
+WHOLE = """
     server {{
-        listen 127.0.0.1:{plain_port} backlog=4096;
-        location = {path} {{ default_type application/json; return 200 '{answer}'; }}
-    }}
-    # A static file refuses POST; answering the refusal with the file itself is how nginx serves one.
-    server {{
-        listen 127.0.0.1:{burst_port} backlog=4096;
-        location = {path} {{
-            default_type "text/event-stream; charset=utf-8";
-            alias {scratch}/burst.sse;
-            error_page 405 =200 {path};
-        }}
+        listen 127.0.0.1:{port}{secure} backlog=4096;
+        {certificate}
+        location / {{ default_type "{type}"; return 200 '{answer}'; }}
     }}
 """
+# A static file refuses POST; answering the refusal with the file itself is how nginx serves one.
+STREAM = """
+    server {{
+        listen 127.0.0.1:{port}{secure} backlog=4096;
+        {certificate}
+        error_page 405 =200 /answer;
+        location / {{ return 405; }}
+        location = /answer {{ internal; default_type "{type}"; alias {file}; }}
+    }}
+"""
+CERTIFICATE = "ssl_certificate {0}/provider.pem; ssl_certificate_key {0}/provider.key;"
 
 PROXY = """
     upstream {name} {{
@@ -59,7 +65,7 @@ PROXY = """
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location / {{
-            proxy_pass http://{name};
+            proxy_pass {scheme}://{name};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_buffering {buffering};
@@ -69,32 +75,64 @@ PROXY = """
 """
 
 
-def launch_nginx(name: str, inside: str, *, port: int, cores: Iterable[int], scratch: Path) -> Launch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an nginx of the benchmark runs and keeps its files."""
+
+    cores: Iterable[int]
+    scratch: Path
+
+
+def launch_nginx(name: str, inside: str, *, port: int, place: Place) -> Launch:
     """Write a configuration and return how to start nginx with it."""
+    scratch = place.scratch
     path = scratch / f"{name}.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     path.write_text(MAIN.format(scratch=scratch, name=name, user=user, inside=inside))
     command = [program("nginx"), "-c", str(path), "-e", str(scratch / f"{name}.error.log")]
-    return Launch(name=name, command=command, cores=cores, port=port, scratch=scratch)
+    return Launch(name=name, command=command, cores=place.cores, port=port, scratch=scratch)
 
 
-def provider(ports: Mapping[Ask, int], *, cores: Iterable[int], scratch: Path) -> Launch:
-    """Return the static provider: the plain answer on one port, the burst of frames on another."""
-    (scratch / "burst.sse").write_bytes(burst_answer())
-    inside = PROVIDER.format(
-        plain_port=ports[PLAIN], burst_port=ports[BURST], path=PATH, answer=plain_answer().decode(), scratch=scratch
-    )
-    return launch_nginx("nginx-provider", inside, port=ports[PLAIN], cores=cores, scratch=scratch)
+def make_certificate(scratch: Path) -> Path:
+    """Write a certificate for the loopback address, and return the file of the authority that it is trusted by."""
+    authority, trusted = trustme.CA(), scratch / "authority.pem"
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate.cert_chain_pems[0].write_to_path(scratch / "provider.pem")
+    certificate.private_key_pem.write_to_path(scratch / "provider.key")
+    authority.cert_pem.write_to_path(trusted)
+    return trusted
 
 
-def proxy(
-    ports: Mapping[Ask, int], upstream_ports: Mapping[Ask, int], *, cores: Iterable[int], scratch: Path
-) -> Launch:
+def provider(ports: Mapping[Ask, int], place: Place) -> Launch:
+    """Return the static provider: for each kind of request a port that answers everything with the same bytes."""
+    inside = ""
+    for ask, port in ports.items():
+        secure = ask.scheme == "https"
+        words = {
+            "port": port,
+            "secure": " ssl" if secure else "",
+            "certificate": CERTIFICATE.format(place.scratch) if secure else "",
+            "type": content_type(ask),
+        }
+        if ask.stream:
+            file = place.scratch / f"{ask.model}.answer"
+            file.write_bytes(answer(ask))
+            inside += STREAM.format(file=file, **words)
+        else:
+            inside += WHOLE.format(answer=answer(ask).decode(), **words)
+    return launch_nginx("nginx-provider", inside, port=next(iter(ports.values())), place=place)
+
+
+def proxy(ports: Mapping[Ask, int], upstream_ports: Mapping[Ask, int], place: Place) -> Launch:
     """Return the plain proxy: one worker, kept connections, no access log; streams are not buffered."""
     inside = "".join(
         PROXY.format(
-            name=ask.model, port=port, upstream_port=upstream_ports[ask], buffering="off" if ask.stream else "on"
+            name=ask.model,
+            port=port,
+            upstream_port=upstream_ports[ask],
+            scheme=ask.scheme,
+            buffering="off" if ask.stream else "on",
         )
         for ask, port in ports.items()
     )
-    return launch_nginx("nginx", inside, port=next(iter(ports.values())), cores=cores, scratch=scratch)
+    return launch_nginx("nginx", inside, port=next(iter(ports.values())), place=place)

@@ -1,4 +1,4 @@
-"""What is asked and what is answered, byte for byte, and what one answer must cost. Knows no process and no gateway."""
+"""What is asked, byte for byte, and what one answer must cost. Knows no process, no gateway, and no answer's bytes."""
 
 import json
 from dataclasses import dataclass
@@ -19,31 +19,66 @@ FEE = "5%"
 """Odd on purpose: base and fee have to be rounded up, so that parity proves the rounding too."""
 
 KEY_WITHOUT_GATEWAY = "bench-key-of-nobody"
-PATH = "/v1/chat/completions"
+
+CHAT, MESSAGES, GEMINI, OLLAMA = "openai_chat", "anthropic_messages", "gemini", "ollama_chat"
+"""The dialects that clients and providers speak here."""
+
+PATHS = {
+    (CHAT, False): "/v1/chat/completions",
+    (CHAT, True): "/v1/chat/completions",
+    (MESSAGES, False): "/v1/messages",
+    (MESSAGES, True): "/v1/messages",
+    (GEMINI, False): "/v1beta/models/{model}:generateContent",
+    (GEMINI, True): "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+    (OLLAMA, False): "/api/chat",
+    (OLLAMA, True): "/api/chat",
+}
+
+SYSTEM = "You are a terse assistant."
+PADDING = "Tell me how a gateway keeps its books. "
+EMPTY = '""'
+"""Where the padding goes: the one empty text of a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A kind of request: which model, streamed or not, and how many tokens its answer reports."""
+    """A kind of request: which model, in which words, how large, and what its answer reports."""
 
     model: str
     stream: bool
     output_tokens: int
+    client: str = CHAT
+    """The dialect of the request, and of the answer that the client gets."""
+    provider: str = CHAT
+    """The dialect of the provider."""
+    body_bytes: int = BODY_BYTES
+    scheme: str = "http"
+    """Of the provider's address."""
+    frames: int = 0
+    """How many frames of content a stream has."""
 
     @property
     def cost_nanos(self) -> int:
         """What one answer costs in nano-dollars, fee included."""
         return cost_nanos(PROMPT_TOKENS, self.output_tokens)
 
+    @property
+    def path(self) -> str:
+        """Where it is asked, with the query."""
+        return PATHS[self.client, self.stream].format(model=self.model)
+
 
 PLAIN = Ask(model="bench-plain", stream=False, output_tokens=COMPLETION_TOKENS)
 """One JSON answer of about 1 KB."""
-BURST = Ask(model="bench-burst", stream=True, output_tokens=FRAMES)
+BURST = Ask(model="bench-burst", stream=True, output_tokens=FRAMES, frames=FRAMES)
 """A stream whose 64 frames come at once."""
-PACED = Ask(model="bench-paced", stream=True, output_tokens=FRAMES)
+PACED = Ask(model="bench-paced", stream=True, output_tokens=FRAMES, frames=FRAMES)
 """A stream of 64 frames, 20 ms apart."""
 
-ASKS = (PLAIN, BURST, PACED)
+
+def sized(name: str, body_bytes: int) -> Ask:
+    """Return a plain request with a body of another size."""
+    return Ask(model=f"bench-body-{name}", stream=False, output_tokens=COMPLETION_TOKENS, body_bytes=body_bytes)
 
 
 def cost_nanos(input_tokens: int, output_tokens: int) -> int:
@@ -52,19 +87,38 @@ def cost_nanos(input_tokens: int, output_tokens: int) -> int:
     return base + ceil(base * Fraction(FEE.removesuffix("%")) / 100)
 
 
+def request_fields(ask: Ask) -> dict[str, object]:
+    """Return a chat request in the client's words, with one empty text."""
+    streamed: dict[str, object] = {"stream": True} if ask.stream else {}
+    if ask.client == GEMINI:
+        return {
+            "systemInstruction": {"parts": [{"text": SYSTEM}]},
+            "contents": [{"role": "user", "parts": [{"text": ""}]}],
+            "generationConfig": {"maxOutputTokens": 256, "temperature": 0.7},
+        }
+    user = {"role": "user", "content": ""}
+    turns = [{"role": "system", "content": SYSTEM}, user]
+    if ask.client == OLLAMA:
+        options = {"num_predict": 256, "temperature": 0.7}
+        return {"model": ask.model, "messages": turns, "options": options, "stream": ask.stream}
+    if ask.client == MESSAGES:
+        return {
+            "model": ask.model,
+            "system": SYSTEM,
+            "messages": [user],
+            "max_tokens": 256,
+            "temperature": 0.7,
+            **streamed,
+        }
+    return {"model": ask.model, "messages": turns, "max_tokens": 256, "temperature": 0.7, **streamed}
+
+
 def request_body(ask: Ask) -> bytes:
-    """Return a chat request of exactly BODY_BYTES."""
-    request: dict[str, object] = {
-        "model": ask.model,
-        "messages": [{"role": "system", "content": "You are a terse assistant."}, {"role": "user", "content": ""}],
-        "max_tokens": 256,
-        "temperature": 0.7,
-    }
-    if ask.stream:
-        request["stream"] = True
-    bare = json.dumps(request)
-    padding = ("Tell me how a gateway keeps its books. " * 30)[: BODY_BYTES - len(bare)]
-    return bare.replace('"content": ""', f'"content": "{padding}"').encode()
+    """Return a chat request of exactly as many bytes as it is to have."""
+    bare = json.dumps(request_fields(ask))
+    missing = ask.body_bytes - len(bare)
+    padding = (PADDING * (missing // len(PADDING) + 1))[:missing]
+    return bare.replace(EMPTY, f'"{padding}"').encode()
 
 
 def request_headers(key: str) -> dict[str, str]:
@@ -75,60 +129,3 @@ def request_headers(key: str) -> dict[str, str]:
         "User-Agent": "tollway-bench/1",
         "Authorization": f"Bearer {key}",
     }
-
-
-def request_bytes(ask: Ask, key: str) -> bytes:
-    """Return a whole HTTP/1.1 request as it goes over the wire."""
-    body = request_body(ask)
-    headers = {"Host": "127.0.0.1", **request_headers(key), "Content-Length": str(len(body))}
-    lines = [f"POST {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def plain_answer() -> bytes:
-    """Return the provider's JSON answer of about 1 KB."""
-    usage = {
-        "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": COMPLETION_TOKENS,
-        "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-    }
-    content = ("Every movement is a transfer, and every balance is a fold of transfers. " * 8)[:440]
-    message: dict[str, object] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
-    answer: dict[str, object] = {
-        "id": "chatcmpl-bench000000000000000000000",
-        "object": "chat.completion",
-        "created": 1_760_000_000,
-        "model": PLAIN.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": usage,
-        "service_tier": "default",
-        "system_fingerprint": "fp_bench",
-    }
-    return json.dumps(answer).encode()
-
-
-def burst_answer() -> bytes:
-    """Return a whole streamed answer: role, 64 content frames, finish, usage and the end mark."""
-    opening: dict[str, object] = {
-        "id": "chatcmpl-bench000000000000000000000",
-        "object": "chat.completion.chunk",
-        "created": 1_760_000_000,
-        "model": BURST.model,
-        "system_fingerprint": "fp_bench",
-    }
-
-    def frame(delta: dict[str, str], finish_reason: str | None) -> dict[str, object]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return {**opening, "choices": [choice]}
-
-    usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": FRAMES, "total_tokens": PROMPT_TOKENS + FRAMES}
-    frames: list[dict[str, object]] = [
-        frame({"role": "assistant", "content": ""}, None),
-        *(frame({"content": f" word{number}"}, None) for number in range(FRAMES)),
-        frame({}, "stop"),
-        {**opening, "choices": [], "usage": usage},
-    ]
-    events = [f"data: {json.dumps(each, separators=(',', ':'))}\n\n" for each in frames]
-    return "".join([*events, "data: [DONE]\n\n"]).encode()

@@ -17,15 +17,22 @@ class Result:
     plan: str
     durability: str
     machine: Mapping[str, str]
+    """With the version of everything that was measured."""
     runs: Sequence[Run]
-    memory: Mapping[str, Mapping[str, float]]
+    memory: Mapping[str, Mapping[str, Mapping[str, float]]]
+    """By part and peer."""
     problems: Sequence[str]
+    remarks: Sequence[str]
+    """Who was left out and why, and what went wrong with gateways that are not ours."""
+    minutes: float
     table: str
 
     def markdown(self) -> str:
-        """Return the table, then what it was measured on, parity, and doubts."""
+        """Return the tables, then parity, doubts and remarks, and what it was measured on."""
         facts = [f"- {name}: {value}" for name, value in self.machine.items()]
-        return "\n".join([self.table, "", self.parity(), *self.noise(), "", *facts, *self.failures()])
+        took = f"- took: {self.minutes:.0f} minutes"
+        said = [self.parity(), *self.noise(), *self.failures(), *(f"- {remark}" for remark in self.remarks)]
+        return "\n".join([self.table, "", *said, "", *facts, took])
 
     def parity(self) -> str:
         """Return one sentence on ledger and answers."""

@@ -1,80 +1,54 @@
-"""`make bench`: Tollway beside nginx, the same requests to the same upstream, and its ledger against the answers.
+"""`make bench`: Tollway beside nginx and other gateways, the same requests to the same upstream, and its ledger against the answers.
 
-Prints one markdown table on standard output and its progress on standard error. Exit status 0 when everything ran and
-the ledger agrees with the answers after every run; 1 when it does not, or the benchmark could not run; 2 wrong usage.
+Prints markdown tables on standard output and its progress on standard error. Exit status 0 when everything ran and the
+ledger agrees with the answers after every run; 1 when it does not, or the benchmark could not run; 2 wrong usage.
 A missed line of the speed budget is a result, not a failure.
 """
 
-import argparse
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 import gauges
+from arguments import Asked, parse
 from deployment import final_problems
 from failure import BenchError
 from loads import Measure
-from machine import ensure_tools, facts, say, share_out_cores
-from peers import HELLO, NGINX, TOLLWAY
-from plan import FULL, QUICK, TRIAL
+from machine import Cores, ensure_tools, facts, say, share_out_cores
+from outsiders import INSTALLERS
+from peers import TOLLWAY
+from plan import Part, asks_of, names_of
 from profiling import profile
-from report import figures_of, table
+from report import tables
 from results import Result, save
-from runs import Run, run_plan, warm_up
-from stage import Stage, set_up
+from runs import Run, run_part
+from stage import Cast, Stage, set_up
 
 ROOT = Path(__file__).parent.parent
-GATEWAYS = (NGINX, TOLLWAY, HELLO)
-PLANS = {"full": FULL, "quick": QUICK, "trial": TRIAL}
 REST_SECONDS = 1.0
 """Before memory is weighed."""
 
-
-def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Return what was asked for; ends with status 2 when it makes no sense."""
-    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.partition("\n")[0] if __doc__ else "")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--quick", dest="plan", action="store_const", const="quick", help="under two minutes")
-    length.add_argument("--trial", dest="plan", action="store_const", const="trial", help="does the benchmark work?")
-    parser.set_defaults(plan="full")
-    parser.add_argument("--save", action="store_true", help="keep the result in bench/results/")
-    parser.add_argument("--only", default=",".join(GATEWAYS), help="gateways to run, of nginx,Tollway,hello")
-    parser.add_argument(
-        "--measures", default="", help="measures to run, such as plain-64,streams-100; all when left out"
-    )
-    parser.add_argument("--durability", choices=("full", "normal"), default="full", help="of Tollway's store")
-    parser.add_argument("--profile", action="store_true", help="sample Tollway's stacks under each measure (py-spy)")
-    parser.add_argument("--keep", action="store_true", help="leave logs, configurations and the store for a look")
-    arguments = parser.parse_args(words)
-    arguments.only = tuple(name for name in arguments.only.split(",") if name)
-    unknown = [name for name in arguments.only if name not in GATEWAYS]
-    if unknown:
-        parser.error(f"no such gateway: {', '.join(unknown)}; there are {', '.join(GATEWAYS)}")
-    arguments.plan_name = arguments.plan
-    wanted = [name for name in arguments.measures.split(",") if name]
-    arguments.plan = tuple(each for each in PLANS[arguments.plan] if not wanted or each.name in wanted)
-    if not arguments.plan:
-        parser.error(f"no such measure: {arguments.measures}")
-    return arguments
+Weights = dict[str, dict[str, float]]
+"""By peer."""
 
 
-def weigh(stage: Stage, figure: str, into: dict[str, dict[str, float]]) -> None:
+def weigh(stage: Stage, figure: str, into: Weights) -> None:
     """Note every gateway's proportional memory under the name of the figure."""
     time.sleep(REST_SECONDS)
     for peer in stage.peers:
-        if peer.server is not None:
-            into.setdefault(peer.name, {})[figure] = gauges.memory(peer.server.pid).pss_kb / 1024
+        if peer.pid is not None:
+            into.setdefault(peer.name, {})[figure] = gauges.memory(peer.pid).pss_kb / 1024
 
 
-def weigh_load(stage: Stage, runs: Sequence[Run], into: dict[str, dict[str, float]]) -> None:
+def weigh_load(stage: Stage, runs: Sequence[Run], into: Weights) -> None:
     """Note the largest memory under load, and what an open stream takes: from the runs with fewest and most streams."""
     for peer in stage.peers:
-        if peer.server is None:
+        if peer.pid is None:
             continue
         largest: dict[str, float] = {}
         for run in runs:
@@ -83,7 +57,7 @@ def weigh_load(stage: Stage, runs: Sequence[Run], into: dict[str, dict[str, floa
         if largest:
             into[peer.name]["load_mb"] = max(largest.values()) / 1024
         counts = sorted(int(name.removeprefix("streams-")) for name in largest if name.startswith("streams-"))
-        if len(counts) > 1:
+        if len(counts) > 1 and counts[-1] >= 500:
             few, many = counts[0], counts[-1]
             grown_kb = largest[f"streams-{many}"] - largest[f"streams-{few}"]
             into[peer.name]["stream_kb"] = grown_kb / (many - few)
@@ -97,49 +71,109 @@ def profile_tollway(stage: Stage, plan: Sequence[Measure]) -> None:
                 say(profile(stage.site, each, peer))
 
 
-def measure(arguments: argparse.Namespace, scratch: Path) -> Result:
-    """Set the stage, run the plan, and return the result; raises BenchError when it cannot be believed."""
-    cores = share_out_cores()
-    ensure_tools(("nginx", "wrk", "cc", "taskset"))
-    machine = facts(scratch)
-    memory: dict[str, dict[str, float]] = {}
-    runs: list[Run] = []
-    problems: list[str] = []
-    with set_up(arguments.only, durability=arguments.durability, cores=cores, scratch=scratch) as stage:
+class Bench:
+    """What one call of the benchmark gathers, part by part."""
+
+    def __init__(self, asked: Asked, cores: Cores, scratch: Path) -> None:
+        """Begin with nothing."""
+        self.runs: list[Run] = []
+        self.memory: dict[str, Weights] = {}
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
+        self._asked = asked
+        self._cores = cores
+        self._scratch = scratch
+
+    def run(self, part: Part) -> None:
+        """Set the stage of a part and run it; what cannot be run is a problem of the result, and the next part goes on."""
+        say(f"-- {part.title}")
+        folder = self._scratch / part.name
+        folder.mkdir()
+        folder.chmod(0o755)
+        wanted = Cast(
+            names=[name for name in names_of(part) if self._asked.takes(name)],
+            asks=asks_of(part),
+            settings=self._asked.settings,
+            outsides=self._asked.outsides if part.takes_outsiders else (),
+            upstream_port=self._asked.upstream_port,
+        )
+        try:
+            with set_up(wanted, cores=self._cores, scratch=folder) as stage:
+                self._measure(part, stage)
+        except BenchError as error:
+            self.problems.append(f"{part.name}: {error}")
+            say(f"FAILED: {self.problems[-1]}")
+        if not self._asked.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _measure(self, part: Part, stage: Stage) -> None:
+        self.remarks += stage.absent
+        weights = self.memory.setdefault(part.name, {})
         for peer in stage.peers:
             if peer.server is not None:
-                memory[peer.name] = {"start_ms": peer.server.start_ms}
-        weigh(stage, "idle_mb", memory)
-        for peer in stage.peers:
-            warm_up(stage.site, peer)
-        for run in run_plan(stage, arguments.plan):
+                weights[peer.name] = {"start_ms": peer.server.start_ms}
+        weigh(stage, "idle_mb", weights)
+        runs: list[Run] = []
+        for run in run_part(stage, part):
             runs.append(run)
-            problems += [f"{run.measure}, {run.peer}, round {run.round + 1}: {problem}" for problem in run.problems]
-        weigh(stage, "after_mb", memory)
-        if arguments.profile:
-            profile_tollway(stage, arguments.plan)
-        weigh_load(stage, runs, memory)
+            told = [f"{part.name}, {run.measure}, {run.peer}, round {run.round + 1}: {each}" for each in run.problems]
+            (self.remarks if run.outsider else self.problems).extend(told)
+        self.runs += runs
+        weigh(stage, "after_mb", weights)
+        weigh_load(stage, runs, weights)
+        if self._asked.profile:
+            profile_tollway(stage, part.measures)
         for peer in stage.peers:
-            if peer.books is not None and stage.deployed is not None:
-                problems += final_problems(stage.deployed, peer.books.charged_nanos())
+            if peer.books is not None:
+                found = final_problems(stage.deployed[peer.name], peer.books.charged_nanos())
+                self.problems += [f"{part.name}, {peer.name}: {each}" for each in found]
+
+
+def versions(asked: Asked) -> tuple[dict[str, str], list[str]]:
+    """Install the gateways that are to be measured; return their versions, and why one is left out."""
+    found: dict[str, str] = {}
+    remarks: list[str] = []
+    named = {name for part in asked.parts for name in names_of(part) if asked.takes(name)}
+    for name, install in INSTALLERS.items():
+        if name in named:
+            try:
+                found[name] = install().version
+            except (BenchError, OSError) as error:
+                remarks.append(str(error))
+                say(remarks[-1])
+    return found, remarks
+
+
+def measure(asked: Asked, scratch: Path) -> Result:
+    """Run every part of the plan and return the result; raises BenchError when nothing can be measured."""
+    begun = time.monotonic()
+    cores = share_out_cores()
+    ensure_tools(("nginx", "wrk", "cc", "taskset"))
+    found, remarks = versions(asked)
+    machine: Mapping[str, str] = {**facts(scratch), **found}
+    bench = Bench(asked, cores, scratch)
+    for part in asked.parts:
+        bench.run(part)
     return Result(
-        plan=arguments.plan_name,
-        durability=arguments.durability,
+        plan=asked.plan,
+        durability=asked.settings[TOLLWAY].durability,
         machine=machine,
-        runs=tuple(runs),
-        memory=memory,
-        problems=tuple(problems),
-        table=table(figures_of(runs, memory)),
+        runs=tuple(bench.runs),
+        memory=bench.memory,
+        problems=tuple(bench.problems),
+        remarks=tuple(dict.fromkeys([*remarks, *bench.remarks])),
+        minutes=(time.monotonic() - begun) / 60,
+        table=tables(asked.parts, bench.runs, bench.memory),
     )
 
 
 def main(words: Sequence[str]) -> int:
     """Run the benchmark and return the exit status."""
-    arguments = parse_arguments(words)
+    asked = parse(words)
     (ROOT / "build").mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
     try:
-        result = measure(arguments, scratch)
+        result = measure(asked, scratch)
     except BenchError as error:
         say(f"bench: {error}")
         return 1
@@ -147,12 +181,12 @@ def main(words: Sequence[str]) -> int:
         say("bench: stopped")
         return 1
     finally:
-        if arguments.keep:
+        if asked.keep:
             say(f"kept: {scratch.relative_to(ROOT)}")
         else:
             shutil.rmtree(scratch, ignore_errors=True)
     print(result.markdown())
-    if arguments.save and not result.problems:
+    if asked.save:
         say(f"saved: {save(result, ROOT / 'bench' / 'results')}")
     return 1 if result.problems else 0
 

@@ -29,6 +29,7 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     ready: Callable[[], bool] | None = None
     """Says whether it can serve; None asks only whether it listens."""
+    start_seconds_max: float = START_SECONDS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +102,9 @@ def start(launch: Launch) -> Server:
     while not ready():
         if process.poll() is not None:
             raise BenchError(f"{launch.name} did not start:\n{log_end(log)}")
-        if time.perf_counter() - begun > START_SECONDS_MAX:
+        if time.perf_counter() - begun > launch.start_seconds_max:
             process.kill()
-            raise BenchError(f"{launch.name} was not ready within {START_SECONDS_MAX:.0f} s:\n{log_end(log)}")
+            raise BenchError(f"{launch.name} was not ready within {launch.start_seconds_max:.0f} s:\n{log_end(log)}")
         time.sleep(0.005)
     start_ms = (time.perf_counter() - begun) * 1000
     return Server(name=launch.name, port=launch.port, process=process, log=log, start_ms=start_ms)

@@ -1,9 +1,12 @@
-/* A closed-loop load generator that finishes what it has begun, so that answers can be compared with a ledger one by one.
+/* A load generator that finishes what it has begun, so that answers can be compared with a ledger one by one.
  *
- * usage: load -p PORT -r REQUEST_FILE -c CONNECTIONS (-d SECONDS | -s STREAMS_EACH -f FRAMES -g PACE_MS)
+ * usage: load -p PORT -r REQUEST_FILE -c CONNECTIONS (-d SECONDS [-o RATE] | -s STREAMS_EACH -f FRAMES -g PACE_MS)
  *             [-w RAMP_MS] [-l LATE_MS]
  *
  * -d: every connection asks again and again until the time is over, then waits for the answer that is under way.
+ * -o: an open loop: so many requests a second fall due evenly, whether or not earlier ones have been answered, and each
+ *     is sent on an idle connection, or a new one, or waits when CONNECTIONS are busy. Its latency counts from when it
+ *     fell due, so that a gateway that stalls is not spared what it kept waiting. What was never sent is "unsent".
  * -s: every connection asks for that many streams, one after the other, and checks each numbered frame.
  * Prints one JSON object; times in microseconds. Knows nothing of who answers.
  */
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +41,7 @@ struct connection {
     char head[HEAD_BYTES_MAX], line[LINE_BYTES_MAX];
     size_t head_len, line_len;
     long long body_left;
-    int64_t asked_ns, first_stamp_ns;
+    int64_t asked_ns, first_stamp_ns, last_frame_ns;
     int frames, done;
 };
 
@@ -50,8 +54,12 @@ static struct connection *connections;
 static char *request;
 static size_t request_len;
 static int epoll_fd, port, count = 1, streams_each, frames_each = 64, running;
+static int *idle, idle_count, opened, timer_fd = -1; /* of the open loop: connections that wait for a request */
+static double rate;
+static long due_total, due_next;
+static int64_t begin_ns;
 static int64_t deadline_ns, late_ns = 200000000, pace_ns = 20000000;
-static struct samples latency, first, delay, pace_error;
+static struct samples latency, first, delay, pace_error, gap;
 static long answers, refused, broken, reconnects, frames_seen, frames_lost, frames_late, streams_whole, error_events;
 
 static void fail(const char *what) {
@@ -87,14 +95,16 @@ static void send_request(struct connection *c) {
     else if (before > 0) watch(c, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-static void ask(struct connection *c) {
+static void ask_since(struct connection *c, int64_t since_ns) {
     c->part = PART_HEAD;
     c->sent = c->head_len = c->line_len = 0;
     c->status = c->frames = c->done = c->heard = 0;
     c->first_stamp_ns = 0;
-    c->asked_ns = now_ns();
+    c->asked_ns = since_ns;
     send_request(c);
 }
+
+static void ask(struct connection *c) { ask_since(c, now_ns()); }
 
 static void connect_one(struct connection *c) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -118,8 +128,38 @@ static int goes_on(struct connection *c) {
     return streams_each ? c->streams_left > 0 : now_ns() < deadline_ns;
 }
 
+static int64_t due_ns(long number) { return begin_ns + (int64_t)((double)number * 1e9 / rate); }
+
+/* Open loop: send what is due, oldest first, as long as a connection is idle or may be opened; then wait for the next. */
+static void send_due(void) {
+    int64_t now = now_ns();
+    while (due_next < due_total && due_ns(due_next) <= now && now < deadline_ns) {
+        struct connection *c;
+        if (idle_count) c = &connections[idle[--idle_count]];
+        else if (opened < count) {
+            c = &connections[opened++];
+            c->fd = -1;
+        } else break;
+        running++;
+        if (c->fd < 0) connect_one(c);
+        ask_since(c, due_ns(due_next++));
+    }
+    if (due_next >= due_total || now >= deadline_ns) return;
+    int64_t at = due_ns(due_next) > now ? due_ns(due_next) : now + 50000;
+    struct itimerspec when = {.it_value = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000}};
+    timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void rest(struct connection *c) {
+    idle[idle_count++] = (int)(c - connections);
+    running--;
+}
+
 static void next_or_finish(struct connection *c) {
-    if (goes_on(c)) ask(c);
+    if (rate > 0) {
+        rest(c);
+        send_due();
+    } else if (goes_on(c)) ask(c);
     else finish(c);
 }
 
@@ -138,6 +178,21 @@ static void on_whole(struct connection *c, int64_t now) {
 /* A kept connection that ends before the first byte was closed between two answers: asking again is the rule. */
 static void on_end(struct connection *c) {
     close(c->fd);
+    if (rate > 0) {
+        int resting = c->part == PART_WHOLE;
+        c->fd = -1;
+        if (resting) return;
+        if (!c->heard && c->reused) {
+            reconnects++;
+            connect_one(c);
+            ask_since(c, c->asked_ns);
+            return;
+        }
+        broken++;
+        c->part = PART_WHOLE;
+        rest(c);
+        return;
+    }
     if (c->heard || !c->reused) {
         broken++;
         c->streams_left--;
@@ -166,7 +221,8 @@ static void on_line(struct connection *c, int64_t now) {
     if (c->frames == 0) {
         c->first_stamp_ns = stamp;
         sample(&first, now - c->asked_ns);
-    }
+    } else sample(&gap, now - c->last_frame_ns);
+    c->last_frame_ns = now;
     sample(&pace_error, stamp - c->first_stamp_ns - c->frames * pace_ns);
     sample(&delay, took);
     if (took > late_ns) frames_late++;
@@ -230,6 +286,12 @@ static void on_bytes(struct connection *c, const char *bytes, size_t len, int64_
 
 static void on_event(struct connection *c, uint32_t events) {
     static char buffer[262144];
+    if (!c) {
+        uint64_t expirations;
+        if (read(timer_fd, &expirations, sizeof expirations) > 0) send_due();
+        return;
+    }
+    if (c->fd < 0) return; /* closed by an earlier event of this turn */
     if (c->sent < request_len && events & EPOLLOUT) send_request(c);
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
     ssize_t got = recv(c->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -264,12 +326,13 @@ static void read_file(const char *path) {
 
 static void read_arguments(int argc, char **argv, double *seconds, int64_t *ramp_ns) {
     int option;
-    while ((option = getopt(argc, argv, "p:r:c:d:s:f:g:w:l:")) != -1) {
+    while ((option = getopt(argc, argv, "p:r:c:d:o:s:f:g:w:l:")) != -1) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'r': read_file(optarg); break;
         case 'c': count = atoi(optarg); break;
         case 'd': *seconds = atof(optarg); break;
+        case 'o': rate = atof(optarg); break;
         case 's': streams_each = atoi(optarg); break;
         case 'f': frames_each = atoi(optarg); break;
         case 'g': pace_ns = atoll(optarg) * 1000000; break;
@@ -302,25 +365,42 @@ static void run(int64_t start_ns, int64_t ramp_ns, int64_t give_up_ns) {
     }
 }
 
+static void run_open(double seconds, int64_t give_up_ns) {
+    struct epoll_event events[EVENTS_MAX], tick = {.events = EPOLLIN, .data.ptr = NULL};
+    idle = calloc((size_t)count, sizeof *idle);
+    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer_fd, &tick) < 0) fail("epoll_ctl");
+    due_total = (long)(rate * seconds);
+    send_due();
+    while (running || (due_next < due_total && now_ns() < deadline_ns)) {
+        if (now_ns() > give_up_ns || broken > BROKEN_MAX) break;
+        int n = epoll_wait(epoll_fd, events, EVENTS_MAX, 100);
+        if (n < 0 && errno != EINTR) fail("epoll_wait");
+        for (int i = 0; i < n; i++) on_event(events[i].data.ptr, events[i].events);
+    }
+}
+
 int main(int argc, char **argv) {
     double seconds = 1;
     int64_t ramp_ns = 0;
     read_arguments(argc, argv, &seconds, &ramp_ns);
     connections = calloc((size_t)count, sizeof *connections);
     epoll_fd = epoll_create1(0);
-    int64_t start_ns = now_ns();
+    int64_t start_ns = begin_ns = now_ns();
     if (streams_each) seconds = (double)streams_each * (frames_each + 1) * (double)pace_ns / 1e9;
     deadline_ns = start_ns + ramp_ns + (int64_t)(seconds * 1e9);
-    run(start_ns, ramp_ns, deadline_ns + PATIENCE_NS);
+    if (rate > 0) run_open(seconds, deadline_ns + PATIENCE_NS);
+    else run(start_ns, ramp_ns, deadline_ns + PATIENCE_NS);
     printf("{\"answers\": %ld, \"refused\": %ld, \"broken\": %ld, \"unfinished\": %d, \"reconnects\": %ld", answers,
            refused, broken, running, reconnects);
     printf(", \"seconds\": %.6f, \"streams_whole\": %ld, \"frames\": %ld, \"frames_lost\": %ld, \"frames_late\": %ld",
            (double)(now_ns() - start_ns) / 1e9, streams_whole, frames_seen, frames_lost, frames_late);
-    printf(", \"error_events\": %ld", error_events);
+    printf(", \"error_events\": %ld, \"unsent\": %ld", error_events, due_total - due_next);
     print_samples("latency", &latency);
     print_samples("first", &first);
     print_samples("delay", &delay);
     print_samples("pace_error", &pace_error);
+    print_samples("gap", &gap);
     printf("}\n");
     return 0;
 }
