@@ -4,8 +4,10 @@ Standard output belongs to what a command says. The standard library's logging d
 40 ms of each start and 5 MB of each worker, because it brought colours for terminals along.
 """
 
+import contextlib
 import json
 import logging
+import select
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,6 +17,11 @@ OURS = "tollway"
 """The logger above all of ours."""
 
 STRUCK = "[secret]"
+
+ROOM_BYTES = 4096
+"""What a pipe that takes anything takes at once. Lines are ASCII."""
+
+LOST = '{"event": "log lines could not be written", "level": "warning", "count": %d}\n'
 
 SECRET_CHARACTERS_MIN = 8
 """A shorter value is no secret, and striking it out would garble words."""
@@ -90,25 +97,50 @@ class JsonLines(logging.Formatter):
 
 
 class Lossy:
-    """A text file that drops what cannot be written: logs may be lost, and must not take a request with them."""
+    """A text file that drops what cannot be written at once: logs may be lost, and must not take a request with them.
+
+    Nor must they stop the event loop: a pipe whose reader stands still is full after 64 KB, and who writes to it then waits.
+    """
 
     def __init__(self, file: TextIO) -> None:
         """Take the file."""
         self._file = file
+        self._torn = False
+        self._room: select.poll | None = None
+        with contextlib.suppress(OSError, ValueError):  # no file of the system: a test's
+            number = file.fileno()
+            self._room = select.poll()
+            self._room.register(number, select.POLLOUT)
+        self.lost = 0
+        """Lines since the last one that was written."""
 
     def write(self, text: str) -> int:
-        """Write a text, or lose it."""
+        """Write a line, or lose it; what was lost is told before the next one."""
+        whole = ("\n" if self._torn else "") + (LOST % self.lost if self.lost else "") + text
+        begun = False
+        for start in range(0, len(whole), ROOM_BYTES):
+            if not self._write_now(whole[start : start + ROOM_BYTES]):
+                self._torn = begun
+                self.lost += 1
+                return len(text)
+            begun = True
+        self._torn, self.lost = False, 0
+        return len(text)
+
+    def _write_now(self, part: str) -> bool:
+        """Write a part of a line, if there is room for it now."""
         try:
-            return self._file.write(text)
+            # An error is ready as well, and writing says which.
+            if self._room is not None and not self._room.poll(0):
+                return False
+            self._file.write(part)
+            self._file.flush()
         except (OSError, ValueError):  # a full disk, a reader that has gone, a closed file
-            return len(text)
+            return False
+        return True
 
     def flush(self) -> None:
-        """Let go what was written, or lose it."""
-        try:
-            self._file.flush()
-        except (OSError, ValueError):
-            return
+        """Do nothing: each line is written when it comes."""
 
 
 def configure(*, secrets: Iterable[str]) -> None:

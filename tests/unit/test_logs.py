@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -77,3 +78,34 @@ def test_a_line_that_cannot_be_written_is_lost(monkeypatch: pytest.MonkeyPatch) 
     configure(secrets=())
     LOG.error("nobody reads this")
     assert Lossy(closed).write("four") == 4
+
+
+def test_a_reader_that_stands_still_stops_nobody_and_is_told_of_what_it_missed() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="ascii") as file:
+        log = Lossy(file)
+        line = "x" * 99 + "\n"
+        for _ in range(2000):
+            assert log.write(line) == 100
+        before, lost = os.read(reading, 1 << 20), log.lost
+        assert len(before) < 100 * 2000
+        log.write(line)
+        first, *rest = os.read(reading, 1 << 20).decode().splitlines()
+        os.close(reading)
+
+    assert lost + len(before) // 100 == 2000
+    assert json.loads(first)["count"] == lost
+    assert rest == [line.strip()]
+    assert log.lost == 0
+
+
+def test_a_long_line_that_is_torn_is_not_joined_to_the_next() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="ascii") as file:
+        log = Lossy(file)
+        log.write("y" * 200_000 + "\n")
+        torn = os.read(reading, 1 << 20)
+        assert 0 < len(torn) < 200_000
+        log.write("next\n")
+        assert os.read(reading, 1 << 20).splitlines()[0] == b""
+        os.close(reading)
