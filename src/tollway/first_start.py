@@ -5,16 +5,18 @@ Knows no command line: what is to be said is handed to who says it.
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
+from tollway.billing.desk import Desk
 from tollway.catalog.loader import Deployment
 from tollway.cli.office import Welcome
-from tollway.desks import open_books
 from tollway.errors import SetupError
 from tollway.local_model.weights import MODEL_ID
 from tollway.money import NANOS_PER_UNIT
+from tollway.parts import part
 from tollway.serving import Started, data_folder, serve
 
 FIRST_CREDIT_NANOS = 5 * NANOS_PER_UNIT
@@ -35,9 +37,10 @@ class FirstKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 def up(deployment: Deployment, announce: Callable[[Welcome], None]) -> None:
     """Make what is missing (store, account, keys), serve, and call `announce` once requests are answered."""
-    keys = _first_keys(deployment)
+    made: list[FirstKeys] = []
 
     def started(now: Started) -> None:
+        (keys,) = made
         local = now.local_model == "ready"
         model = MODEL_ID if local else next(iter(deployment.catalog.models), None)
         announce(
@@ -51,7 +54,7 @@ def up(deployment: Deployment, announce: Callable[[Welcome], None]) -> None:
             )
         )
 
-    serve(deployment, started=started)
+    serve(deployment, started=started, first=lambda: made.append(_first_keys(deployment)))
 
 
 def _first_keys(deployment: Deployment) -> FirstKeys:
@@ -63,7 +66,8 @@ def _first_keys(deployment: Deployment) -> FirstKeys:
         pass
     except (OSError, msgspec.DecodeError) as error:
         raise SetupError((f"{path}: cannot be read ({error}): mend or delete it, then new keys are made",)) from None
-    with open_books(deployment.settings) as desk:
+    books: AbstractContextManager[Desk] = part("tollway.desks").open_books(deployment.settings)
+    with books as desk:
         currency = deployment.settings.billing.currency
         account = desk.accounts.create("first", currency, FIRST_CREDIT_NANOS)
         _, api_key = desk.keys.create(account.id, "first")

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,7 +27,6 @@ from tollway.local_model.supervisor import LocalModel, LocalModelError, availabl
 from tollway.parts import part
 from tollway.settings import LocalModelSettings
 from tollway.settings.load import SQLITE
-from tollway.store.store import Store
 
 APP = "tollway.app"
 DATA_FOLDER = "tollway-data"
@@ -104,8 +103,15 @@ def data_folder(deployment: Deployment) -> Path:
     return folder
 
 
-def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None:
-    """Serve until a stop is asked for, calling `started` once requests are answered; raises SetupError."""
+def nothing() -> None:
+    """Do nothing."""
+
+
+def serve(deployment: Deployment, *, started: Callable[[Started], None], first: Callable[[], None] = nothing) -> None:
+    """Serve until a stop is asked for, calling `started` once requests are answered; raises SetupError.
+
+    `first` is done before the books are opened, in whatever thread, while the local model starts.
+    """
     configure_logs(deployment)
     server = deployment.settings.server
     try:
@@ -116,22 +122,30 @@ def serve(deployment: Deployment, *, started: Callable[[Started], None]) -> None
             (f"{where}: {error.strerror or error}; free it, or set server.port (tollway up --port)",)
         ) from None
     with sock:
-        uvloop.run(_serve(deployment, sock, started))
+        uvloop.run(_serve(deployment, sock, started, first))
 
 
-async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[[Started], None]) -> None:
+async def _serve(
+    deployment: Deployment, sock: socket.socket, started: Callable[[Started], None], first: Callable[[], None]
+) -> None:
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     alone = deployment.settings.server.workers == 1
-    imported: asyncio.Task[Any] | None = None
-    if alone and deployment.settings.local_model.enabled:
-        # In a thread, so that the local model's process starts in the meantime: that is 0.2 s of a start. What a thread
-        # allocates lies apart, and is 2 MB more, so not where there is nothing to wait for.
-        imported = asyncio.create_task(asyncio.to_thread(part, APP))
+
+    def prepare() -> None:
+        first()
+        if alone:
+            part(APP)
+
+    # In a thread where the local model's process starts in the meantime: 0.3 s of a start. What a thread allocates lies
+    # apart, and is 2 MB more, so not where there is nothing to wait for.
+    prepared = asyncio.create_task(asyncio.to_thread(prepare)) if deployment.settings.local_model.enabled else None
+    if prepared is None:
+        prepare()
     async with local_model(deployment) as (complete, state):
+        if prepared is not None:
+            await prepared
         said = partial(started, Started(url=url, local_model=state()))
-        if imported is not None:
-            await imported
         if alone:
             await _work(part(APP).Worker(complete, local_model=state), sock, said)
         else:
@@ -141,7 +155,8 @@ async def _serve(deployment: Deployment, sock: socket.socket, started: Callable[
 async def _serve_fleet(deployment: Deployment, sock: socket.socket, said: Callable[[], None]) -> None:
     # Opened once before all, so that a store that cannot be served is said once, and made once.
     settings = deployment.settings
-    with contextlib.closing(Store.open(settings.store.url, durability=settings.store.durability.value)) as store:
+    opened = part("tollway.store.store").Store.open(settings.store.url, durability=settings.store.durability.value)
+    with contextlib.closing(opened) as store:
         store.require_room(settings.server.workers)
     words = (
         "worker",
