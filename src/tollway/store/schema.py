@@ -3,9 +3,10 @@
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, cast, insert, inspect, select, update
 
 from tollway.errors import SetupError
-from tollway.store.ledger_writer import PROBE_KEY
 from tollway.store.tables import SCHEMA_VERSION, meta, metadata
 
+PROBE_KEY = "probe"
+"""What is written to see whether the ledger can be written."""
 ACCESS_VERSION_KEY = "access_version"
 versions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table, in its own form."""

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from tollway.store.answer_rows import AnswerStatements, answer_statements
 from tollway.store.cap_rows import fit_one
-from tollway.store.ledger_writer import PROBE_KEY
+from tollway.store.schema import PROBE_KEY
 from tollway.store.tables import ROLLUP_KEY, events, exchanges, holds, purses, usage_hours
 
 WANTED_CHANNEL = "tollway_wanted"
