@@ -351,7 +351,7 @@ class Worker:
 
     async def _housekeep(self) -> None:
         self._books.expire(self._deadlines.now_ms())
-        self._books.give_back_idle()
+        await self._books.give_back_idle_in_turns()
         if self._commits.fenced:
             self._server.stop()
         await self._keys.poll()

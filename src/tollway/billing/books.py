@@ -4,6 +4,7 @@ Knows slices and lines; what commits them is behind the Protocol `Commits`. Used
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -22,6 +23,9 @@ BORROW_WAIT_S = 5.0
 ASK_AGAIN_S = (0.02, 0.05, 0.1, 0.15)
 """Pauses before a purse is asked again whose money other workers have borrowed: they look every 50 ms whether any is
 wanted, and one that is busy may need two turns."""
+
+IDLE_AT_ONCE = 1_000
+"""Purses that are looked at in one turn of the event loop: half a millisecond."""
 
 PurseRef = int | CapWindow
 """A purse that exists, by its id; or the window of a cap, whose purse may have to be made."""
@@ -204,13 +208,14 @@ class Books:
 
         To be called about once a second.
         """
-        for purse_id, purse in list(self._slices.items()):
-            if purse.touched:
-                purse.touched = False
-            elif purse.free_nanos:
-                self._commits.give_back(purse_id, purse.surrender())
-            elif not purse.holds and purse_id not in self._borrowing:
-                del self._slices[purse_id]
+        self._give_back_idle_of(tuple(self._slices))
+
+    async def give_back_idle_in_turns(self) -> None:
+        """Do as `give_back_idle` does, and let the event loop turn in between: 10,000 purses at once kept it for 4 ms."""
+        purse_ids = tuple(self._slices)
+        for first in range(0, len(purse_ids), IDLE_AT_ONCE):
+            self._give_back_idle_of(purse_ids[first : first + IDLE_AT_ONCE])
+            await asyncio.sleep(0)
 
     def give_back_wanted(self, purse_id: int) -> None:
         """Return what is not held of a purse that another worker was refused by, now and after each settlement."""
@@ -221,6 +226,18 @@ class Books:
                 self._commits.give_back(purse_id, purse.surrender())
 
     # -- inside
+
+    def _give_back_idle_of(self, purse_ids: Sequence[int]) -> None:
+        for purse_id in purse_ids:
+            purse = self._slices.get(purse_id)
+            if purse is None:  # forgotten while the loop turned
+                continue
+            if purse.touched:
+                purse.touched = False
+            elif purse.free_nanos:
+                self._commits.give_back(purse_id, purse.surrender())
+            elif not purse.holds and purse_id not in self._borrowing:
+                del self._slices[purse_id]
 
     def _slice(self, purse_id: int) -> Slice:
         purse = self._slices.get(purse_id)
