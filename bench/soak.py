@@ -1,8 +1,8 @@
 """`make soak`: mixed load on a real gateway for as long as you like, and the ledger's state machine beside it.
 
-Every half minute the load pauses: each reply is compared with its line, and the gateway's memory and open files are
-read at rest. Prints a line each time and a verdict at the end; exit status 1 when a reply and a line disagree, the
-ledger is not clean, the machine found something, or memory or files grew.
+Every half minute the load pauses: each reply is compared with its line, the gateway's memory and open files are read at
+rest, and how late its event loop was under load. Prints a line each time and a verdict at the end; exit status 1 when a
+reply and a line disagree, the ledger is not clean, the machine found something, or memory or files grew.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 import uvloop
 from failure import BenchError
 from gauges import memory, process_tree
+from pauses import SWITCH, PauseLog, Pauses, gathered
 
 from tests.crash.campaign import Campaign, Scene, staged
 from tests.crash.run import STORES, opened
@@ -50,6 +51,8 @@ class Rest:
     pss_mb: float
     files: int
     compared: Compared
+    pauses: Pauses
+    """Under load, since the last rest."""
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -100,9 +103,10 @@ class Machine:
         self._over = True
 
 
-async def soak(scene: Scene, campaign: Campaign, *, seconds: float) -> list[Rest]:
-    """Load the gateway until the time is over, pausing for a look; return what was seen."""
+async def soak(scene: Scene, campaign: Campaign, *, seconds: float) -> tuple[list[Rest], Pauses]:
+    """Load the gateway until the time is over, pausing for a look; return what was seen, and its loop's pauses in all."""
     seen: list[Rest] = []
+    log = PauseLog(scene.gateway.log)
     began = time.monotonic()
     after_id = 0
     while (now := time.monotonic() - began) < seconds:
@@ -117,14 +121,21 @@ async def soak(scene: Scene, campaign: Campaign, *, seconds: float) -> list[Rest
         after_id = compared.last_id
         pid = scene.gateway.pid
         at_s = time.monotonic() - began
-        rest = Rest(at_s=at_s, pss_mb=memory(pid).pss_kb / 1024, files=open_files(pid), compared=compared)
+        rest = Rest(
+            at_s=at_s,
+            pss_mb=memory(pid).pss_kb / 1024,
+            files=open_files(pid),
+            compared=compared,
+            pauses=log.news(),
+        )
         seen.append(rest)
         print(
             f"{rest.at_s / 60:6.1f} min  {rest.pss_mb:7.1f} MB  {rest.files:4} files  "
-            f"{compared.answered:6} answers  {compared.charges:6} charges  {len(compared.mismatches)} mismatches",
+            f"{compared.answered:6} answers  {compared.charges:6} charges  {len(compared.mismatches)} mismatches  "
+            f"lag {rest.pauses.lag_ms_max:6.1f} ms, p99.9 {rest.pauses.lag_ms_p999:5.1f}, CPU {rest.pauses.cpu_ms_max:5.1f}",
             flush=True,
         )
-    return seen
+    return seen, gathered(log.seen)
 
 
 def open_files(root: int) -> int:
@@ -162,7 +173,7 @@ async def run(campaign: Campaign, folder: Path, *, seconds: float, machine: Mach
     """Run everything; return what is wrong."""
     beside = None if machine is None else asyncio.create_task(machine.run())
     async with staged(campaign, folder) as scene:
-        seen = await soak(scene, campaign, seconds=seconds)
+        seen, pauses = await soak(scene, campaign, seconds=seconds)
         if machine is not None and beside is not None:
             machine.stop()
             print("waiting for the state machine", flush=True)
@@ -172,6 +183,9 @@ async def run(campaign: Campaign, folder: Path, *, seconds: float, machine: Mach
     warm = seen[int(len(seen) * WARM) :]
     print(f"memory slope    {slope_mb_per_hour(warm):+.1f} MB an hour, after the warm-up")
     print(f"open files      {seen[0].files} at first, {seen[-1].files} at last")
+    print(f"loop's lag      {pauses.lag_ms_max:.1f} ms at most, {pauses.lag_ms_p999:.1f} ms at the 99.9th percentile")
+    print(f"loop's CPU      {pauses.cpu_ms_max:.1f} ms at most between two turns")
+    print(f"collections     {pauses.collections} of garbage, {pauses.gc_ms_max:.1f} ms at most")
     print(f"answers         {sum(rest.compared.answered for rest in seen)}")
     print(f"charges of them {sum(rest.compared.charges for rest in seen)}")
     print(f"lines           {lines}")
@@ -185,6 +199,7 @@ def main(words: Sequence[str]) -> int:
     asked = arguments(words)
     seed = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
     print(f"seed {seed}", flush=True)
+    os.environ.update(SWITCH)  # for the gateway, which is started with it
     folder = Path(tempfile.mkdtemp(prefix="tollway-soak-"))
     machine = None if asked.no_machine else Machine(seed, folder / "machine.log")
     with opened(asked.store, folder) as url:

@@ -62,7 +62,7 @@ class Gateway:
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False
-        self._log = config.with_name("gateway.log")
+        self._log = self.log = config.with_name("gateway.log")
         self.start_s = 1.0
         """How long the last start took."""
 
