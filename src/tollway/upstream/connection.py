@@ -11,6 +11,7 @@ import httptools
 from tollway.catalog.records import Timeouts
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.answer import Answer
+from tollway.upstream.chunks import only_content
 from tollway.upstream.limits import Limits
 
 # Timers may fire a little early: uvloop's clock counts whole milliseconds.
@@ -52,8 +53,10 @@ class Connection(asyncio.Protocol):
         "_answer",
         "_barren_bytes",
         "_begun",
+        "_between",
         "_bodiless",
         "_buffer_bytes_max",
+        "_chunk_whole",
         "_complete",
         "_headers",
         "_home",
@@ -102,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._step_s = self._total_at = self._sent_at = 0.0
         self._barren_bytes = self._interims = 0
         self._begun = self._bodiless = self._complete = self._news = self._reusable = False
+        self._between = self._chunk_whole = False
         self.heard_at = loop.time()
 
     # --- the exchange ---
@@ -118,7 +122,7 @@ class Connection(asyncio.Protocol):
         self._answer = answer
         self._headers = answer.headers
         self._used = True
-        self._begun = self._complete = self._news = False
+        self._begun = self._complete = self._news = self._between = self._chunk_whole = False
         self._barren_bytes = self._interims = 0
         self._bodiless = request.startswith(b"HEAD ")
         self._timeouts = timeouts
@@ -248,6 +252,12 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self.heard_at = self._time()
+        if self._between and answer.sink is not None:
+            content = only_content(data)
+            if content is not None:
+                # The parser is left where it is: between two chunks.
+                answer.hand(content)
+                return
         self._begun = True
         self._barren_bytes += len(data)
         try:
@@ -258,6 +268,8 @@ class Connection(asyncio.Protocol):
                 return
             # What follows a complete answer spoils the connection, not the answer.
             self._reusable = False
+        # Of a next chunk's line nothing has come: its end would have been told, and its beginning has no line end.
+        self._between = self._chunk_whole and data.endswith(b"\n")
         if self._complete:
             self._finish(answer)
         elif self._barren_bytes > self._limits.head_bytes_max:
@@ -340,6 +352,14 @@ class Connection(asyncio.Protocol):
         answer.buffered += len(body)
         self._barren_bytes = 0
         self._news = True
+
+    def on_chunk_header(self) -> None:
+        """The line that begins a chunk is complete."""
+        self._chunk_whole = False
+
+    def on_chunk_complete(self) -> None:
+        """A chunk is complete, with the line end behind it."""
+        self._chunk_whole = True
 
     def on_message_complete(self) -> None:
         """The answer is complete, unless it was an interim one."""
