@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tollway.dialects.alike import LESSONS_MAX, Alike, learn
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.members import append_members
 from tollway.dialects.openai_chat.chunk import (
@@ -50,14 +51,16 @@ class ChatStream:
     """One stream. Feed it until the provider ends, `close` it, then `end` it when it is finished, else `break_off`."""
 
     __slots__ = (
+        "_alike",
         "_choices",
-        "_done",
         "_finished_choices",
         "_held",
         "_held_bytes",
         "_last_choice",
         "_lead",
         "_lead_bytes",
+        "_learned",
+        "_lessons_left",
         "_reader",
         "_reported",
         "_usage_asked",
@@ -65,6 +68,7 @@ class ChatStream:
         "content_started",
         "delivered_events",
         "delivered_text_bytes",
+        "ended",
         "failure",
         "model_answered",
     )
@@ -80,7 +84,12 @@ class ChatStream:
         """Kind, event and text bytes of what waits for the end, in order; at most one is a choice, and it is first."""
         self._held_bytes = 0
         self._finished_choices: frozenset[int] = frozenset()
-        self._done = False
+        self._learned: Alike | None = None
+        self._lessons_left = LESSONS_MAX
+        self._alike: Alike | None = None
+        """The pattern of the events that pass, while they do: text has begun, nothing is withheld, no event is half read."""
+        self.ended = False
+        """`[DONE]` was seen."""
         self._last_choice: bytes | None = None
         self._reported: Usage | None = None
         self._usage_payload = b""
@@ -93,12 +102,7 @@ class ChatStream:
     @property
     def finished(self) -> bool:
         """Every choice that was asked for has a finish reason, or `[DONE]` was seen."""
-        return self._done or len(self._finished_choices) >= self._choices
-
-    @property
-    def ended(self) -> bool:
-        """`[DONE]` was seen."""
-        return self._done
+        return self.ended or len(self._finished_choices) >= self._choices
 
     @property
     def usage(self) -> Usage | None:
@@ -120,7 +124,14 @@ class ChatStream:
 
     def feed(self, data: bytes) -> bytes:
         """Return what may go to the client now; empty when nothing may, and after a failure or `[DONE]`."""
-        if self._done or self.failure is not None:
+        if self._alike is not None:
+            text_bytes = self._alike.text_bytes(data)
+            if text_bytes:
+                self.delivered_events += 1
+                self.delivered_text_bytes += text_bytes
+                return data
+            self._alike = None
+        if self.ended or self.failure is not None:
             return b""
         if (
             not self._reader.pending
@@ -135,15 +146,16 @@ class ChatStream:
         except UpstreamFailure as failure:
             self.failure = failure
             return b""
-        if len(events) == 1:
-            return self._take(events[0])
-        return b"".join([self._take(event) for event in events])
+        freed = self._take(events[0]) if len(events) == 1 else b"".join([self._take(event) for event in events])
+        if self._reader.pending:
+            self._alike = None
+        return freed
 
     def close(self) -> bytes:
         """Take what came after the last blank line as an event if it is whole: some servers omit the last blank line."""
         rest = self._reader.close()
         data = read_fields(rest)[1]
-        if data is None or self._done or self.failure is not None:
+        if data is None or self.ended or self.failure is not None:
             return b""
         if data.strip() != DONE:
             try:
@@ -164,7 +176,7 @@ class ChatStream:
             return lead + b"".join(event for kind, event, _ in self._held if kind != "usage" or self._usage_asked)
         usage = self._usage_value(costs, estimate)
         tail = self._tail_asked(usage) if self._usage_asked else self._tail_merged(usage)
-        if not self._done:
+        if not self.ended:
             tail.append(DONE_EVENT)
         return lead + b"".join(tail)
 
@@ -178,10 +190,10 @@ class ChatStream:
         self._held = [held for held in self._held if held[0] not in shown_anew]
         freed = [self._release_lead()]
         for index in range(self._choices):
-            if not (self._done or index in self._finished_choices):
+            if not (self.ended or index in self._finished_choices):
                 chunk = new_chunk(self._last_choice, _CUT_CHOICE % index, None)
                 freed.append(self._take_data(b"data: %b\n\n" % chunk, chunk))
-        self._done = True
+        self.ended = True
         freed += (self.end(costs, estimate), b"data: %b\n\n" % error, DONE_EVENT)
         return b"".join(freed)
 
@@ -202,7 +214,7 @@ class ChatStream:
 
     def _take(self, event: bytes) -> bytes:
         """Return what an event sets free: itself, itself and what was withheld, or nothing."""
-        if self._done or self.failure is not None:
+        if self.ended or self.failure is not None:
             return b""
         name, data = read_fields(event)
         return self._pass(event) if data is None else self._take_data(event, data, named_error=name == b"error")
@@ -214,7 +226,7 @@ class ChatStream:
             if data.strip() != DONE:
                 self.failure = UpstreamFailure(FailureKind.JUNK, "the provider sent an event that is not JSON")
                 return b""
-            self._done = self.content_started = True
+            self.ended = self.content_started = True
             self._hold("done", event, 0)
             return b""
         if chunk.is_error or named_error:
@@ -242,6 +254,9 @@ class ChatStream:
             self._finished_choices = self._finished_choices.union(chunk.finished)
         elif not self._finished_choices:
             if self.content_started and not self._held:
+                self._alike = self._learned
+                if text_bytes and (self._alike is None or not self._alike.surrounds(event)):
+                    self._learn(event)
                 return event
             if text_bytes:
                 return self._release_lead() + self._release_held() + event
@@ -250,6 +265,11 @@ class ChatStream:
         freed = self._release_lead() + self._release_held()
         self._hold("choice", event, text_bytes)
         return freed
+
+    def _learn(self, event: bytes) -> None:
+        if self._lessons_left:
+            self._lessons_left -= 1
+            self._alike = self._learned = learn(event, _facts)
 
     def _pass(self, event: bytes) -> bytes:
         """Let an event without text go, in its place: behind what is withheld, if anything is."""
@@ -322,6 +342,11 @@ class ChatStream:
         if last is None:
             tail.append(b"data: %b\n\n" % new_chunk(self._last_choice, b"[]", usage))
         return tail + done
+
+
+def _facts(event: bytes) -> tuple[int, Chunk]:
+    chunk = read_chunk(event[6:-2])
+    return chunk.text_bytes, msgspec.structs.replace(chunk, text_bytes=0)
 
 
 def open_stream(peek: Peek) -> ChatStream:
