@@ -123,9 +123,12 @@ class Inbound:
         """Send a piece at once; False when the client reads slower, so that `drain` should be awaited before more."""
         if self.gone or self.response_complete:
             return True
-        self._begun = True
-        framed = self._framed(data)
-        self._transport.write(framed if self._head is None else self._taken_head() + framed)
+        if self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._head is not None:
+            self._begun = True
+            data = self._taken_head() + data
+        self._transport.write(data)
         return not self._flow.write_paused
 
     async def drain(self) -> None:

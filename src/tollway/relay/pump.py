@@ -32,11 +32,12 @@ class Outlet:
         "_comment",
         "_loop",
         "_recorded",
-        "_silent",
         "_timer",
         "_until",
         "head",
         "keepalive",
+        "push",
+        "silent",
         "started",
     )
 
@@ -45,7 +46,10 @@ class Outlet:
         self._client = client
         self.head = head
         self._recorded = recorded
-        self._silent = True
+        self.push = client.push
+        """Sends bytes at once, the head being out; False when `drain` should be awaited before more."""
+        self.silent = True
+        """Nothing has been sent since the last look; whoever pushes says otherwise."""
         self._loop = asyncio.get_running_loop()
         self._until = 0.0
         self._timer: asyncio.Handle | None = None
@@ -67,15 +71,10 @@ class Outlet:
 
     async def write(self, data: bytes) -> None:
         """Send bytes, behind the head when it is not out yet."""
-        self._silent = False
+        self.silent = False
         if not self.started:
             await self._start()
         await self._client.write(data)
-
-    def push(self, data: bytes) -> bool:
-        """Send bytes at once, the head being out; False when `drain` should be awaited before more."""
-        self._silent = False
-        return self._client.push(data)
 
     async def drain(self) -> None:
         """Wait for a client that reads slower than the provider writes."""
@@ -100,9 +99,9 @@ class Outlet:
             self._client.abort()
             return
         self._timer = self._loop.call_later(KEEPALIVE_S, self._tick)
-        if self._silent and self.keepalive:
+        if self.silent and self.keepalive:
             self._comment = asyncio.ensure_future(self.write(self.keepalive))
-        self._silent = True
+        self.silent = True
 
 
 async def pump(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter, *, begin_by: float | None = None) -> None:
@@ -145,49 +144,71 @@ async def _move(answer: Answer, pipe: Stream, outlet: Outlet, meter: Meter) -> N
     a piece goes from the provider's socket to the client's in one call: a turn of the event loop and three coroutines
     for each cost as much as all the rest.
     """
-    first = large = b""
-    tokens_stop = meter.stop_at
-    bytes_stop = tokens_stop * BYTES_PER_TOKEN
-
-    def take(data: bytes) -> bool:
-        nonlocal first, large
-        if len(data) > SMALL_BYTES and len(data) > _room(pipe, meter):
-            large = data
-            return False
-        ready = pipe.feed(data)
-        if ready and not outlet.started:
-            first = ready
-            return False
-        flowing = outlet.push(ready) if ready else True
-        return (
-            flowing
-            and pipe.failure is None
-            and not pipe.ended
-            and pipe.delivered_events < tokens_stop
-            and pipe.delivered_text_bytes < bytes_stop
-        )
-
+    tap = _Tap(pipe, outlet, meter)
     complete = False
     while not (complete or pipe.ended):
-        complete = await answer.pour(take)
-        if large:
-            await _take_in_steps(large, pipe, outlet, meter)
-            large = b""
+        complete = await answer.pour(tap.take)
+        if tap.large:
+            await _take_in_steps(tap.large, pipe, outlet, meter)
+            tap.large = b""
         if complete:
-            first = pipe.close()
-        if first:
-            await outlet.write(first)
-            first = b""
+            tap.first = pipe.close()
+        if tap.first:
+            await outlet.write(tap.first)
+            tap.first = b""
         else:
             await outlet.drain()
         if pipe.failure is not None:
             raise pipe.failure
         if not complete:
             await _stay_within(pipe, meter)
-            tokens_stop = meter.stop_at
-            bytes_stop = tokens_stop * BYTES_PER_TOKEN
+            tap.set_stops()
     if not pipe.finished:
         raise UpstreamFailure(FailureKind.BROKE, "the stream ended before the answer did")
+
+
+class _Tap:
+    """What a piece goes through, all of it in one object: the fields of many lie far apart, and each way there is long."""
+
+    __slots__ = ("_bytes_stop", "_meter", "_outlet", "_pipe", "_push", "_tokens_stop", "first", "large")
+
+    def __init__(self, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
+        self._pipe = pipe
+        self._outlet = outlet
+        self._push = outlet.push
+        self._meter = meter
+        self.first = b""
+        """What may go first, which opens the answer."""
+        self.large = b""
+        """A piece that may say more than is covered."""
+        self.set_stops()
+
+    def set_stops(self) -> None:
+        """Ask the meter how far the stream may go."""
+        self._tokens_stop = self._meter.stop_at
+        self._bytes_stop = self._tokens_stop * BYTES_PER_TOKEN
+
+    def take(self, data: bytes) -> bool:
+        """Let a piece go; False when there is something to wait for, or to look at."""
+        pipe = self._pipe
+        if len(data) > SMALL_BYTES and len(data) > _room(pipe, self._meter):
+            self.large = data
+            return False
+        ready = pipe.feed(data)
+        if ready:
+            outlet = self._outlet
+            if not outlet.started:
+                self.first = ready
+                return False
+            outlet.silent = False
+            if not self._push(ready):
+                return False
+        return (
+            pipe.delivered_events < self._tokens_stop
+            and pipe.delivered_text_bytes < self._bytes_stop
+            and pipe.failure is None
+            and not pipe.ended
+        )
 
 
 async def _take_in_steps(data: bytes, pipe: Stream, outlet: Outlet, meter: Meter) -> None:
