@@ -46,6 +46,18 @@ class Tally:
         self.c_calls: Counter[CodeType] = Counter()
         """By who calls."""
 
+    def copy(self) -> "Tally":
+        """Return what was counted so far, which stays as it is."""
+        copied = Tally()
+        copied.add(self, Tally())
+        return copied
+
+    def add(self, now: "Tally", before: "Tally") -> None:
+        """Count what was counted between two copies."""
+        self.opcodes.update(now.opcodes - before.opcodes)
+        self.calls.update(now.calls - before.calls)
+        self.c_calls.update(now.c_calls - before.c_calls)
+
     @property
     def cost(self) -> Cost:
         """What was counted so far."""

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 
+from tests.guard.counting import Tally
 from tests.guard.lanes import AT_ONCE, Lane, measure
 
 RECORDED = Path(__file__).with_name("hot_path.toml")
@@ -99,12 +100,13 @@ def table_of(now: Numbers) -> str:
     return "\n".join(lines)
 
 
-def by_function(lane: Lane, most: int) -> str:
-    """Return the functions that take most instructions of a lane's unit, and the modules."""
-    opcodes, calls, c_calls = lane.tally.opcodes, lane.tally.calls, lane.tally.c_calls
+def by_function(lane: Lane, tally: Tally, most: int) -> str:
+    """Return the functions that take most instructions of a lane's unit in some threads, and the modules."""
+    opcodes, calls, c_calls = tally.opcodes, tally.calls, tally.c_calls
     units = lane.units
-    total = opcodes.total() / units
-    lines = [f"{lane.name}: {TITLES[lane.name]}; the loop's thread, a unit", ""]
+    total = max(1, opcodes.total()) / units
+    whose = "the loop's thread" if tally is lane.tally else "the ledger's thread"
+    lines = [f"{lane.name}: {TITLES[lane.name]}; {whose}, a unit", ""]
     lines.append(f"{'opcodes':>9} {'share':>6} {'calls':>7} {'C calls':>8}  function")
     for code, count in opcodes.most_common(most):
         own, into_c = calls[code] / units, c_calls[code] / units
@@ -147,6 +149,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--by-function", metavar="LANE", nargs="?", const="plain", choices=TITLES, help="where they are"
     )
+    parser.add_argument("--ledger", action="store_true", help="by function, of the ledger's thread")
     parser.add_argument("--most", type=int, default=45, help="how many functions to print")
     asked = parser.parse_args(words)
     if sys.version_info[:2] != PYTHON:
@@ -161,7 +164,8 @@ def main(words: Sequence[str]) -> int:
         lanes = measure(Path(folder))
     now = numbers_of(lanes)
     if asked.by_function:
-        print(by_function(lanes[asked.by_function], asked.most))
+        lane = lanes[asked.by_function]
+        print(by_function(lane, lane.threads if asked.ledger else lane.tally, asked.most))
         return 0
     print(table_of(now))
     found = list(differences(read_recorded(), now))

@@ -132,14 +132,15 @@ class Gateway:
             yield
             return
         self._threads.wait()
-        before, threads_before, writes = lane.tally.cost, self._threads.cost, self.loop.writes
+        before, threads_before, writes = lane.tally.cost, self._threads.copy(), self.loop.writes
         with counted(lane.tally):
             yield
         self._threads.wait()
+        lane.threads.add(self._threads, threads_before)
         lane.rounds.append(
             Round(
                 _share(lane.tally.cost, before, lane.share),
-                _share(self._threads.cost, threads_before, lane.share),
+                _share(self._threads.cost, threads_before.cost, lane.share),
                 (self.loop.writes - writes) / lane.share,
             )
         )
