@@ -4,6 +4,7 @@ Durations are left out: nobody measured them. A tool call goes out whole, becaus
 """
 
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from tollway.dialects.ollama.closing import closing_members, line
 from tollway.dialects.ollama.wire import CHAT, GENERATE, Call, Function, Said, Shape, arguments_object, is_object
@@ -37,7 +38,9 @@ class LinesWriter:
         self._calls: dict[int, tuple[ToolCallStarted, list[str]]] = {}
         """Those that have begun and have not gone out."""
         self._grown: dict[int, None] = {}
-        """Those of them whose arguments have grown since they were last looked at, in order."""
+        """Those of them whose arguments have grown since they were last looked at."""
+        self._whole: set[int] = set()
+        """Those of them whose arguments are whole."""
         self._finished: Finished | None = None
 
     def write(self, events: list[Event]) -> bytes:
@@ -87,12 +90,19 @@ class LinesWriter:
 
     def cut(self, error: bytes, closing: Closing) -> bytes:
         """Return the end of a stream whose money has run out; a call that is not whole stays behind."""
-        return self._whole_calls() + self._last(StopReason.LENGTH, closing) + error + b"\n"
+        self._look()
+        whole = self._release([index for index in self._calls if index in self._whole])
+        return whole + self._last(StopReason.LENGTH, closing) + error + b"\n"
 
     def _whole_calls(self) -> bytes:
-        """Return the calls whose arguments are whole: no text that goes on can be a JSON object before its end."""
+        """Return the calls that are whole, in the order in which they began: one waits for those before it."""
+        self._look()
+        return self._release(list(takewhile(self._whole.__contains__, self._calls)))
+
+    def _look(self) -> None:
+        """Find out whose arguments are whole: no text that goes on can be a JSON object before its end."""
         grown, self._grown = self._grown, {}
-        return self._release([index for index in grown if is_object("".join(self._calls[index][1]))])
+        self._whole.update(index for index in grown if is_object("".join(self._calls[index][1])))
 
     def _release(self, indexes: list[int]) -> bytes:
         begun = [self._calls.pop(index) for index in indexes]

@@ -302,6 +302,21 @@ def test_calls_go_out_whole_and_in_their_place() -> None:
     assert shown[1]["done_reason"] == "stop"
 
 
+def test_calls_that_are_written_crosswise_go_out_in_the_order_in_which_they_began() -> None:
+    write = writer(OLLAMA_CHAT)
+    begun: list[Event] = [
+        ToolCallStarted(index=0, id="c-0", name="a"),
+        ToolCallStarted(index=1, id="c-1", name="b"),
+        ToolCallDelta(index=1, arguments="{}"),
+    ]
+    assert write.write([*begun, TextDelta(text="and")]).count(b"tool_calls") == 0
+    shown = lines_of(write.write([ToolCallDelta(index=0, arguments="{}"), TextDelta(text="then")]))
+    assert [call["id"] for call in shown[0]["message"]["tool_calls"]] == ["c-0", "c-1"]
+    cut = writer(OLLAMA_CHAT)
+    cut.write(begun)
+    assert [call["id"] for call in lines_of(cut.cut(ERROR, CLOSING))[0]["message"]["tool_calls"]] == ["c-1"]
+
+
 def test_a_broken_stream_never_looks_finished() -> None:
     write = writer(OLLAMA_GENERATE)
     write.write([TextDelta(text="Hi"), Finished(reason=StopReason.STOP)])
