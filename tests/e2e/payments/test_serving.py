@@ -269,7 +269,7 @@ def test_the_stripe_package_costs_only_those_who_use_it(
     tollway.client().get("/readyz").raise_for_status()
     tollway.stop()
     imported = {line.rpartition("|")[2].strip() for line in tollway.log.read_text().splitlines() if "|" in line}
-    assert "tollway.app" in imported
+    assert "tollway.http.data_plane" in imported
     assert not {name for name in imported if name.partition(".")[0] in {"stripe", "requests", "urllib3"}}
 
 
