@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tollway import clock
 from tollway.access.principal import ShownCosts
-from tollway.catalog.records import AfterLeave, Spoken, Streaming, Target
+from tollway.catalog.records import Spoken, Target
 from tollway.dialects.record import JSON, CostFields, Dialect, Stream
 from tollway.errors import FailureKind, Refusal, UpstreamFailure
 from tollway.ledger.lines import ExchangeLine, Outcome
@@ -30,7 +30,7 @@ from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import NOTHING_USED, STATUS_CLIENT_GONE, Ending, Told, costs_of, line_of
 from tollway.relay.signatures import Signers, left_out, request_lines
-from tollway.relay.ways import Ways
+from tollway.relay.ways import Ways, bills_on
 from tollway.relay.wire import RequestHeads, comes_whole, content_type_of, provider_refusal, struck
 
 log = get_log(__name__)
@@ -351,17 +351,11 @@ class Exchange:
         if task is None or self._closed or not self._admitted.peek.streamed:
             return
         # Who keeps the answer for the client's next try wants all of it.
-        if (self._bills_on() or self._arrival.keeper is not None) and relay.drains < DRAINS_MAX:
+        if (bills_on(self._spoken, self._target) or self._arrival.keeper is not None) and relay.drains < DRAINS_MAX:
             relay.drains += 1
             self._drain = relay.loop.call_later(DRAIN_S, self._end_drain)
         else:
             task.cancel()
-
-    def _bills_on(self) -> bool:
-        """Tell whether the provider that was asked bills to the end: so does each that answers in one piece."""
-        spoken, target = self._spoken, self._target
-        profile = None if spoken is None or target is None else spoken.profile_of(target.model_routed)
-        return profile is not None and (profile.after_leave is AfterLeave.DRAIN or profile.streaming is Streaming.NEVER)
 
     def _end_drain(self) -> None:
         if self._task is not None and not self._closed:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from tollway.catalog.records import Profile, Spoken, Streaming, StreamUsage, Target
+from tollway.catalog.records import AfterLeave, Profile, Spoken, Streaming, StreamUsage, Target
 from tollway.dialects.record import Dialect, RequestEdits
 from tollway.pricing.estimate import OUTPUT_TOKENS_ASSUMED
 
@@ -90,3 +90,11 @@ def path_of(spoken: Spoken, dialect: Dialect, model: str, *, streamed: bool) -> 
     if streamed:
         path = spoken.streamed_path or spoken.path or dialect.streamed_path or dialect.path
     return path.replace("{model}", quote(model, safe="")) if "{" in path else path
+
+
+def bills_on(spoken: Spoken | None, target: Target | None) -> bool:
+    """Tell whether the provider that was asked bills to the end, whoever leaves: so does each that answers in one piece."""
+    if spoken is None or target is None:
+        return False
+    profile = spoken.profile_of(target.model_routed)
+    return profile.after_leave is AfterLeave.DRAIN or profile.streaming is Streaming.NEVER
