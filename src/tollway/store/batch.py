@@ -59,6 +59,21 @@ class Batch:
         self.answers: list[AnswerStep] = []
         """What happens to the answers that are kept for clients, in this order, after everything else."""
 
+    @property
+    def only_begins(self) -> bool:
+        """There are exchanges that begin, and nothing else."""
+        return bool(self.holds) and not (
+            self.closes
+            or self.ended_holds
+            or self.extended
+            or self.returns
+            or self.borrows
+            or self.look_wanted
+            or self.reached
+            or self.probes
+            or self.answers
+        )
+
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a batch."""

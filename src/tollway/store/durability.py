@@ -3,4 +3,5 @@
 from typing import Literal
 
 Durability = Literal["full", "normal"]
-"""`full` waits for the disk at every commit; `normal` survives a killed process, but not a power cut."""
+"""`full` waits for the disk at every commit, but those of SQLite that only say what has begun; `normal` survives a killed
+process, but not a power cut."""

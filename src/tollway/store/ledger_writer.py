@@ -21,6 +21,7 @@ from tollway.ledger.slices import Grant, lend_nanos
 from tollway.store.answer_rows import steps_taken
 from tollway.store.batch import Batch, Borrow, LineRefused, Written
 from tollway.store.cap_rows import fit_one
+from tollway.store.disk_wait import DiskWait
 from tollway.store.event_rows import event_values
 from tollway.store.rows import PLAIN_COLUMNS, Values, hold_values, is_plain, line_values, plain_values
 from tollway.store.schema import PROBE_KEY
@@ -174,6 +175,7 @@ class LedgerWriter:
         self._connection = connection
         self._cursor = connection.cursor()
         self._worker_id = worker_id
+        self._disk = DiskWait(connection)
         self._now_ms = 0
         self._refused_loans = False
         self._file: str = connection.execute("PRAGMA database_list").fetchone()[2]
@@ -200,6 +202,7 @@ class LedgerWriter:
     def _transaction(self, write: Callable[[Batch], Written], batch: Batch) -> Written:
         execute = self._cursor.execute
         self._refused_loans = False
+        self._disk.suit(batch)
         self._begin()
         try:
             written = write(batch)
