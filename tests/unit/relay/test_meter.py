@@ -1,6 +1,7 @@
 """When a running stream's hold is extended, and when its money has ended."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -120,3 +121,14 @@ async def test_a_stream_that_is_cancelled_while_it_waits_for_money_leaves_nothin
     meter.close()
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_meter_that_is_closed_keeps_nothing_of_who_extends() -> None:
+    purse = Purse(1000)
+    kept = weakref.ref(purse)
+    meter = purse.meter(1000, Limit.ASSUMED)
+    await meter.reached(750)
+    meter.close()
+    await asyncio.sleep(0)
+    del purse
+    assert kept() is None, "it would be garbage that only a collection finds"
