@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from peers import DIRECT
-from runs import Run
+from runs import BEHIND_MAX, Run
 
 MEMORY = "memory"
 """The pseudo measure of what is weighed between the runs."""
@@ -75,7 +75,7 @@ def one(row: Row, part: str, peer: str, figures: Figures) -> float | None:
 
 def behind(row: Row, part: str, peer: str, figures: Figures) -> bool:
     """Tell whether a peer could not keep up with the rate at which it was asked: its latency means nothing."""
-    return any(figures.get(Spot(part, row.measure, peer, "behind"), ()))
+    return any(share > BEHIND_MAX for share in figures.get(Spot(part, row.measure, peer, "behind"), ()))
 
 
 def cell(row: Row, part: str, peer: str, figures: Figures) -> str:

@@ -138,7 +138,7 @@ def loop_figures(said: Mapping[str, Any], measure: Measure) -> dict[str, float]:
     """Return the figures of plain answers; times in microseconds."""
     figures = {"rps": said["answers"] / said["seconds"], **percentiles("", said["latency_us"])}
     if measure.rate:
-        figures["behind"] = said["unsent"] / (measure.rate * measure.size)
+        figures["behind"] = max(0.0, 1 - figures["rps"] / measure.rate)
     return figures
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from budget import budget
-from figures import MEMORY, Figures, Row, Spot, behind, cell, figures_of, one, values_of
+from figures import MEMORY, Figures, Row, behind, cell, figures_of, one, values_of
 from peers import DIRECT, HELLO, LITELLM, NGINX, PORTKEY, TOLLWAY
 from plan import Part
 from rows import GATEWAY_COLUMNS, part_rows
@@ -66,25 +66,25 @@ def lanes_table(part: Part, figures: Figures) -> str:
 
 
 def gateways_table(parts: Sequence[str], figures: Figures) -> str:
-    """Return a row a gateway, each figure from the first part that has it."""
-    found = peers_in(figures)
-    names = [name for name in found if name in GATEWAYS or (name not in COLUMNS)]
-    lines = [
-        f"| gateway | {' | '.join(row.label for row in GATEWAY_COLUMNS)} |",
-        "|---|" + "--:|" * len(GATEWAY_COLUMNS),
-    ]
+    """Return a row a gateway, each figure from the first part that has it; empty when nothing but memory is there."""
+    names = [name for name in peers_in(figures) if name in GATEWAYS or name not in COLUMNS]
+    columns = [row for row in GATEWAY_COLUMNS if any(part_of(row, parts, name, figures) for name in names)]
+    if all(row.measure == MEMORY for row in columns):
+        return ""
+    lines = [f"| gateway | {' | '.join(row.label for row in columns)} |", "|---|" + "--:|" * len(columns)]
     for name in names:
-        cells = [first_cell(row, parts, name, figures) for row in GATEWAY_COLUMNS]
+        places = [(row, part_of(row, parts, name, figures)) for row in columns]
+        cells = [cell(row, part, name, figures) if part is not None else "–" for row, part in places]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def first_cell(row: Row, parts: Sequence[str], peer: str, figures: Figures) -> str:
-    """Return a cell from the first part that measured it."""
-    for part in parts:
-        if any(values_of(row, part, peer, figures)) or figures.get(Spot(part, row.measure, peer, row.figure)):
-            return cell(row, part, peer, figures)
-    return "–"
+def part_of(row: Row, parts: Sequence[str], peer: str, figures: Figures) -> str | None:
+    """Return the first part that measured a figure of a peer; of memory under load, the one that needed most."""
+    found = [part for part in parts if values_of(row, part, peer, figures)]
+    if row.figure == "load_mb":
+        return max(found, key=lambda part: one(row, part, peer, figures) or 0.0, default=None)
+    return next(iter(found), None)
 
 
 def tables(parts: Sequence[Part], runs: Sequence[Run], memory: Memory) -> str:

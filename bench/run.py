@@ -32,6 +32,9 @@ from stage import Cast, Stage, set_up
 ROOT = Path(__file__).parent.parent
 REST_SECONDS = 1.0
 """Before memory is weighed."""
+STREAMS_WEIGHED_MIN, STREAMS_WEIGHED_MAX = 500, 800
+"""How many make a stream's share of memory: with fewer it is lost in the noise, with more a core is full, and what waits
+for it would be weighed too."""
 
 Weights = dict[str, dict[str, float]]
 """By peer."""
@@ -57,7 +60,8 @@ def weigh_load(stage: Stage, runs: Sequence[Run], into: Weights) -> None:
         if largest:
             into[peer.name]["load_mb"] = max(largest.values()) / 1024
         counts = sorted(int(name.removeprefix("streams-")) for name in largest if name.startswith("streams-"))
-        if len(counts) > 1 and counts[-1] >= 500:
+        counts = [count for count in counts if count <= STREAMS_WEIGHED_MAX]
+        if len(counts) > 1 and counts[-1] >= STREAMS_WEIGHED_MIN:
             few, many = counts[0], counts[-1]
             grown_kb = largest[f"streams-{many}"] - largest[f"streams-{few}"]
             into[peer.name]["stream_kb"] = grown_kb / (many - few)

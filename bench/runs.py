@@ -21,6 +21,8 @@ FLUSH_SECONDS = 0.05
 """After the last answer: what a gateway still does for it belongs to the run."""
 NOISE_MAX = 0.05
 """Share of a run that somebody else may take of a core before its figures are doubtful."""
+BEHIND_MAX = 0.05
+"""Of the rate at which an open loop asks: who answers less cannot keep up, and its latency says only how long it was asked."""
 REST_SECONDS_MAX = 10.0
 REST_SHARE = 0.05
 """Of a core: a gateway that uses less has come to rest."""
@@ -282,7 +284,7 @@ def progress(run: Run) -> str:
         f"{figures['rps']:8.0f}/s" if "rps" in figures else f"{figures['lost']:.0f} lost {figures['late']:.0f} late"
     )
     said.append(f"gateway {figures['busy']:4.0%}, load {figures['load_busy']:4.0%}")
-    if figures.get("behind"):
+    if figures.get("behind", 0.0) > BEHIND_MAX:
         said.append("CANNOT KEEP UP")
     if figures["noise"] > NOISE_MAX:
         said.append(f"NOISE: others took {figures['noise']:.0%} of a core")
