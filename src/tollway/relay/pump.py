@@ -220,10 +220,12 @@ async def _take_in_steps(data: bytes, pipe: Stream, outlet: Outlet, meter: Meter
     at = 0
     try:
         while at < len(data) and pipe.failure is None and not pipe.ended:
-            if _at_mark(pipe, meter):
+            room = _room(pipe, meter)
+            if room <= 0 and not pipe.finished:
                 await _let_go(ready, outlet)
                 await meter.reached(_written_tokens(pipe))
-            step_end = _event_end(data, at + max(_room(pipe, meter) - SMALL_BYTES, 0))
+                room = _room(pipe, meter)
+            step_end = _event_end(data, at + room - SMALL_BYTES if room > SMALL_BYTES else at)
             ready.append(pipe.feed(data[at:step_end]))
             at = step_end
     finally:
@@ -241,8 +243,11 @@ async def _let_go(ready: list[bytes], outlet: Outlet) -> None:
 def _event_end(data: bytes, start: int) -> int:
     """Return the end of the event in which `start` lies, or a place near it where it is long."""
     near = start + SMALL_BYTES
-    ends = [at + len(blank) for blank in (b"\n\n", b"\n\r\n") if (at := data.find(blank, start, near)) >= 0]
-    return min(ends, default=near)
+    end = data.find(b"\n\n", start, near)
+    other_end = data.find(b"\n\r\n", start, near if end < 0 else end)
+    if other_end >= 0:
+        return other_end + 3
+    return near if end < 0 else end + 2
 
 
 async def _stay_within(pipe: Stream, meter: Meter) -> None:
@@ -257,7 +262,8 @@ def _at_mark(pipe: Stream, meter: Meter) -> bool:
 
 
 def _written_tokens(pipe: Stream) -> int:
-    return max(pipe.delivered_events, pipe.delivered_text_bytes // BYTES_PER_TOKEN)
+    events, text_tokens = pipe.delivered_events, pipe.delivered_text_bytes // BYTES_PER_TOKEN
+    return events if events > text_tokens else text_tokens
 
 
 def _room(pipe: Stream, meter: Meter) -> int:

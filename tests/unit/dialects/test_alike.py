@@ -106,6 +106,23 @@ def test_events_that_change_each_time_are_not_looked_at_for_ever() -> None:
     assert pipe.delivered_events == len(numbers)
 
 
+def test_a_burst_is_told_by_the_pattern_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    word = chunk({"content": "x"})
+    pipe = started(word, word)
+    monkeypatch.setattr(stream_module, "read_chunk", None)
+    assert pipe.feed(word * 9) == word * 9
+    assert pipe.delivered_events == 11
+
+
+def test_an_event_that_is_too_long_ends_the_pattern_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    word = chunk({"content": "x"})
+    pipe = started(word, word)
+    monkeypatch.setattr("tollway.framing.sse.EVENT_BYTES_MAX", 10)
+    assert pipe.feed(b"data: 1234567") == b""
+    assert pipe.failure is not None
+    assert pipe.feed(word) == b""
+
+
 def test_what_is_half_read_is_no_event_of_a_pattern() -> None:
     word = chunk({"content": "x"})
     pipe = started(word, word)

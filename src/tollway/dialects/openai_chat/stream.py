@@ -124,13 +124,10 @@ class ChatStream:
 
     def feed(self, data: bytes) -> bytes:
         """Return what may go to the client now; empty when nothing may, and after a failure or `[DONE]`."""
-        if self._alike is not None:
-            text_bytes = self._alike.text_bytes(data)
-            if text_bytes:
-                self.delivered_events += 1
-                self.delivered_text_bytes += text_bytes
-                return data
-            self._alike = None
+        if self._alike is not None and (text_bytes := self._alike.text_bytes(data)):
+            self.delivered_events += 1
+            self.delivered_text_bytes += text_bytes
+            return data
         if self.ended or self.failure is not None:
             return b""
         if (
@@ -145,8 +142,9 @@ class ChatStream:
             events = self._reader.feed(data)
         except UpstreamFailure as failure:
             self.failure = failure
+            self._alike = None
             return b""
-        freed = self._take(events[0]) if len(events) == 1 else b"".join([self._take(event) for event in events])
+        freed = self._take(events[0]) if len(events) == 1 else self._take_all(events)
         if self._reader.pending:
             self._alike = None
         return freed
@@ -212,6 +210,18 @@ class ChatStream:
         out.append(b"data: %b\n\n" % error)
         return b"".join(out)
 
+    def _take_all(self, events: list[bytes]) -> bytes:
+        """Return what the events of a burst set free."""
+        freed: list[bytes] = []
+        for event in events:
+            if self._alike is not None and (text_bytes := self._alike.text_bytes(event)):
+                self.delivered_events += 1
+                self.delivered_text_bytes += text_bytes
+                freed.append(event)
+            else:
+                freed.append(self._take(event))
+        return b"".join(freed)
+
     def _take(self, event: bytes) -> bytes:
         """Return what an event sets free: itself, itself and what was withheld, or nothing."""
         if self.ended or self.failure is not None:
@@ -220,6 +230,7 @@ class ChatStream:
         return self._pass(event) if data is None else self._take_data(event, data, named_error=name == b"error")
 
     def _take_data(self, event: bytes, data: bytes, *, named_error: bool = False) -> bytes:
+        self._alike = None
         try:
             chunk = read_chunk(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
