@@ -206,7 +206,9 @@ static void on_end(struct connection *c) {
     ask(c);
 }
 
-/* A frame's content is "#NUMBER@NANOSECONDS": which one it is, and when the upstream wrote it. */
+#define PADDING "\"obfuscation\":\"n"
+
+/* A frame's padding is "nNUMBERtNANOSECONDS": which one it is, and when the upstream wrote it. Its text is one token's. */
 static void on_line(struct connection *c, int64_t now) {
     c->line[c->line_len] = 0;
     if (strncmp(c->line, "data: ", 6) != 0) return;
@@ -215,8 +217,8 @@ static void on_line(struct connection *c, int64_t now) {
         return;
     }
     if (strstr(c->line, "\"error\"")) error_events++;
-    char *mark = strchr(c->line, '#'), *at = mark ? strchr(mark, '@') : NULL;
-    if (!at || atoi(mark + 1) != c->frames) return;
+    char *mark = strstr(c->line, PADDING), *at = mark ? strchr(mark + sizeof PADDING - 1, 't') : NULL;
+    if (!at || atoi(mark + sizeof PADDING - 1) != c->frames) return;
     int64_t stamp = atoll(at + 1), took = now - stamp;
     if (c->frames == 0) {
         c->first_stamp_ns = stamp;

@@ -52,8 +52,8 @@ static const char ROLE[] =
     OPENING "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,"
             "\"finish_reason\":null}]}\n\n";
 static const char FRAME[] =
-    OPENING "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"#%03d@%019lld\"},\"logprobs\":null,"
-            "\"finish_reason\":null}]}\n\n";
+    OPENING "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" books\"},\"logprobs\":null,"
+            "\"finish_reason\":null}],\"obfuscation\":\"n%03dt%019lld\"}\n\n";
 static const char FINISH[] =
     OPENING "\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n";
 static const char USAGE[] =

@@ -219,7 +219,7 @@ class Admission:
                     await books.extend(hold.exchange_id, left)
                 except Shortage as another:
                     raise self._ended(need, another, needed=held + wanted) from None
-        return need.covered_by(books.held_nanos(hold.exchange_id))
+        return need.covered_by(books.held_nanos(hold.exchange_id), guess=wanted_tokens)
 
     def _ended(self, need: Need, shortage: Shortage, *, needed: int) -> Refusal:
         refusal = self._refuse(need, shortage, needed=needed)

@@ -84,11 +84,18 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     def at(self, target: Target) -> "Need":
         """Return the need at one target alone."""
-        return msgspec.structs.replace(self.of(target), targets=(target,), others=(), ceilings=None)
+        need = self.of(target)
+        ceilings = ceilings_at((target,), need.funding) if need.funding.ratio_ppm is None else None
+        return msgspec.structs.replace(need, targets=(target,), others=(), ceilings=ceilings)
 
-    def covered_by(self, held: int) -> int:
-        """Return how many output tokens, over all choices, a hold covers."""
-        return tokens_covered(self.with_output, held=held, choices=self.peek.choices)
+    def covered_by(self, held: int, *, guess: int | None = None) -> int:
+        """Return how many output tokens, over all choices, a hold covers; with a good guess of it, sooner."""
+        choices = self.peek.choices
+        if guess is not None:
+            each = divide_up(guess, choices)
+            if self.with_output(each) <= held < self.with_output(each + 1):
+                return each * choices
+        return tokens_covered(self.with_output, held=held, choices=choices)
 
     def covering(self, tokens: int) -> int:
         """Return the hold that covers so many output tokens over all choices."""

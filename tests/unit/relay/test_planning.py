@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tollway.access.credentials import ClientKey
 from tollway.access.principal import BillingMode, Principal
-from tollway.access.terms import PackageTerms, PackageUnit
+from tollway.access.terms import CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.loader import read_deployment
 from tollway.catalog.records import Target
@@ -240,7 +240,23 @@ def test_no_target_costs_more_than_was_set_aside(
         assert line.total_nanos <= need.as_asked() <= planned.need.as_asked()
         covered, _ = admitted(planned).covered(target)
         assert covered == need.output_tokens_max * choices
-        assert need.covered_by(need.covering(covered)) >= covered
+        held = need.covering(covered)
+        assert need.covered_by(held) >= covered
+        for guess in (1, tokens, covered, covered + 7):
+            assert need.covered_by(held, guess=guess) == need.covered_by(held)
+
+
+def test_the_plan_of_a_key_is_remembered_until_the_key_is_another(asking: Asking) -> None:
+    first, again = asking.plan(model="small"), asking.plan(model="small")
+    assert again.need.funding is first.need.funding
+    assert (again.model, again.steered, again.need.as_asked()) == (first.model, AS_ASKED, first.need.as_asked())
+    rule = CapRule(cap_id=5, scope=CapScope.KEY, subject="1", span=CapSpan.TOTAL, limit_nanos=10**9, alert_ppm=0)
+    capped = msgspec.structs.replace(PRINCIPAL, caps=(rule,))
+    assert [asking.plan(model="small", principal=capped).need.funding.rules for _ in range(2)] == [(rule,)] * 2
+    kept_out = msgspec.structs.replace(PRINCIPAL, models=("big",))
+    assert asking.refused(model="small", principal=kept_out).code == "model_not_allowed"
+    assert asking.plan(model="small", fallbacks=["big"]).need.others
+    assert asking.refused(model="small", fallbacks=["nothing"]).code == "model_not_found"
 
 
 def test_a_package_takes_of_each_model_its_own_ratio(asking: Asking) -> None:
