@@ -1,0 +1,136 @@
+"""The plan of the benchmark against what carries it out: every measure fills lines, and every bar is measured."""
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.tidy.tree import ROOT
+
+MODULES = (
+    "answers",
+    "arguments",
+    "budget",
+    "failure",
+    "figures",
+    "lanes",
+    "loads",
+    "payloads",
+    "peers",
+    "plan",
+    "report",
+    "rows",
+    "runs",
+)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Any]:
+    """The modules of the benchmark, which find each other as those of a program do."""
+    folder, known = str(ROOT / "bench"), set(sys.modules)
+    sys.path.insert(0, folder)
+    yield SimpleNamespace(**{name: import_module(name) for name in MODULES})
+    sys.path.remove(folder)
+    for name in set(sys.modules) - known:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder):
+            del sys.modules[name]
+
+
+def test_every_measure_of_a_part_has_a_name_of_its_own(bench: Any) -> None:
+    for plan in bench.plan.PLANS.values():
+        for part in plan:
+            names = [measure.name for measure in part.measures]
+            assert len(names) == len(set(names)), part.name
+
+
+def test_every_measure_but_that_of_the_books_fills_lines(bench: Any) -> None:
+    for plan in bench.plan.PLANS.values():
+        for part in plan:
+            empty = [measure.name for measure in part.measures if not bench.rows.rows_of(measure)]
+            assert empty in ([], ["books-64"])
+
+
+def test_wrk_is_given_whole_seconds(bench: Any) -> None:
+    wrk = {bench.loads.Generator.WRK, bench.loads.Generator.KEYS}
+    measures = [m for plan in bench.plan.PLANS.values() for part in plan for m in part.measures]
+    assert [m.name for m in measures if m.generator in wrk and m.size != int(m.size)] == []
+
+
+def test_every_bar_of_the_budget_is_measured_by_the_full_plan(bench: Any) -> None:
+    measured = {(m.name, peer) for part in bench.plan.FULL for m in part.measures for peer in m.peers}
+    for bar in bench.budget.BARS:
+        if bar.measure != bench.figures.MEMORY:
+            assert {(bar.measure, bar.of), (bar.measure, bar.over or bar.of)} <= measured, bar.what
+
+
+def test_a_request_has_exactly_its_size_and_is_json(bench: Any) -> None:
+    asks = dict.fromkeys(ask for part in bench.plan.FULL for ask in bench.plan.asks_of(part))
+    for ask in asks:
+        body = bench.payloads.request_body(ask)
+        assert len(body) == ask.body_bytes, ask.model
+        json.loads(body)
+
+
+def test_an_answer_can_stand_in_a_configuration(bench: Any) -> None:
+    for ask in bench.lanes.LANES:
+        answer = bench.answers.answer(ask)
+        assert answer
+        assert ask.stream or not {"'", "$"} & set(answer.decode()), ask.model
+
+
+def run_of(bench: Any, peer: str, figures: dict[str, float], *, measure: str = "plain-64") -> Any:
+    return bench.runs.Run(
+        part="core", measure=measure, peer=peer, round=0, figures=figures, problems=(), outsider=False, parity=None
+    )
+
+
+def test_the_budget_says_what_is_held_and_what_is_missed(bench: Any) -> None:
+    runs = [run_of(bench, "nginx", {"cpu": 20.0}), run_of(bench, "Tollway", {"cpu": 90.0})]
+    text = bench.budget.budget(["core"], bench.figures.figures_of(runs, {}))
+    assert "| CPU per plain request, 64 connections | ≤ 4 × nginx | 4.50 × nginx | **MISSED** |" in text
+    runs = [run_of(bench, "LiteLLM", {"cpu": 9000.0}), run_of(bench, "Tollway", {"cpu": 90.0})]
+    text = bench.budget.budget(["core"], bench.figures.figures_of(runs, {}))
+    assert "| requests per core beside LiteLLM | ≥ 100 × | 100 × | held |" in text
+
+
+def test_who_cannot_keep_up_has_no_latency(bench: Any) -> None:
+    row = bench.figures.Row(label="p50", measure="open-500", figure="p50")
+    for share, shown in ((0.5, "cannot keep up"), (0.01, "7")):
+        runs = [run_of(bench, "Tollway", {"p50": 7.0, "behind": share}, measure="open-500")]
+        assert bench.figures.cell(row, "core", "Tollway", bench.figures.figures_of(runs, {})) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--parts", "everything"], "no such part"),
+        (["--measures", "plain-65"], "no such measure"),
+        (["--only", "apache"], "no such gateway"),
+        (["--peer", "http://127.0.0.1:1"], "NAME=URL"),
+        (["--peer-key", "k"], "more --peer-key"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    bench: Any, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.arguments.parse(words)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_parts_and_measures_are_chosen(bench: Any) -> None:
+    asked = bench.arguments.parse(["--parts", "core,growth", "--measures", "plain-1", "--growth-charges", "5"])
+    assert [(part.name, [m.name for m in part.measures]) for part in asked.parts] == [("core", ["plain-1"])]
+    assert asked.settings["Tollway, 100,000 keys"].filling.charges == 5
+
+
+def test_the_pins_of_the_other_gateway_are_versions_and_hashes_without_addresses() -> None:
+    lock = json.loads((ROOT / "bench" / "pins" / "portkey" / "package-lock.json").read_text())
+    packages = {name: pin for name, pin in lock["packages"].items() if name}
+    assert all(pin["version"] and pin["integrity"].startswith("sha512-") for pin in packages.values())
+    assert not any("resolved" in pin for pin in packages.values())
