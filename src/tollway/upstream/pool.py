@@ -56,8 +56,10 @@ class Pool:
         failure = UpstreamFailure(FailureKind.CONNECT, f"no connection within {timeouts.connect_s:g} s")
         self._connecting += 1
         try:
-            async with asyncio.timeout_at(until):
-                addresses = await self._guard.addresses(self._origin)
+            addresses = self._guard.literal(self._origin)
+            if not addresses:
+                async with asyncio.timeout_at(until):
+                    addresses = await self._guard.addresses(self._origin)
             for tried, address in enumerate(addresses):
                 now = self.loop.time()
                 if now >= until:

@@ -466,3 +466,17 @@ async def test_a_large_answer_in_tiny_chunks_arrives_and_waits_as_one_piece(late
             await until(lambda: answer.buffered > 1000)
             assert len(answer.pieces) == 1
         assert await answer.read() == b"x" * 200_000
+
+
+async def test_small_writes_are_not_held_back_and_a_silent_end_is_looked_for() -> None:
+    async with serve(answers) as server, client() as lent:
+        answer = await lent.send(origin(server.port), GET, timeouts=TIMEOUTS)
+        await answer.read()
+        connection = lent._pools[origin(server.port)].take()
+        assert connection is not None
+        system = connection._transport.get_extra_info("socket")
+        with socket.socket(fileno=socket.dup(system.fileno())) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        connection.close()

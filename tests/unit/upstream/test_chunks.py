@@ -1,6 +1,7 @@
 """The short way of a chunk gives what the parser gives, however the bytes are cut, and leaves the parser in its place."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -83,8 +84,9 @@ def test_no_bytes_are_taken_for_a_chunk_that_the_parser_refuses(data: bytes) -> 
 class Wire(asyncio.Transport):
     """The provider's socket: takes the request, and whether it is to be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: socket.socket) -> None:
         super().__init__()
+        self._system = system
         self.reading = True
 
     def write(self, data: Any) -> None:
@@ -98,11 +100,8 @@ class Wire(asyncio.Transport):
         """Take them."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Have none of the system's options."""
-        return self if name == "socket" else default
-
-    def setsockopt(self, *_: int) -> None:
-        """Take one."""
+        """Return the socket, on which nothing is sent."""
+        return self._system if name == "socket" else default
 
     def pause_reading(self) -> None:
         """Wait."""
@@ -125,17 +124,25 @@ class Nobody:
     put = forget = lost = made
 
 
-async def opened() -> tuple[Connection, Answer]:
+async def opened(system: socket.socket) -> tuple[Connection, Answer]:
     """Return a connection that has sent a request, and the answer."""
     loop = asyncio.get_running_loop()
     connection = Connection(Nobody(), Limits(), loop)
-    connection.connection_made(Wire())
+    connection.connection_made(Wire(system))
     return connection, connection.begin(b"GET / HTTP/1.1\r\n\r\n", Timeouts(), loop.time() + 60)
 
 
 async def poured(reads: list[bytes], enough: Iterator[bool]) -> tuple[bytes, bool, bool]:
     """Return what comes of an answer read so, whether it ended, and whether it broke; the sink now and then has enough."""
-    connection, answer = await opened()
+    with socket.socket() as system:
+        return await pouring(await opened(system), reads, enough)
+
+
+async def pouring(
+    exchange: tuple[Connection, Answer], reads: list[bytes], enough: Iterator[bool]
+) -> tuple[bytes, bool, bool]:
+    """Return what comes of an answer read so, whether it ended, and whether it broke; the sink now and then has enough."""
+    connection, answer = exchange
     connection.data_received(HEAD)
     got: list[bytes] = []
 

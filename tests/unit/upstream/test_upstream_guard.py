@@ -10,7 +10,7 @@ import pytest
 from tollway.access.addresses import allowed
 from tollway.catalog.records import Origin, Reach, Scheme
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.upstream.guard import Guard
+from tollway.upstream.guard import Guard, SystemLookup
 
 NEVER = [
     "0.0.0.0",
@@ -176,3 +176,14 @@ def test_slow_names_of_accounts_keep_no_other_waiting(monkeypatch: pytest.Monkey
         assert asked.count("0.slow.test") == 2
 
     asyncio.run(run())
+
+
+def test_an_address_is_no_name_and_is_judged_like_what_a_name_leads_to() -> None:
+    def literal(host: str, reach: Reach) -> tuple[str, ...]:
+        return Guard().literal(Origin(scheme=Scheme.HTTPS, host=host, port=443, reach=reach))
+
+    assert literal("8.8.8.8", Reach.PUBLIC) == ("8.8.8.8",)
+    assert literal("127.0.0.1", Reach.PRIVATE) == ("127.0.0.1",)
+    for host, reach in (("127.0.0.1", Reach.PUBLIC), ("169.254.169.254", Reach.PRIVATE), ("127.1", Reach.PRIVATE)):
+        assert literal(host, reach) == ()
+    assert Guard(lookup=SystemLookup()).literal(origin(Reach.PRIVATE)) == (), "whoever is given is asked"
