@@ -91,6 +91,8 @@ class ServerProtocol(HttpToolsProtocol):
             if not answering.response_complete:
                 answering.lost()
             answering = None
+            # Each keeps the other: 24 objects a connection that only a collection of garbage would free.
+            self._answering = None
         # uvicorn tells the cycle, which must be the one of its own that is being answered, and not what came after it.
         self.cycle = answering  # type: ignore[assignment]
         super().connection_lost(exc)
