@@ -108,7 +108,7 @@ class Threads(Tally):
 
     def idle(self) -> bool:
         """Tell whether each of them waits at an empty queue."""
-        alive = sys._current_frames()
+        alive = set(sys._current_frames())  # not the frames: this one among them would keep itself
         return all(_waits(inside) for ident, inside in self._inside.items() if ident in alive)
 
     def wait(self) -> None:

@@ -23,7 +23,7 @@ from tests.guard.lanes import AT_ONCE, Lane, measure
 RECORDED = Path(__file__).with_name("hot_path.toml")
 SOURCES = Path(__file__).parents[2]
 TOLERANCE = 0.05
-KINDS = ("opcodes", "calls", "c_calls", "writes", "thread_opcodes", "thread_calls", "thread_c_calls")
+KINDS = ("opcodes", "calls", "c_calls", "writes", "thread_opcodes", "thread_calls", "thread_c_calls", "garbage")
 PYTHON = (3, 11)
 MARK = "GUARD_COUNTS_HERE"
 
@@ -37,11 +37,14 @@ TITLES = {
     "translated-opening": "the opening of a stream in another dialect",
     "translated-chunk": "a chunk that is translated",
     "translated-end": "the end of a stream in another dialect",
+    "connection": "a whole answer on a connection of its own, from its beginning to its end",
+    "refused": "a request whose key is wrong",
 }
 HEADER = f"""\
-# What the hot path takes, in instructions of CPython 3.11, calls of Python, calls of C, and writes to sockets; those of the
-# ledger's thread apart. Compared by tests/guard/test_hot_path.py; a number more than {TOLERANCE:.0%} off fails, upward or
-# downward. Written by `make guard ARGS='--record --reason "why"'`: commit it with what changed the number.
+# What the hot path takes, in instructions of CPython 3.11, calls of Python, calls of C, writes to sockets, and objects that
+# only a collection of garbage frees (none, and then it is not named); those of the ledger's thread apart. Compared by
+# tests/guard/test_hot_path.py; a number more than {TOLERANCE:.0%} off fails, upward or downward. Written by
+# `make guard ARGS='--record --reason "why"'`: commit it with what changed the number.
 """
 
 Numbers = Mapping[str, Mapping[str, float]]
@@ -52,8 +55,8 @@ def numbers_of(lanes: Mapping[str, Lane]) -> dict[str, dict[str, float]]:
     """Return what each unit of the lanes takes."""
     found: dict[str, dict[str, float]] = {}
     for name, lane in lanes.items():
-        loop, thread, writes, _ = lane.measured
-        values = (*loop, round(writes, 1), *thread)
+        loop, thread, writes, garbage, _ = lane.measured
+        values = (*loop, round(writes, 1), *thread, round(garbage))
         found[name] = {kind: value for kind, value in zip(KINDS, values, strict=True) if value}
     return found
 

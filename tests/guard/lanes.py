@@ -20,6 +20,8 @@ from tollway.store.store import Store
 
 WARM_UP, ROUNDS, CHUNKS = 20, 12, 4
 """Requests before any is counted, requests or streams that are, and chunks of each stream."""
+LEFT_ROUNDS = 10
+"""Whole requests or streams after which it is looked what of them is left."""
 AT_ONCE = 32
 START_S = 1_790_000_000
 
@@ -52,6 +54,8 @@ class Measured(NamedTuple):
     """In the other threads, which is the ledger's."""
     writes: float
     """To sockets."""
+    garbage: float
+    """Objects that only a collection of garbage frees."""
     usual: int
     """How many rounds in a hundred took just that."""
 
@@ -72,13 +76,15 @@ class Lane:
         self.rounds: list[Round] = []
         self.share = share
         """How many units a round is."""
+        self.garbage = 0.0
+        """What only a collection of garbage frees, of all that a unit has made."""
 
     @property
     def measured(self) -> Measured:
         """The usual round: now and then one borrows, or turns a page of something."""
         found = max(self.rounds, key=self.rounds.count)
         usual = self.rounds.count(found) * 100 // len(self.rounds)
-        return Measured(found.loop, found.thread, found.writes, usual)
+        return Measured(found.loop, found.thread, found.writes, self.garbage, usual)
 
     @property
     def units(self) -> int:
@@ -159,6 +165,11 @@ class Gateway:
     def _asking(self) -> list[Wire]:
         return [wire for wire in self.loop.dialled if is_whole(wire.sent)]
 
+    def settle(self) -> None:
+        """Let everything end that has begun."""
+        self._threads.wait()
+        self.loop.run_until(lambda: True)
+
     def stop(self) -> None:
         """Stop the worker, and prove its books."""
         gc.enable()
@@ -218,6 +229,25 @@ def ask_streamed(gateway: Gateway, wire: Wire, request: bytes, lanes: Sequence[L
     assert b"error" not in said, said
 
 
+def ask_on_new_connection(gateway: Gateway, request: bytes, lane: Lane | None) -> None:
+    """Connect, ask for one answer, and leave."""
+    with gateway.counting(lane):
+        wire = gateway.connect()
+        (asking,) = gateway.arrive([wire], [request])
+        asking.receive(whole_answer())
+        gateway.loop.run_until(lambda: is_whole(wire.sent))
+        wire.close()
+        gateway.loop.run_until(lambda: True)
+
+
+def ask_in_vain(gateway: Gateway, wire: Wire, request: bytes, lane: Lane | None) -> None:
+    """Ask with a key that nobody has."""
+    with gateway.counting(lane):
+        wire.receive(request)
+        gateway.loop.run_until(lambda: is_whole(wire.sent))
+    assert wire.taken().startswith(b"HTTP/1.1 401 ")
+
+
 def measure(folder: Path) -> dict[str, Lane]:
     """Count every lane, one after the other, on one worker."""
     gateway = Gateway(folder)
@@ -232,6 +262,12 @@ def measure(folder: Path) -> dict[str, Lane]:
             ask([None] * len(counted_as))
         for _ in range(ROUNDS):
             ask(counted_as)
+        gc.collect()
+        for _ in range(LEFT_ROUNDS):
+            ask([None] * len(counted_as))
+        gateway.settle()
+        # Of a stream's lanes, its last: before its end nobody can tell.
+        counted_as[-1].garbage = gc.collect() / LEFT_ROUNDS / counted_as[-1].share
         lanes.extend(counted_as)
 
     rounds(lambda to: ask_whole(gateway, [one], plain, to[0]), Lane("plain"))
@@ -241,5 +277,8 @@ def measure(folder: Path) -> dict[str, Lane]:
     rounds(lambda to: ask_whole(gateway, [one], other_plain, to[0]), Lane("translated"))
     names = ("translated-opening", "translated-chunk", "translated-end")
     rounds(lambda to: ask_streamed(gateway, one, other_streamed, to), *map(Lane, names))
+    rounds(lambda to: ask_on_new_connection(gateway, plain, to[0]), Lane("connection"))
+    wrong = own_request(gateway.key[::-1], stream=False)
+    rounds(lambda to: ask_in_vain(gateway, one, wrong, to[0]), Lane("refused"))
     gateway.stop()
     return {lane.name: lane for lane in lanes}

@@ -68,6 +68,7 @@ class Wire(asyncio.Transport):
         if not self._closing:
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, None)
+            self._loop.call_soon(self.__dict__.pop, "_protocol", None)  # a socket's end keeps it no longer either
 
     abort = close
 
