@@ -27,7 +27,13 @@ class Wire(asyncio.Transport):
     """One end of a connection, whose other end is the test."""
 
     def __init__(self, loop: "MemoryLoop", protocol: asyncio.Protocol) -> None:
-        super().__init__({"socket": _Socket(), "peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8080)})
+        super().__init__(
+            {
+                "socket": _Socket(socket.AF_INET, socket.SOCK_STREAM),
+                "peername": ("127.0.0.1", 50_000),
+                "sockname": ("127.0.0.1", 8080),
+            }
+        )
         self._loop = loop
         self._protocol = protocol
         self._closing = False
@@ -68,9 +74,13 @@ class Wire(asyncio.Transport):
         if not self._closing:
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, None)
-            self._loop.call_soon(self.__dict__.pop, "_protocol", None)  # a socket's end keeps it no longer either
+            self._loop.call_soon(self._end)
 
     abort = close
+
+    def _end(self) -> None:
+        del self._protocol  # as a socket that has ended keeps it no longer
+        self.get_extra_info("socket").close()
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -88,13 +98,8 @@ class Wire(asyncio.Transport):
         pass
 
 
-class _Socket:
-    """What is asked of a socket beside its bytes."""
-
-    family = socket.AF_INET
-
-    def setsockopt(self, *_words: object) -> None:
-        pass
+class _Socket(socket.socket):
+    """A socket that is connected to nothing: it takes options, and says whom it would be connected to."""
 
     def getpeername(self) -> tuple[str, int]:
         return ("127.0.0.1", 50_000)
