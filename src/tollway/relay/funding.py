@@ -38,12 +38,17 @@ class Funding(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[CapRule, ...] = ()
     caps: tuple[CapWindow, ...] = ()
     """The window of each rule, in the same order."""
+    known_terms: tuple[int, PriceTerms] | None = None
+    """The id of a card, and the terms on which it is charged, where somebody knows them already."""
 
     def terms_for(self, card: PriceCard, *, service_tier: str | None = None) -> PriceTerms:
         """Return the terms on which a card is charged; the tier is what the provider said of an answer.
 
         Raises Refusal when nobody has said what the card's currency costs in the account's.
         """
+        known = self.known_terms
+        if known is not None and known[0] == card.id and (service_tier is None or card.batch_ppm is None):
+            return known[1]
         price_ppm = self.price_ppm
         if card.batch_ppm is not None and service_tier is not None:
             price_ppm = combined_ppm(model_ppm=price_ppm, account_ppm=PPM, batch_ppm=batch_ppm(card, service_tier))

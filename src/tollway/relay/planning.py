@@ -154,13 +154,12 @@ class Planner:
             return
         if len(self._standing) >= STANDING_MAX:
             self._standing.clear()
+        (ceiling,) = ceilings = ceilings_at(need.targets, need.funding)
+        card = need.targets[0].card
+        assert card is not None, "a target without a price is none"
+        funding = msgspec.structs.replace(need.funding, known_terms=(card.id, ceiling.terms))
         self._standing[principal.key_id, asked, arrival.dialect.name] = _Standing(
-            principal,
-            planned.model,
-            need.funding,
-            need.limits,
-            need.targets,
-            ceilings_at(need.targets, need.funding),
+            principal, planned.model, funding, need.limits, need.targets, ceilings
         )
 
     def plan_at(self, arrival: Arrival, peek: Peek, model: Model) -> Planned:

@@ -248,7 +248,15 @@ def test_no_target_costs_more_than_was_set_aside(
 
 def test_the_plan_of_a_key_is_remembered_until_the_key_is_another(asking: Asking) -> None:
     first, again = asking.plan(model="small"), asking.plan(model="small")
-    assert again.need.funding is first.need.funding
+    again_still = asking.plan(model="small")
+    assert again_still.need.funding is again.need.funding
+    assert again.need.funding.known_terms is not None
+    known = msgspec.structs.replace(again.need.funding, known_terms=None)
+    for target in again.need.targets:
+        assert target.card is not None
+        for tier in (None, "batch", "default"):
+            told = again.need.funding.terms_for(target.card, service_tier=tier)
+            assert told == known.terms_for(target.card, service_tier=tier)
     assert (again.model, again.steered, again.need.as_asked()) == (first.model, AS_ASKED, first.need.as_asked())
     rule = CapRule(cap_id=5, scope=CapScope.KEY, subject="1", span=CapSpan.TOTAL, limit_nanos=10**9, alert_ppm=0)
     capped = msgspec.structs.replace(PRINCIPAL, caps=(rule,))
