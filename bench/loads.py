@@ -17,6 +17,8 @@ LATE_MS = 200
 """A frame that was under way for longer is late: ten times the pace (design, section 8)."""
 WRK_SCRIPT = Path(__file__).parent / "wrk.lua"
 WRK_KEYS_SCRIPT = Path(__file__).parent / "wrk_keys.lua"
+GENERATOR_SECONDS_MAX = 120
+"""Of one run, whatever the gateway does."""
 OPEN_CONNECTIONS_MAX = 256
 """Of the open loop: what is due while so many wait for an answer has to wait too."""
 
@@ -164,13 +166,17 @@ def percentiles(prefix: str, samples: Mapping[str, float]) -> dict[str, float]:
 def run_pinned(site: LoadSite, command: list[str]) -> Mapping[str, Any]:
     """Run a generator on the cores of the load and return the JSON of its last line."""
     cores = ",".join(str(core) for core in site.cores)
-    result = subprocess.run(
-        [program("taskset"), "-c", cores, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    try:
+        result = subprocess.run(
+            [program("taskset"), "-c", cores, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=GENERATOR_SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{Path(command[0]).name} did not end within {GENERATOR_SECONDS_MAX} s") from error
     lines = result.stdout.strip().splitlines()
     if result.returncode or not lines:
         raise BenchError(f"{Path(command[0]).name} failed: {(result.stderr or result.stdout).strip()[-500:]}")

@@ -30,7 +30,7 @@ class Result:
     def markdown(self) -> str:
         """Return the tables, then parity, doubts and remarks, and what it was measured on."""
         facts = [f"- {name}: {value}" for name, value in self.machine.items()]
-        took = f"- took: {self.minutes:.0f} minutes"
+        took = f"- took: {self.minutes:.1f} minutes"
         said = [self.parity(), *self.noise(), *self.failures(), *(f"- {remark}" for remark in self.remarks)]
         return "\n".join([self.table, "", *said, "", *facts, took])
 

@@ -7,10 +7,12 @@ A missed line of the speed budget is a result, not a failure.
 
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +24,7 @@ from loads import Measure
 from machine import Cores, ensure_tools, facts, say, share_out_cores
 from outsiders import INSTALLERS
 from peers import TOLLWAY
+from pg8000.native import InterfaceError
 from plan import Part, asks_of, names_of
 from profiling import profile
 from report import tables
@@ -104,7 +107,7 @@ class Bench:
         try:
             with set_up(wanted, cores=self._cores, scratch=folder) as stage:
                 self._measure(part, stage)
-        except BenchError as error:
+        except (BenchError, OSError, HTTPException, sqlite3.Error, InterfaceError, AssertionError) as error:
             self.problems.append(f"{part.name}: {error}")
             say(f"FAILED: {self.problems[-1]}")
         if not self._asked.keep:
@@ -117,14 +120,13 @@ class Bench:
             if peer.server is not None:
                 weights[peer.name] = {"start_ms": peer.server.start_ms}
         weigh(stage, "idle_mb", weights)
-        runs: list[Run] = []
+        begun = len(self.runs)
         for run in run_part(stage, part):
-            runs.append(run)
+            self.runs.append(run)
             told = [f"{part.name}, {run.measure}, {run.peer}, round {run.round + 1}: {each}" for each in run.problems]
             (self.remarks if run.outsider else self.problems).extend(told)
-        self.runs += runs
         weigh(stage, "after_mb", weights)
-        weigh_load(stage, runs, weights)
+        weigh_load(stage, self.runs[begun:], weights)
         if self._asked.profile:
             profile_tollway(stage, part.measures)
         for peer in stage.peers:
