@@ -77,6 +77,13 @@ def save(result: Result, folder: Path) -> str:
     title = f"# Benchmark of {now:%Y-%m-%d} ({result.plan} plan, durability {result.durability}, commit {commit})"
     (folder / f"{name}.md").write_text(f"{title}\n\n{result.markdown()}\n")
     record = {"date": now.isoformat(timespec="seconds"), "commit": commit, **asdict(result)}
-    del record["table"]
-    (folder / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    del record["table"], record["runs"]
+    runs = ",\n".join(json.dumps(rounded(run), ensure_ascii=False) for run in result.runs)
+    head = json.dumps(record, indent=1, ensure_ascii=False).removesuffix("\n}")
+    (folder / f"{name}.json").write_text(f'{head},\n "runs": [\n{runs}\n]}}\n')
     return name
+
+
+def rounded(run: Run) -> dict[str, object]:
+    """Return a run with figures of as many digits as mean anything: thousandths."""
+    return {**asdict(run), "figures": {figure: round(value, 3) for figure, value in run.figures.items()}}
