@@ -201,7 +201,8 @@ class _Tap:
                 self.first = ready
                 return False
             outlet.silent = False
-            if not self._push(ready):
+            push = self._push  # see `data_received` of the connection
+            if not push(ready):
                 return False
         return (
             pipe.delivered_events < self._tokens_stop

@@ -164,13 +164,10 @@ class Answer:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def hand(self, content: bytes) -> None:
-        """Give the sink that is there what has come, nothing being before it: `wake` in short."""
-        sink = self.sink
-        assert sink is not None
-        if not sink(content):
-            self.sink = None
-            self._rouse()
+    def stop_pouring(self) -> None:
+        """Let the consumer look: its sink has had enough."""
+        self.sink = None
+        self._rouse()
 
     def compact(self) -> None:
         """Keep what waits as one piece: tiny pieces cost more memory than their bytes."""

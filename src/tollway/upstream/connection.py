@@ -264,12 +264,16 @@ class Connection(asyncio.Protocol):
             # Nobody asked: whatever follows on this connection cannot be told from an answer.
             self.close()
             return
-        self.heard_at = self._time()
-        if self._between and answer.sink is not None:
+        # Read before they are called, here and wherever every chunk passes: CPython 3.11 looks for a method first, in a
+        # dictionary, and did so for 0.5 of 10 µs a chunk.
+        time = self._time
+        self.heard_at = time()
+        if self._between:  # where the parser stays
+            sink = answer.sink
             content = only_content(data)
-            if content is not None:
-                # The parser is left where it is: between two chunks.
-                answer.hand(content)
+            if sink is not None and content is not None:
+                if not sink(content):
+                    answer.stop_pouring()
                 return
         self._begun = True
         self._barren_bytes += len(data)
