@@ -75,7 +75,8 @@ def one(row: Row, part: str, peer: str, figures: Figures) -> float | None:
 
 def behind(row: Row, part: str, peer: str, figures: Figures) -> bool:
     """Tell whether a peer could not keep up with the rate at which it was asked: its latency means nothing."""
-    return any(share > BEHIND_MAX for share in figures.get(Spot(part, row.measure, peer, "behind"), ()))
+    shares = figures.get(Spot(part, row.measure, peer, "behind"), ())
+    return bool(shares) and statistics.median(shares) > BEHIND_MAX
 
 
 def cell(row: Row, part: str, peer: str, figures: Figures) -> str:

@@ -25,7 +25,7 @@ def peers_in(figures: Figures, part: str | None = None) -> list[str]:
 
 def ratio(row: Row, part: str, figures: Figures) -> str:
     """Return Tollway's figure over nginx's; empty where that says nothing."""
-    if row.worst or row.measure == MEMORY or behind(row, part, TOLLWAY, figures):
+    if row.worst or row.measure == MEMORY or any(behind(row, part, peer, figures) for peer in (TOLLWAY, NGINX)):
         return ""
     ours, floor = one(row, part, TOLLWAY, figures), one(row, part, NGINX, figures)
     return f"{ours / floor:.2f}" if ours is not None and floor is not None and floor > 0 else ""
