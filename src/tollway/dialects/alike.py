@@ -14,7 +14,9 @@ LESSONS_MAX = 16
 event, for which looking is worth nothing."""
 
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f\x80-\xff]*').match
-_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning|text|arguments)":"([^"\\\x00-\x1f\x80-\xff]+)"').search
+_TEXT = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|text|thinking|arguments)":"([^"\\\x00-\x1f\x80-\xff]+)"'
+).search
 _PADDED = b'"obfuscation":"'
 _PADDING = re.compile(rb'[A-Za-z0-9]*"\}\n\n').fullmatch
 """What some providers put at the end to hide how long the text is."""
@@ -55,7 +57,12 @@ def learn(event: bytes, facts: Callable[[bytes], tuple[int, object]]) -> Alike |
     event and for another one of the pattern: what it says must differ in the length of the text, and in nothing else.
     """
     found = _TEXT(event)
-    if found is None or not event.startswith(b"data: {") or not event.endswith(b"}\n\n") or b"\r" in event:
+    if (
+        found is None
+        or not event.startswith((b"data: {", b"event: "))
+        or not event.endswith(b"}\n\n")
+        or b"\r" in event
+    ):
         return None
     head, tail = event[: found.start(1)], event[found.end(1) :]
     until, padded, padding = tail.partition(_PADDED)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tollway.dialects.alike import LESSONS_MAX, Alike, learn
 from tollway.dialects.record import Closing, CostFields
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.framing.sse import SseReader, read_fields
@@ -81,12 +82,16 @@ class PassingStream:
     """One stream. Feed it until the provider ends, `close` it, then `end` it when it is finished, else `break_off`."""
 
     __slots__ = (
+        "_alike",
         "_cutter",
+        "_facts",
         "_form",
         "_held",
         "_held_bytes",
         "_lead",
         "_lead_bytes",
+        "_learned",
+        "_lessons_left",
         "_reported",
         "_tail_bytes_max",
         "content_started",
@@ -100,9 +105,25 @@ class PassingStream:
         "service_tier",
     )
 
-    def __init__(self, form: Form, *, cutter: Cutter | None = None, tail_bytes_max: int = TAIL_BYTES_MAX) -> None:
-        """Take the dialect's form, what cuts its events (server-sent events unless another is given), and a bound."""
+    def __init__(
+        self,
+        form: Form,
+        *,
+        cutter: Cutter | None = None,
+        tail_bytes_max: int = TAIL_BYTES_MAX,
+        facts: Callable[[bytes], tuple[int, object]] | None = None,
+    ) -> None:
+        """Take the dialect's form, what cuts its events (server-sent events unless another is given), and a bound.
+
+        `facts` is what `alike.learn` asks about an event, 0 for one of which the form keeps something; for
+        server-sent events only.
+        """
         self._form = form
+        self._facts = facts
+        self._learned: Alike | None = None
+        self._lessons_left = LESSONS_MAX
+        self._alike: Alike | None = None
+        """The pattern of the events that pass, while they do: text has begun, nothing is withheld, no event is half read."""
         self._tail_bytes_max = tail_bytes_max
         self._cutter: Cutter = SseReader() if cutter is None else cutter
         self._lead: list[bytes] = []
@@ -132,16 +153,22 @@ class PassingStream:
 
     def feed(self, data: bytes) -> bytes:
         """Return what may go to the client now; empty when nothing may, and after a failure or the last word."""
+        if self._alike is not None and (text_bytes := self._alike.text_bytes(data)):
+            self.delivered_events += 1
+            self.delivered_text_bytes += text_bytes
+            return data
         if self.ended or self.failure is not None:
             return b""
         try:
             events = self._cutter.feed(data)
         except UpstreamFailure as failure:
             self.failure = failure
+            self._alike = None
             return b""
-        if len(events) == 1:
-            return self._take(events[0])
-        return b"".join([self._take(event) for event in events])
+        freed = self._take(events[0]) if len(events) == 1 else b"".join([self._take(event) for event in events])
+        if self._alike is not None and isinstance(self._cutter, SseReader) and self._cutter.pending:
+            self._alike = None
+        return freed
 
     def close(self) -> bytes:
         """Take what came without its end as an event if it is whole: some servers omit the last blank line."""
@@ -183,6 +210,7 @@ class PassingStream:
         """Return what an event sets free: itself behind what was withheld, or nothing."""
         if self.ended or self.failure is not None:
             return b""
+        self._alike = None
         seen = self._form.look(event)
         if seen.error is not None:
             self.failure = seen.error
@@ -206,10 +234,19 @@ class PassingStream:
             self._hold(event)
             return freed
         if self.content_started:
+            if self._facts is not None and seen.text_bytes:
+                self._learn(event, self._facts)
             return event
         self._lead.append(event)
         self._lead_bytes += len(event)
         return self._release_lead() if seen.begins or self._lead_bytes > LEAD_BYTES_MAX else b""
+
+    def _learn(self, event: bytes, facts: Callable[[bytes], tuple[int, object]]) -> None:
+        """Know the pattern of an event again, or take a new one from it."""
+        if self._lessons_left and (self._learned is None or not self._learned.surrounds(event)):
+            self._lessons_left -= 1
+            self._learned = learn(event, facts)
+        self._alike = self._learned
 
     def _hold(self, event: bytes) -> None:
         if self._held:  # the first of them may repeat the whole answer, and has its own bound as an event
