@@ -163,6 +163,8 @@ class DataPlane:
         except Refusal as refusal:
             await inbound.respond(*self._refused(inbound, refusal))
             self._note(inbound, refusal)
+            # Its frames keep it, and the whole exchange: 26 objects that only a collection of garbage would free.
+            refusal.__traceback__ = None
         except Exception:  # the edge: whatever is wrong with one request stays with that request
             log.exception("a request failed inside Tollway", request_id=inbound.request_id)
             await self._own_fault(inbound)

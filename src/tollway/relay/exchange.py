@@ -25,7 +25,7 @@ from tollway.relay.arrival import Arrival
 from tollway.relay.attempts import Happened, Setback, attempts, explain
 from tollway.relay.meter import Meter
 from tollway.relay.notices import Notices
-from tollway.relay.passage import Passage, Passages
+from tollway.relay.passage import LARGE_BYTES, Passage, Passages
 from tollway.relay.ports import Answer, Books, Cards, Client, Upstream
 from tollway.relay.pump import Outlet, pump
 from tollway.relay.settlement import NOTHING_USED, STATUS_CLIENT_GONE, Ending, Told, costs_of, line_of
@@ -191,7 +191,9 @@ class Exchange:
             # Before anything is sent: what cannot be charged must not be bought.
             await relay.cards.record(card)
         try:
-            passage = self._passages.through(target)
+            passages = self._passages
+            large = len(arrival.body) >= LARGE_BYTES
+            passage = await passages.through_beside(target) if large else passages.through(target)
             self._notices.drop(left_out(arrival, passage))
         except Refusal as refusal:
             return refusal

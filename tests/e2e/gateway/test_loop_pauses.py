@@ -121,6 +121,7 @@ def test_no_callback_keeps_the_event_loop_for_more_than_a_few_milliseconds(
             *(of(key, path, chat(WORDS * 20), 0.01) for _ in range(4)),
             *(of(key, path, chat(WORDS * 20, model="paced", stream=True), 0.0) for _ in range(8)),
             of(key, path, large, 0.1),
+            of(key, "/v1/messages", large, 0.2),
             of(admin_key, "/admin/v1/keys", named, 0.2),
         ]
 
