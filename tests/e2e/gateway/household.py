@@ -4,7 +4,7 @@ import asyncio
 import json
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import httpx
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Script, Seen
 from tests.e2e.services.scripted import Scripted
+from tests.waiting import until
 from tollway.access.own_providers import OwnProvider, ProviderAuth
 from tollway.billing.desk import Desk
 from tollway.billing.key_terms import KeyTerms
 from tollway.billing.own_providers import NewProvider
 from tollway.desks import open_books
+from tollway.errors import CommandRefused
 from tollway.ids import EXCHANGE, parse_id
 from tollway.ledger.lines import ExchangeLine
 from tollway.money import parse_amount, render_amount
@@ -135,11 +137,19 @@ class Household:
             return render_amount(desk.accounts.balance(account).balance_nanos)
 
     def line(self, reply: httpx.Response) -> ExchangeLine:
-        """Return the line of a request, found by the id on its reply."""
+        """Return the line of a request, found by the id on its reply; of one that is free it may come behind the reply."""
+        exchange_id = parse_id(EXCHANGE, reply.headers["x-request-id"])
+        lines: list[ExchangeLine] = []
+
+        def is_written() -> bool:
+            with suppress(CommandRefused):
+                found = desk.statements.request(exchange_id)
+                lines.extend([found] if isinstance(found, ExchangeLine) else [])
+            return bool(lines)
+
         with self.desk() as desk:
-            found = desk.statements.request(parse_id(EXCHANGE, reply.headers["x-request-id"]))
-        assert isinstance(found, ExchangeLine)
-        return found
+            until(is_written)
+        return lines[0]
 
     def check(self) -> None:
         """Assert that the ledger proves itself."""
