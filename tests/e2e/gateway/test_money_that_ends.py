@@ -328,8 +328,11 @@ def test_lesson_72_a_stream_that_reaches_a_cap_is_cut_and_names_the_cap(
 def test_lesson_8_two_streams_that_share_a_balance_never_spend_it_twice(
     tollway: Deployment, provider: Provider
 ) -> None:
+    all_begun = asyncio.Barrier(4)  # or the first may have spent it all before the last asks
+
     async def endless(seen: Seen, to: Line) -> None:
         await to.start_stream()
+        await all_begun.wait()
         while True:
             await to.piece(event("open", {"content": WORD}))
 
