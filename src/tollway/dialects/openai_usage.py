@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tollway.dialects.cost_fields import cost_members, has_names_of, with_costs
-from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
-from tollway.dialects.record import Closing, CostFields
+from tollway.dialects.members import SMALL_BYTES_MAX, SPACE, append_members, known_value_start, members
+from tollway.dialects.record import Closing, CostFields, ReadAnswer
 from tollway.neutral.usage import Usage
 
 COUNT_MAX = 1_000_000_000
@@ -80,6 +80,8 @@ _ENCODE = msgspec.json.Encoder().encode
 _SILENT = (None,) * 9
 _NO_PROMPT_DETAILS = PromptDetails()
 _NO_COMPLETION_DETAILS = CompletionDetails()
+_NO_MEMBER_ENDS = frozenset((b"", b"{", *(bytes((space,)) for space in SPACE)))
+"""What stands before the closing brace of an object without members, or behind the last one's end."""
 
 
 def read_usage(found: bytes | Raw) -> Usage | None:
@@ -285,7 +287,20 @@ def closing_usage(closing: Closing) -> bytes:
     return found if closing.costs is None else with_costs(found, closing.costs)
 
 
-def costs_in_place(body: bytes, found: bytes, costs: CostFields) -> bytes | None:
+def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
+    """Return the body with the cost fields in its top-level usage object; no byte outside that object changes.
+
+    Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
+    """
+    found = None if answer.usage is None else answer.usage_found
+    if found is not None:
+        spliced = _costs_in_place(answer.body, found, costs)
+        if spliced is not None:  # nearly always
+            return spliced
+    return with_usage_value(answer.body, answer.usage_found, usage_with_costs(found, costs, estimate))
+
+
+def _costs_in_place(body: bytes, found: bytes, costs: CostFields) -> bytes | None:
     """Return a whole answer with the cost fields in its usage, by one copy; None where that takes a closer look.
 
     `found` are the very bytes of the usage value. Where they stand once in the answer, that is their place.
@@ -294,9 +309,6 @@ def costs_in_place(body: bytes, found: bytes, costs: CostFields) -> bytes | None
     if found[-2:-1] in _NO_MEMBER_ENDS or body.find(found, 0, end) >= 0 or has_names_of(costs, found):
         return None
     return b"%b,%b%b" % (body[:end], cost_members(costs), body[end:])
-
-
-_NO_MEMBER_ENDS = frozenset((b"{", b" ", b"\t", b"\r", b"\n", b""))
 
 
 def with_usage_value(body: bytes, found: bytes | None, value: bytes) -> bytes:

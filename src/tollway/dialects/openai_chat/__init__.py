@@ -1,7 +1,7 @@
 """OpenAI chat completions, as bytes and facts; no I/O."""
 
 from tollway.dialects.error_body import parse_error, render_error
-from tollway.dialects.openai_chat.answer import read_answer, splice_cost
+from tollway.dialects.openai_chat.answer import read_answer
 from tollway.dialects.openai_chat.parse_request import parse_request
 from tollway.dialects.openai_chat.peek import peek
 from tollway.dialects.openai_chat.reading import open_reader, parse_answer
@@ -10,6 +10,7 @@ from tollway.dialects.openai_chat.render_request import render_request
 from tollway.dialects.openai_chat.request import patch_request
 from tollway.dialects.openai_chat.stream import open_stream
 from tollway.dialects.openai_chat.writer import open_writer
+from tollway.dialects.openai_usage import splice_cost
 from tollway.dialects.record import ChatTranslator, Dialect
 
 __all__ = ["OPENAI_CHAT"]

@@ -5,17 +5,10 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
-from tollway.dialects.openai_usage import (
-    costs_in_place,
-    is_all_zero,
-    read_usage,
-    usage_with_costs,
-    with_usage_value,
-)
+from tollway.dialects.openai_usage import is_all_zero, read_usage
 from tollway.dialects.provider_cost import read_provider_cost
-from tollway.dialects.record import JSON, CostFields, ReadAnswer
+from tollway.dialects.record import JSON, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.neutral.usage import Usage
 
 
 class _Answer(Struct, gc=False):
@@ -62,19 +55,6 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
         service_tier=None if answer.service_tier is UNSET else _word(answer.service_tier),
         provider_cost_nanos=read_provider_cost(found),
     )
-
-
-def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
-    """Return the body with the cost fields in its top-level usage object; no byte outside that object changes.
-
-    Where the provider reported no usage, the object is made from `estimate` and says `"estimated": true`.
-    """
-    if answer.usage is not None and answer.usage_found is not None:
-        spliced = costs_in_place(answer.body, answer.usage_found, costs)
-        if spliced is not None:  # nearly always
-            return spliced
-    value = usage_with_costs(answer.usage_found if answer.usage is not None else None, costs, estimate)
-    return with_usage_value(answer.body, answer.usage_found, value)
 
 
 def _junk(body: bytes) -> UpstreamFailure:

@@ -1,7 +1,7 @@
 """OpenAI's legacy text completions, as bytes and facts; no I/O."""
 
 from tollway.dialects.error_body import parse_error, render_error
-from tollway.dialects.openai_completions.answer import read_answer, splice_cost
+from tollway.dialects.openai_completions.answer import read_answer
 from tollway.dialects.openai_completions.parse_request import parse_request
 from tollway.dialects.openai_completions.peek import peek
 from tollway.dialects.openai_completions.reading import open_reader, parse_answer
@@ -9,6 +9,7 @@ from tollway.dialects.openai_completions.render_request import render_request
 from tollway.dialects.openai_completions.request import patch_request
 from tollway.dialects.openai_completions.stream import open_stream
 from tollway.dialects.openai_completions.writing import open_writer, render_answer
+from tollway.dialects.openai_usage import splice_cost
 from tollway.dialects.record import ChatTranslator, Dialect
 
 __all__ = ["OPENAI_COMPLETIONS"]

@@ -6,11 +6,10 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
-from tollway.dialects.openai_usage import is_all_zero, read_usage, usage_with_costs, with_usage_value
+from tollway.dialects.openai_usage import is_all_zero, read_usage
 from tollway.dialects.provider_cost import read_provider_cost
-from tollway.dialects.record import JSON, CostFields, ReadAnswer
+from tollway.dialects.record import JSON, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
-from tollway.neutral.usage import Usage
 
 
 class _Answer(Struct, gc=False):
@@ -49,12 +48,6 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
         service_tier=_word(answer.service_tier),
         provider_cost_nanos=read_provider_cost(found),
     )
-
-
-def splice_cost(answer: ReadAnswer, costs: CostFields, estimate: Usage | None) -> bytes:
-    """Return the body with the cost fields in its top-level usage object; no byte outside that object changes."""
-    value = usage_with_costs(answer.usage_found if answer.usage is not None else None, costs, estimate)
-    return with_usage_value(answer.body, answer.usage_found, value)
 
 
 def _word(value: Raw | UnsetType) -> str | None:
