@@ -251,10 +251,11 @@ class DataPlane:
 
     def _note(self, inbound: Inbound, refusal: Refusal) -> None:
         """Tell of a refused request of somebody who is known, so that it can be found by its id."""
-        principal = inbound.head.principal
+        head = inbound.head
+        principal = head.principal
         if principal is None or self._noted is None:
             return
-        told = retold(refusal, inbound.head.heads.brand)
+        told = retold(refusal, head.heads.brand)
         self._noted(
             RefusedRequest(
                 exchange_id=inbound.exchange_id,
@@ -264,19 +265,16 @@ class DataPlane:
                 status=told.facts.status,
                 code=refusal.code,
                 message=refusal.message,
-                path=path_of(inbound.head.url)[:PATH_CHARS_MAX],
+                path=path_of(head.url)[:PATH_CHARS_MAX],
             )
         )
 
     def _refused(self, inbound: Inbound, refusal: Refusal) -> tuple[bytes, bytes]:
         """Return the error in the form that the client reads: that of the dialect it asked in, or that its path belongs to."""
-        heads = inbound.head.heads
-        render_error = (
-            inbound.head.dialect.render_error
-            if inbound.head.dialect is not None
-            else heads.renderer_at(path_of(inbound.head.url))
-        )
-        return heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
+        head = inbound.head
+        dialect = head.dialect
+        render_error = head.heads.renderer_at(path_of(head.url)) if dialect is None else dialect.render_error
+        return head.heads.refusal(refusal, request_id=inbound.request_id, render_error=render_error)
 
     def bad_request(self, words: str, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Return the whole answer to what is not HTTP; `url` and `headers` are what was read of it."""
@@ -308,15 +306,10 @@ class DataPlane:
 
     async def _page(self, inbound: Inbound, route: Route) -> None:
         assert route.page is not None, "a route has a dialect or a page"
-        call = Call(
-            path_of(inbound.head.url),
-            inbound.head.principal,
-            inbound.head.headers,
-            inbound.body,
-            query_of(inbound.head.url),
-        )
+        asked = inbound.head
+        call = Call(path_of(asked.url), asked.principal, asked.headers, inbound.body, query_of(asked.url))
         status, body, content_type = await route.page(call)
-        head = inbound.head.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
+        head = asked.heads.whole(status, content_type, request_id=inbound.request_id, length=len(body))
         await inbound.respond(head, body)
 
 

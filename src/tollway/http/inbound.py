@@ -163,9 +163,8 @@ class Inbound:
     def _complete(self) -> None:
         self.response_complete = True
         self.body = b""  # the connection keeps its last request until the next one comes
-        self.problem = (
-            None  # which keeps, by its traceback, this request: 39 objects of garbage each time a key is wrong
-        )
+        # Its traceback keeps this request: 39 objects of garbage each time a key is wrong.
+        self.problem = None
         if self.keep_alive:
             self._connection.on_response_complete()
         elif self.more_body:

@@ -110,10 +110,8 @@ class ServerProtocol(HttpToolsProtocol):
 
     def _take_known(self, data: bytes) -> bytes | None:
         """Begin a request whose head is known; return what came behind it, or None when it must be parsed."""
-        known, answering = self._known, self._answering
+        known = self._known
         assert known is not None, "see the caller"
-        if answering is not None and not answering.keep_alive:
-            return None  # whose answer is the connection's last
         found = known.body_of(data)
         if found is None:
             return None

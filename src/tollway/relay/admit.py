@@ -242,7 +242,7 @@ class Admission:
         terms, funding = self._terms, need.funding
         # All that may be tried, one after the other, each for as long as it may.
         lasts_s = 0.0
-        for target in need.all_targets if need.others else need.targets:
+        for target in need.all_targets:
             lasts_s += target.provider.timeouts.total_s
         principal = arrival.principal
         return Hold(

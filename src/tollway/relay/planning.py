@@ -148,8 +148,7 @@ class Planner:
             or arrival.models is not None
             or arrival.provider is not None
             or len(need.targets) != 1
-            or need.targets[0] is not planned.model.targets[0]
-            or need.targets[0].later_cards
+            or need.targets[0] is not planned.model.targets[0]  # with the price of the moment, or a client's key
         ):
             return
         if len(self._standing) >= STANDING_MAX:

@@ -92,6 +92,21 @@ def test_a_key_that_is_revoked_is_refused_at_its_next_request(tollway: Deploymen
         assert read_answer(file)[0] == 401  # type: ignore[arg-type]
 
 
+def test_a_key_that_is_changed_is_judged_anew_at_its_next_request(tollway: Deployment, account: str) -> None:
+    made = tollway.command("key", "create", "--account", account, "--name", "kept to less")
+    with connect(tollway) as sock:
+        file = sock.makefile("rb")
+        for _ in range(3):
+            sock.sendall(post(made["key"], asking("Hello")))
+            assert read_answer(file)[0] == 200  # type: ignore[arg-type]
+        tollway.command("key", "update", made["id"], "--models", "another")
+        sock.sendall(post(made["key"], asking("Hello")))
+        assert read_answer(file)[0] == 403  # type: ignore[arg-type]
+        tollway.command("key", "update", made["id"], "--models", "", "--routes", "embeddings")
+        sock.sendall(post(made["key"], asking("Hello")))
+        assert read_answer(file)[0] == 403  # type: ignore[arg-type]
+
+
 def test_a_body_that_is_too_large_is_refused_behind_a_known_head(tollway: Deployment, key: str) -> None:
     with connect(tollway) as sock:
         file = sock.makefile("rb")

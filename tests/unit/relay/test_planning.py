@@ -91,6 +91,13 @@ markup = "10%"
 capabilities = ["vision"]
 
 [[models]]
+id = "dated"
+targets = [{ provider = "p", model = "dated-1" }]
+price = [{ input = "1", output = "5" }, { input = "2", output = "10", from = "2027-01-01" }]
+output_tokens_max = 1000
+capabilities = ["speech"]
+
+[[models]]
 id = "unpriced"
 targets = [{ provider = "q", model = "unpriced-1" }]
 capabilities = ["chat"]
@@ -98,6 +105,8 @@ capabilities = ["chat"]
 
 HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 PRINCIPAL = Principal(key_id=1, account_id=2)
+NOW_MS = 1_700_000_000_000
+YEAR_MS = 366 * 86_400_000
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
@@ -122,6 +131,8 @@ class Asking:
         steering: Steering | None = None,
         dialect: str = "openai_chat",
         client_key: ClientKey | None = None,
+        provider: str | None = None,
+        received_ms: int = NOW_MS,
         **body: Any,
     ) -> Planned:
         members = {name.replace("x_", "x-"): value for name, value in body.items()}
@@ -129,12 +140,13 @@ class Asking:
         arrival = Arrival(
             exchange_id=1,
             request_id="req_1",
-            received_ms=1_700_000_000_000,
+            received_ms=received_ms,
             dialect=DIALECTS[dialect],
             principal=principal,
             heads=HEADS,
             body=text,
             client_key=client_key,
+            provider=provider,
         )
         if steering is not None:
             arrival = msgspec.structs.replace(arrival, steering=steering)
@@ -265,6 +277,33 @@ def test_the_plan_of_a_key_is_remembered_until_the_key_is_another(asking: Asking
     assert asking.refused(model="small", principal=kept_out).code == "model_not_allowed"
     assert asking.plan(model="small", fallbacks=["big"]).need.others
     assert asking.refused(model="small", fallbacks=["nothing"]).code == "model_not_found"
+
+
+def test_a_plan_that_the_moment_or_the_request_decides_is_made_each_time(asking: Asking) -> None:
+    dear = asking.plan(model="dated", received_ms=NOW_MS + 4 * YEAR_MS).need.as_asked()
+    assert asking.plan(model="dated").need.as_asked() < dear
+    assert asking.plan(model="dated", received_ms=NOW_MS + 4 * YEAR_MS).need.as_asked() == dear
+
+    day = CapRule(cap_id=6, scope=CapScope.KEY, subject="1", span=CapSpan.DAY, limit_nanos=10**9, alert_ppm=0)
+    capped = msgspec.structs.replace(PRINCIPAL, caps=(day,))
+    windows = [
+        asking.plan(model="small", principal=capped, received_ms=at).need.funding.caps[0].start_ms
+        for at in (NOW_MS, NOW_MS + YEAR_MS)
+    ]
+    assert windows[0] < windows[1]
+
+    package = PackageTerms(
+        package_id=9, name="P", unit=PackageUnit.MONEY, models=(("*", 1_000_000),), expires_ms=NOW_MS + 1
+    )
+    spends = msgspec.structs.replace(PRINCIPAL, billing=BillingMode.PACKAGE, package=package)
+    assert asking.plan(model="small", principal=spends).need.funding.package is package
+    assert asking.refused(model="small", principal=spends, received_ms=NOW_MS + 1).code == "insufficient_quota"
+
+    assert places(asking.plan(model="small", provider="p")) == ["p/small-1"]
+    assert asking.refused(model="small", provider="q").code == "model_not_found"
+    assert asking.plan(model="small", steering=Steering(retries=3)).steered.retries == 3
+    assert {places(asking.plan(model="big"))[0] for _ in range(3)} == {"p/big-1"}
+    assert len(asking.plan(model="big").need.targets) == 2
 
 
 def test_a_package_takes_of_each_model_its_own_ratio(asking: Asking) -> None:
