@@ -24,6 +24,11 @@ class Limits:
     """How much of a long request the transport is given at once: over TLS it makes an encrypted copy of it."""
     idle_connection_s: float = 60.0
     """How long an unused connection is kept: a handshake costs 50 to 300 ms, most servers close after 5 to 75 s."""
+    proof_s: float = 600.0
+    """How long after a provider proved its name new connections resume that, in place of proving it again.
+
+    Long enough that a burst shakes hands once, and short beside the hours in which a certificate is withdrawn.
+    """
     idle_per_origin_max: int = 1024
     """Unused connections kept for one origin: a burst should not make the next burst shake hands again."""
     connections_per_origin_max: int = 10_000

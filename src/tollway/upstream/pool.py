@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
+from typing import cast
 
 from tollway.catalog.records import Origin, Scheme, Timeouts
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.connection import Connection
 from tollway.upstream.guard import Guard
+from tollway.upstream.handshakes import Handshakes
 from tollway.upstream.limits import Limits
 
 _HOSTNAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -22,8 +24,8 @@ class Pool:
         self._origin = origin
         self._guard = guard
         self._limits = limits
-        self._tls = tls
         self.loop = asyncio.get_running_loop()
+        self._handshakes = None if tls is None else Handshakes(tls, now=self.loop.time, proof_s=limits.proof_s)
         # In the order in which they became free: taken from the end, expired from the front.
         self._idle: dict[Connection, None] = {}
         self._open: set[Connection] = set()
@@ -69,6 +71,8 @@ class Pool:
                         return await self._dial(address)
                 except OSError as error:
                     failure = _failure(error, timeouts)
+                    if self._handshakes is not None:
+                        self._handshakes.failed()
                     if isinstance(error, ssl.SSLError):
                         # It answers and is not to be trusted: another address of the same name is no remedy.
                         break
@@ -85,8 +89,8 @@ class Pool:
             lambda: Connection(self, self._limits, self.loop),
             address,
             self._origin.port,
-            ssl=self._tls,
-            server_hostname=None if self._tls is None else self._origin.host,
+            ssl=cast(ssl.SSLContext | None, self._handshakes),
+            server_hostname=None if self._handshakes is None else self._origin.host,
         )
         return connection
 
@@ -123,6 +127,8 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         """The connection's socket is closed."""
         self._open.discard(connection)
+        if self._handshakes is not None:
+            self._handshakes.learn()
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
 

@@ -108,10 +108,10 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def serve(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
-    """Serve on a free loopback port; a script that fails, fails the test at the end of the block."""
+async def serve(script: Script, *, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[ScriptedServer]:
+    """Serve on a loopback port, a free one unless it is given; a script that fails, fails the test at the end of the block."""
     server = ScriptedServer(script)
-    listener = await asyncio.start_server(server.run, "127.0.0.1", 0, ssl=tls, limit=65536)
+    listener = await asyncio.start_server(server.run, "127.0.0.1", port, ssl=tls, limit=65536)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
