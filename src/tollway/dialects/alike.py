@@ -70,6 +70,7 @@ def learn(event: bytes, facts: Callable[[bytes], tuple[int, object]]) -> Alike |
         return None
     alike = Alike(head, until + padded, padded=bool(padded))
     text_bytes, others = facts(event)
-    if facts(b"%b+%b%b" % (head, found[1], tail)) != (text_bytes + 1, others):
+    # All of its text: what else was counted would be left out of every event of the pattern.
+    if text_bytes != len(found[1]) or facts(b"%b+%b%b" % (head, found[1], tail)) != (text_bytes + 1, others):
         return None
     return alike

@@ -1,14 +1,13 @@
 """An event that is told by the one before it says what a parser would have said."""
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.dialects.chunks import DONE, ROLE, STOP, chunk, event
-from tollway.dialects import alike
+from tests.unit.dialects.chunks import DONE, ROLE, STOP, USAGE, chunk, event
+from tests.unit.dialects.telling import told
 from tollway.dialects.alike import LESSONS_MAX, learn
 from tollway.dialects.openai_chat import stream as stream_module
 from tollway.dialects.openai_chat.stream import ChatStream
@@ -22,14 +21,25 @@ def padded(text: str, padding: str) -> bytes:
     return chunk({"content": text}, usage=None, obfuscation=padding)
 
 
+def calling(text: str) -> bytes:
+    """Return a part of a call as a provider sends it that repeats the name."""
+    return chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": text}}]})
+
+
 EVENTS = st.one_of(
     st.builds(lambda text, name: chunk({name: text}), TEXTS, st.sampled_from(NAMES)),
     st.builds(padded, TEXTS, st.sampled_from(["aB3", "", "x" * 20, 'a"b', "-"])),
     st.builds(lambda text: chunk({"content": text}, index=1), TEXTS),
     st.builds(lambda text: chunk({"content": text, "reasoning": text}), TEXTS),
     st.builds(lambda text: chunk({"role": "assistant", "content": text}, x={"content": text}), TEXTS),
+    st.builds(lambda text: chunk({"content": text, "reasoning": "so"}), TEXTS),
+    st.builds(calling, TEXTS),
     st.builds(lambda text: chunk({"tool_calls": [{"index": 0, "function": {"arguments": text}}]}), TEXTS),
     st.builds(lambda text: chunk({"content": text}, usage={"prompt_tokens": 1, "completion_tokens": 2}), TEXTS),
+    st.builds(
+        lambda text, tier: chunk({"content": text}, service_tier=tier), TEXTS, st.sampled_from(["flex", "default"])
+    ),
+    st.sampled_from([chunk({}), chunk({}, service_tier="flex"), chunk({}, usage=USAGE), chunk({}, model="m-2")]),
     st.builds(lambda text: chunk({"content": text}, finish="stop"), TEXTS),
     st.builds(lambda text: chunk({"content": text}).replace(b"\n", b"\r\n"), TEXTS),
     st.builds(lambda text: event({"choices": [{"delta": {"content": text}}], "error": None}), TEXTS),
@@ -39,18 +49,15 @@ EVENTS = st.one_of(
 )
 
 
-def told(pipe: ChatStream, reads: list[bytes]) -> list[Any]:
-    """Return what a pipe says after each read, and its end."""
-    said: list[Any] = []
-    for read in reads:
-        freed = pipe.feed(read)
-        failure = None if pipe.failure is None else pipe.failure.message
-        said.append((freed, pipe.delivered_events, pipe.delivered_text_bytes, pipe.finished, pipe.ended, failure))
-    return [*said, pipe.usage, pipe.model_answered, pipe.end(None, None)]
+SPOKEN = chunk({"content": "x"}, service_tier="default")
+BILLED = chunk({"content": "x"}, usage={"prompt_tokens": 1, "completion_tokens": 2})
 
 
 @given(st.lists(EVENTS, max_size=12), st.lists(st.integers(0, 3000), max_size=4))
 @example([chunk({"content": "a"}), chunk({"content": "b"}), chunk({"content": ""}), STOP, DONE], [])
+@example([calling("a"), calling("b"), calling("c")], [])
+@example([SPOKEN, SPOKEN, chunk({}, service_tier="flex"), SPOKEN], [])
+@example([BILLED, BILLED, chunk({}, usage=USAGE), BILLED], [])
 def test_a_stream_with_patterns_is_the_stream_without_them(events: list[bytes], places: list[int]) -> None:
     reads = list(events)
     for place in places:
@@ -145,15 +152,22 @@ def test_events_of_another_form_have_no_pattern(unlike: bytes) -> None:
     assert learn(unlike, lambda each: (len(each), None)) is None
 
 
+def written(raw: bytes) -> int:
+    """Return the length of the text of an event."""
+    said = json.loads(raw[6:])
+    return len(said["choices"][0]["delta"]["content"] if "choices" in said else said["content"])
+
+
 def test_a_text_that_is_not_counted_or_says_something_else_has_no_pattern() -> None:
     raw = event({"content": "x"})
     assert learn(raw, lambda each: (0, None)) is None
-    assert learn(raw, lambda each: (len(each), json.loads(each[6:])["content"])) is None
-    assert learn(raw, lambda each: (len(each), None)) is not None
+    assert learn(raw, lambda each: (written(each) + 1, None)) is None
+    assert learn(raw, lambda each: (written(each), written(each))) is None
+    assert learn(raw, lambda each: (written(each), None)) is not None
 
 
 def test_a_pattern_reads_the_length_of_its_text_and_nothing_of_another() -> None:
-    found = alike.learn(padded("x", "y"), lambda each: (len(each), None))
+    found = learn(padded("x", "y"), lambda each: (written(each), None))
     assert found is not None
     assert found.text_bytes(padded("hello", "yy")) == 5
     for other in (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.dialects.telling import told
 from tollway.dialects.alike import LESSONS_MAX
 from tollway.dialects.anthropic_messages.stream import MessagesForm, open_stream
 from tollway.dialects.passing import PassingStream
@@ -38,16 +39,6 @@ EVENTS = st.one_of(
     st.builds(lambda text: event("error", error={"type": "x", "message": text}), TEXTS),
     st.sampled_from([START, BEGIN, ENDING, STOP, b": comment\n\n", b"data: {}\n\n", event("ping")]),
 )
-
-
-def told(pipe: PassingStream, reads: list[bytes]) -> list[Any]:
-    """Return what a pipe says after each read."""
-    said: list[Any] = []
-    for read in reads:
-        freed = pipe.feed(read)
-        failure = None if pipe.failure is None else pipe.failure.message
-        said.append((freed, pipe.delivered_events, pipe.delivered_text_bytes, pipe.finished, pipe.ended, failure))
-    return [*said, pipe.usage, pipe.model_answered, pipe.end(None, None)]
 
 
 @given(st.lists(EVENTS, max_size=12), st.lists(st.integers(0, 2000), max_size=4))

@@ -265,8 +265,10 @@ class ChatStream:
             self._finished_choices = self._finished_choices.union(chunk.finished)
         elif not self._finished_choices:
             if self.content_started and not self._held:
-                self._alike = self._learned
-                if text_bytes and (self._alike is None or not self._alike.surrounds(event)):
+                # Only behind an event of the pattern: what another one says last of usage and tier would stay the last word.
+                if self._learned is not None and self._learned.surrounds(event):
+                    self._alike = self._learned
+                elif text_bytes:
                     self._learn(event)
                 return event
             if text_bytes:
