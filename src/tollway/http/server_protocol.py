@@ -120,6 +120,7 @@ class ServerProtocol(HttpToolsProtocol):
         if not self.plane.begin_again(inbound, length):
             self._known = None
             return None
+        self._barren_bytes = 0
         self._steps += 1
         self.cycle = inbound  # type: ignore[assignment]
         end = start + length
