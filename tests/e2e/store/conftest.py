@@ -18,6 +18,7 @@ from tollway.id_source import IdSource
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.records import Account
 from tollway.neutral.usage import Basis, Usage
+from tollway.store import group_commit
 from tollway.store.postgres import ledger_writer
 from tollway.store.postgres.address import is_postgres
 from tollway.store.sqlite import database_path
@@ -166,6 +167,12 @@ def store(url: str) -> Iterator[Store]:
     store.record_cards([CARD], clock.now_ms())
     yield store
     store.close()
+
+
+@pytest.fixture
+def unaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no hold written because it lasts, however slow the machine: only what a test announces."""
+    monkeypatch.setattr(group_commit, "HOLD_AGE_S", 3_600.0)
 
 
 @pytest.fixture

@@ -251,6 +251,7 @@ async def test_a_worker_that_cannot_write_stops_all_the_same_and_says_what_is_lo
             await durable
 
 
+@pytest.mark.usefixtures("unaged")
 async def test_a_dead_worker_is_settled_when_its_lock_is_free(
     url: str, store: Store, accounts: Accounts, account: Account
 ) -> None:
@@ -273,6 +274,7 @@ async def test_a_dead_worker_is_settled_when_its_lock_is_free(
     assert (balance.balance_nanos, balance.held_nanos) == (10_000, 0)
 
 
+@pytest.mark.usefixtures("unaged")
 async def test_a_worker_taken_for_dead_pays_from_the_purse_and_holds_no_more(
     store: Store, accounts: Accounts, account: Account
 ) -> None:
