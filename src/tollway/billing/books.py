@@ -53,7 +53,7 @@ class Commits(Protocol):
         ...
 
     def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
-        """Put the hold line into the next commit; return what is done when it is durable, None when it is already."""
+        """See to it that a crash leaves a line; return what is done when it does, None when it does now."""
         ...
 
     def close(self, line: ExchangeLine) -> asyncio.Future[None]:
@@ -163,7 +163,7 @@ class Books:
         return 0 if hold is None else hold.amount_nanos
 
     def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
-        """Put the hold line into the next commit; return what is done when it is durable, None when it is already."""
+        """See to it that a crash leaves a line; return what is done when it does, None when it does now."""
         return self._commits.announce(exchange_id)
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:

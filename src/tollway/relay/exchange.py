@@ -115,7 +115,7 @@ class Exchange:
         self._task = asyncio.current_task(self._relay.loop)
         client.watch(self._on_gone)
         if self._admitted.peek.streamed:
-            # Written while the provider thinks, so that whatever reaches the client leaves a line, and nobody waits.
+            # So that whatever reaches the client leaves a line. Where that takes a commit, the provider thinks meanwhile.
             recorded = self._relay.books.announce(self._arrival.exchange_id)
             self._outlet = Outlet(client, b"", recorded=recorded)
             self._show_head()

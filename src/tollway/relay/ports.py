@@ -59,7 +59,7 @@ class Books(Protocol):
         ...
 
     def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
-        """Put the hold's line into the next commit; return what is done when it is durable, None when it is already."""
+        """See to it that a crash leaves a line; return what is done when it does, None when it does now."""
         ...
 
     def close(self, line: ExchangeLine) -> tuple[ExchangeLine, asyncio.Future[None]]:

@@ -1,11 +1,13 @@
 """What a kind of database does in its own way, as Protocols: everything else of the store is the same on all. No SQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sqlalchemy import Connection
 
+from tollway.ledger.lines import Hold
+from tollway.store.begun_page import BegunPage
 from tollway.store.group_commit import Writer
 from tollway.store.key_directory import KeyReader
 
@@ -115,6 +117,14 @@ class Backend(Protocol):
 
     def ledger_writer(self, worker_id: int) -> Writer:
         """Return the writer of a worker's charges."""
+        ...
+
+    def begun_page(self, number: int) -> BegunPage | None:
+        """Return the page of a worker of this process; None where others who settle its affairs could not read it."""
+        ...
+
+    def begun_by(self, number: int, worker_id: int) -> Sequence[Hold]:
+        """Return what a worker that is over had noted on its page."""
         ...
 
     def key_reader(self, refusing: Refusing) -> KeyReader:

@@ -18,6 +18,7 @@ from tollway.ledger.lines import ExchangeLine, Hold
 from tollway.ledger.purses import CapWindow
 from tollway.ledger.slices import Grant
 from tollway.store.batch import Batch, Borrow, Written
+from tollway.store.begun_page import BegunPage
 
 HOLD_AGE_S = 0.02
 """A hold younger than this is not written: most exchanges against a fast provider end before, with one row in all."""
@@ -101,17 +102,19 @@ class GroupCommit:
         self,
         writer: Writer,
         *,
-        loop: asyncio.AbstractEventLoop,
+        page: BegunPage | None,
         lines_waiting_max: int,
         retire: Callable[[], None],
         wanted: Signal,
     ) -> None:
         """Write with `writer`; refuse new holds beyond `lines_waiting_max`; `retire` ends the worker in the store.
 
+        Belongs to the running event loop. What begins is noted on `page`, where there is one, until its row is written.
         `wanted` moves when a worker was refused a loan of a purse that others have borrowed from.
         """
         self._writer = writer
-        self._loop = loop
+        self._page = page
+        self._loop = asyncio.get_running_loop()
         self._lines_waiting_max = lines_waiting_max
         self._retire = retire
         self._wanted = wanted
@@ -155,12 +158,17 @@ class GroupCommit:
             self._ageing = self._loop.call_later(HOLD_AGE_S, self._age)
 
     def announce(self, exchange_id: int) -> asyncio.Future[None] | None:
-        """Put the hold line into the next commit; return what is done when it is durable, None when it is already.
+        """See to it that a crash leaves a line of this exchange; return what is done when it does, None when it does now.
 
-        The future is cancelled when the worker stops before it could be written.
+        It is noted on the page; where there is none, or no room, its hold line goes into the next commit. The future is
+        cancelled when the worker stops before it could be written.
         """
-        hold = self._young.pop(exchange_id, None) or self._grown.pop(exchange_id, None)
+        waiting = self._young if exchange_id in self._young else self._grown
+        hold = waiting.get(exchange_id)
         if hold is not None:
+            if self._page is not None and self._page.note(hold):
+                return None
+            del waiting[exchange_id]
             self._next.batch.holds[exchange_id] = hold
             self._wake()
         for load in (self._next, self._flying):
@@ -293,6 +301,8 @@ class GroupCommit:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         self._writer.close()
+        if self._page is not None:
+            self._page.close()
         if not self._give_up.is_set():
             await asyncio.to_thread(self._retire)
 
@@ -391,6 +401,8 @@ class GroupCommit:
             log.error("a line was refused: %s", refusal)
             if not load.closed[position].done():
                 load.closed[position].set_exception(refusal)
+        if self._page is not None and not self._page.is_empty:
+            self._forget(load, written, self._page)
         for durable in (*load.opened, *load.closed):
             if not durable.done():
                 durable.set_result(None)
@@ -401,6 +413,14 @@ class GroupCommit:
             self._answer(load, written)
         if load.probed is not None and not load.probed.done():
             load.probed.set_result(None)
+
+    def _forget(self, load: _Load, written: Written, page: BegunPage) -> None:
+        """Have no more on the page what is in the books now."""
+        for exchange_id in load.batch.holds:
+            page.forget(exchange_id)
+        for position, line in enumerate(load.batch.closes):
+            if position not in written.refused:
+                page.forget(line.exchange_id)
 
     def _answer(self, load: _Load, written: Written) -> None:
         for step, answered, found in zip(load.batch.answers, load.answered, written.answers, strict=True):

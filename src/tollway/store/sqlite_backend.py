@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from tollway.ledger.lines import Hold
 from tollway.parts import part
+from tollway.store.begun_page import BegunPage, read_begun
 from tollway.store.change_signal import ChangeSignal
 from tollway.store.durability import Durability
 from tollway.store.group_commit import Writer
@@ -29,6 +31,7 @@ class SqliteBackend:
         self._path = path
         self._durability: Durability = durability
         self._engine = open_engine(path, durability=durability)
+        self._pages = path.with_name(f"{path.name}.begun")
         self._keys: list[SqliteKeys] = []
         self._joined = False
 
@@ -38,6 +41,7 @@ class SqliteBackend:
         self.changes = ChangeSignal(path.with_name(f"{path.name}.signal"))
         self.wanted = ChangeSignal(path.with_name(f"{path.name}.wanted"))
         self.numbers = worker_numbers(path.with_name(f"{path.name}.locks"))
+        self._pages.mkdir(mode=0o700, exist_ok=True)
         self._joined = True
 
     @contextmanager
@@ -83,6 +87,14 @@ class SqliteBackend:
         connection = connect(self._path, durability=self._durability, busy_timeout_ms=NO_BUSY_TIMEOUT_MS)
         # For workers only: its statements take 10 ms to make, which commands do without.
         return part("tollway.store.ledger_writer").LedgerWriter(connection, worker_id)
+
+    def begun_page(self, number: int) -> BegunPage:
+        """Return the page of a worker of this process: every process of the store is on this host."""
+        return BegunPage(self._pages / str(number))
+
+    def begun_by(self, number: int, worker_id: int) -> tuple[Hold, ...]:
+        """Return what a worker that is over had noted on its page."""
+        return read_begun(self._pages / str(number), worker_id)
 
     def key_reader(self, refusing: object) -> SqliteKeys:
         """Return what reads keys, on a connection of its own."""

@@ -14,7 +14,6 @@ A worker that serves does, inside its running loop:
     store.close()
 """
 
-import asyncio
 import importlib
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -152,7 +151,7 @@ class Store(
                 continue
             try:
                 with self._writing() as connection:
-                    settled += workers.settle_number(connection, number, now_ms)
+                    settled += workers.settle_number(connection, number, now_ms, begun_by=self._backend.begun_by)
             finally:
                 claim.release()
         return settled
@@ -174,13 +173,13 @@ class Store(
         """Make this process a worker of the store, with a number of its own, until it retires or dies."""
         claim = self._claim()
         with self._writing() as connection:
-            return workers.register(connection, claim, now_ms)
+            return workers.register(connection, claim, now_ms, begun_by=self._backend.begun_by)
 
     def group_commit(self, worker: Worker, *, lines_waiting_max: int = LINES_WAITING_MAX) -> GroupCommit:
         """Return the writer of a worker's lines, for the running loop; call its `start`."""
         return GroupCommit(
             self._backend.ledger_writer(worker.id),
-            loop=asyncio.get_running_loop(),
+            page=self._backend.begun_page(worker.number),
             lines_waiting_max=lines_waiting_max,
             retire=partial(self.retire, worker),
             wanted=self._backend.wanted,
@@ -189,7 +188,8 @@ class Store(
     def retire(self, worker: Worker) -> None:
         """End a worker of this process: close what it left open, give back its loans and its number."""
         with self._writing() as connection:
-            workers.settle_worker(connection, worker.id, clock.now_ms())
+            begun = self._backend.begun_by(worker.number, worker.id)
+            workers.settle_worker(connection, worker.id, clock.now_ms(), begun=begun)
         self._claims.pop(worker.number).release()
 
     def key_directory(self, *, entries_max: int = KEYS_CACHED_MAX) -> KeyDirectory:

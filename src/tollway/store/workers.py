@@ -5,12 +5,13 @@ A worker is alive while its number's lock is held, so on one host this is never 
 
 import os
 import socket
+from collections.abc import Callable, Iterable
 
 import msgspec
 from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
 from tollway.id_source import IdSource
-from tollway.ledger.lines import Outcome
+from tollway.ledger.lines import Hold, Outcome
 from tollway.ledger.unknown import unknown_line
 from tollway.store.backend import Claim, Numbers
 from tollway.store.rows import line_fields, read_hold
@@ -60,6 +61,9 @@ _WITH_IDS = (
     workers.c.id,
 )
 
+BegunBy = Callable[[int, int], Iterable[Hold]]
+"""Says what the worker with a number and an id had begun, as far as it is known beside the rows."""
+
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """A registered worker."""
@@ -82,9 +86,14 @@ def last_id(connection: Connection) -> int:
     return connection.scalar(text(f"SELECT max(id) FROM ({each}) AS greatest")) or 0  # noqa: S608
 
 
-def register(connection: Connection, claim: Claim, now_ms: int) -> Worker:
+def nothing_begun(number: int, worker_id: int) -> tuple[Hold, ...]:  # noqa: ARG001  as BegunBy says
+    """Return nothing: rows are all that is known."""
+    return ()
+
+
+def register(connection: Connection, claim: Claim, now_ms: int, *, begun_by: BegunBy = nothing_begun) -> Worker:
     """Write the row of a worker that holds `claim`, settling the affairs of a dead one that had the number."""
-    settle_number(connection, claim.number, now_ms)
+    settle_number(connection, claim.number, now_ms, begun_by=begun_by)
     after = last_id(connection)
     worker = IdSource(worker=claim.number, after=after).next()
     connection.execute(
@@ -100,19 +109,20 @@ def registered_numbers(connection: Connection) -> tuple[int, ...]:
     return tuple(connection.scalars(select(workers.c.number).order_by(workers.c.number)))
 
 
-def settle_number(connection: Connection, number: int, now_ms: int) -> bool:
+def settle_number(connection: Connection, number: int, now_ms: int, *, begun_by: BegunBy = nothing_begun) -> bool:
     """Settle the affairs of the worker with this number; the caller holds its lock. False when there is none."""
     worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number))
     if worker_id is None:
         return False
-    settle_worker(connection, worker_id, now_ms)
+    settle_worker(connection, worker_id, now_ms, begun=begun_by(number, worker_id))
     return True
 
 
-def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
+def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, begun: Iterable[Hold]) -> None:
     """Close what a worker left open, uncharged, give its loans back to their purses, and forget it.
 
-    Its charges are safe: each was committed together with the loan it was paid from. One transaction of the caller.
+    `begun` is what it had noted beside its rows, over or not. Its charges are safe: each was committed together with the
+    loan it was paid from. One transaction of the caller.
     """
     # Where rows can be locked, this waits for a charge that its writer is just committing, and lets none begin.
     connection.execute(select(workers.c.id).where(workers.c.id == worker_id).with_for_update())
@@ -127,9 +137,10 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
         )
     connection.execute(delete(leases).where(leases.c.worker_id == worker_id))
     closed = exists().where(exchanges.c.exchange_id == holds.c.exchange_id)
-    left = connection.execute(select(holds).where(holds.c.worker_id == worker_id, ~closed)).mappings().all()
+    rows = connection.execute(select(holds).where(holds.c.worker_id == worker_id, ~closed)).mappings()
+    left = _still_open(connection, begun) | {hold.exchange_id: hold for hold in map(read_hold, rows)}
     if left:
-        lines = [unknown_line(read_hold(row), outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for row in left]
+        lines = [unknown_line(hold, outcome=Outcome.INTERRUPTED, ended_ms=now_ms) for hold in left.values()]
         connection.execute(insert(exchanges), [line_fields(line) for line in lines])
         add_usage(connection, lines)
     connection.execute(delete(holds).where(holds.c.worker_id == worker_id))
@@ -137,6 +148,15 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int) -> None:
     running = (idempotency.c.worker_id == worker_id) & (idempotency.c.state == "running")
     connection.execute(delete(idempotency).where(running))
     connection.execute(delete(workers).where(workers.c.id == worker_id))
+
+
+def _still_open(connection: Connection, begun: Iterable[Hold]) -> dict[int, Hold]:
+    """Return those that have no line."""
+    left = {hold.exchange_id: hold for hold in begun}
+    if left:
+        for closed in connection.scalars(select(exchanges.c.exchange_id).where(exchanges.c.exchange_id.in_(left))):
+            del left[closed]
+    return left
 
 
 def dead_numbers(connection: Connection, numbers: Numbers) -> tuple[int, ...]:

@@ -72,6 +72,11 @@ class Desk:
         await task
         return hold
 
+    def age(self) -> None:
+        """Have everything that runs be as old as what gets a row with the next commit."""
+        self.commits._age()
+        self.commits._age()
+
     def line(self, hold: Hold, cost: int) -> ExchangeLine:
         return ExchangeLine(
             exchange_id=hold.exchange_id,

@@ -172,8 +172,8 @@ class FullBooks:
         await self.close(await self.stepped(self.hold(payer_id=self.money.id)), base=40)
         failed = await self.stepped(self.hold())
         await self.close(failed)
-        running = await self.stepped(self.hold())
-        self.desk.books.announce(running.exchange_id)
+        await self.stepped(self.hold())
+        self.desk.age()
         self.desk.commits.step()
 
     def hold(self, **changes: object) -> Hold:

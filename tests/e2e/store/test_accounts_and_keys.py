@@ -232,7 +232,7 @@ def test_ids_of_two_processes_never_meet(url: str, store: Store) -> None:
 async def test_statements_show_requests_and_add_them_up(store: Store, account: Account, desk: Desk) -> None:
     lines = [await desk.close(await desk.held(account, 100), cost) for cost in (10, 20)]
     running = await desk.held(account, 5)
-    desk.books.announce(running.exchange_id)
+    desk.age()
     assert await desk.commits.probe()
     statements = Statements(store)
     theirs, nobodys = (RequestQuery(who=UsageFilter(account_id=number)) for number in (account.id, NOBODY))

@@ -121,7 +121,7 @@ async def test_the_answer_to_a_line_that_is_not_in_the_books_is_not_kept(desk: D
     hold = await desk.held(account, 100)
     made = claim(desk, exchange_id=hold.exchange_id)
     await step(desk, made)
-    desk.books.announce(hold.exchange_id)
+    desk.age()
     await desk.commits.probe()
     with desk.store._writing() as connection:
         # Another worker takes this one for dead, and closes what it left open.

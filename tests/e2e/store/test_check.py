@@ -55,8 +55,8 @@ async def test_the_check_finds_what_was_tampered_with(
     key = Keys(store, store.ids(), tw).create(account.id, "k")[0]
     asked = msgspec.structs.replace(desk.line(await desk.stepped(account, 50), 30), key_id=key.id)
     desk.books.close(asked)
-    running = await desk.stepped(account, 4_000)
-    desk.books.announce(running.exchange_id)
+    await desk.stepped(account, 4_000)
+    desk.age()
     desk.commits.step()
     assert desk.store.check().problems == ()
     assert tamper(tampering) >= 1
@@ -80,8 +80,8 @@ async def test_a_hold_whose_exchange_is_closed_stays_closed_when_its_worker_is_s
 ) -> None:
     desk = Desk(store)
     desk.books.close(desk.line(await desk.stepped(account, 50), 30))
-    running = await desk.stepped(account, 4_000)
-    desk.books.announce(running.exchange_id)
+    await desk.stepped(account, 4_000)
+    desk.age()
     desk.commits.step()
     tamper("UPDATE holds SET exchange_id = (SELECT exchange_id FROM exchanges)")
     store.retire(desk.worker)

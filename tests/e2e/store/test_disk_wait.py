@@ -24,13 +24,14 @@ def level(connection: sqlite3.Connection) -> int:
 @on_sqlite
 async def test_a_beginning_waits_for_the_system_and_a_charge_for_the_disk(store: Store, account: Account) -> None:
     desk = Desk(store)
-    first, second = await desk.stepped(account, 10), await desk.stepped(account, 10)
+    first = await desk.stepped(account, 10)
     connection: sqlite3.Connection = desk.commits._writer._connection  # type: ignore[attr-defined]
     assert level(connection) == FULL, "money was borrowed"
-    desk.commits.announce(first.exchange_id)
+    desk.age()
     desk.commits.step()
     assert level(connection) == NORMAL
-    desk.commits.announce(second.exchange_id)
+    await desk.stepped(account, 10)
+    desk.age()
     desk.books.close(desk.line(first, 5))
     desk.commits.step()
     assert level(connection) == FULL

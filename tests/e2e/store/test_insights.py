@@ -139,9 +139,8 @@ async def test_a_request_is_found_by_its_id_by_its_account_only(
     store: Store, log: RequestLog, desk: Desk, account: Account, eve: Account
 ) -> None:
     hold = await desk.held(account, 10)
-    recorded = desk.books.announce(hold.exchange_id)
-    assert recorded is not None
-    await recorded
+    desk.age()
+    assert await desk.commits.probe()
     assert isinstance(log.find(account.id, hold.exchange_id), Hold)
     line = await desk.close(hold, 4)
     assert log.find(account.id, hold.exchange_id) == line

@@ -80,11 +80,15 @@ class LiveWorker:
         self.books = Books(self.commits)
         self.commits.on_wanted(self.books.give_back_wanted)
         self.open: dict[int, Hold] = {}
+        self.told: set[int] = set()
+        """Exchanges of which a line must be left whenever this worker dies."""
         self.undurable: list[tuple[ExchangeLine, asyncio.Future[None]]] = []
 
     def die(self) -> None:
         """Leave everything as it is, as SIGKILL does: the operating system drops the lock."""
         self.store.close()
+        if self.commits._page is not None:
+            self.commits._page.close()
 
 
 async def new_worker(url: str, now_ms: int) -> LiveWorker:
@@ -283,7 +287,9 @@ class BooksMachine(RuleBasedStateMachine):
             problems = [problem for problem in self.office.check().problems if "a worker that died" not in problem]
             assert not problems
         elif what == "announce" and worker.open:
-            worker.books.announce(sorted(worker.open)[pick % len(worker.open)])
+            exchange_id = sorted(worker.open)[pick % len(worker.open)]
+            if worker.books.announce(exchange_id) is None:
+                worker.told.add(exchange_id)
         elif what == "age":
             worker.commits._age()
         elif what == "give back":
@@ -315,6 +321,8 @@ class BooksMachine(RuleBasedStateMachine):
         if reclaimed:
             self.office.reclaim_dead_workers(self.now_ms)
             assert not self.office.check().problems
+            for exchange_id in worker.told:
+                assert isinstance(self.office.exchange(exchange_id), ExchangeLine), "it was told that it leaves a line"
 
     @precondition(lambda self: None in self.workers)
     @rule(place=PLACES)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+from tollway.ledger.lines import Hold
 from tollway.store.backend import Refusing
 from tollway.store.durability import Durability
 from tollway.store.key_reader import EngineKeys
@@ -15,6 +16,7 @@ from tollway.store.postgres.ledger_writer import LedgerWriter
 from tollway.store.postgres.presence import NUMBERS, Channel, Presence
 from tollway.store.postgres.statements import WANTED_CHANNEL
 from tollway.store.postgres.trouble import trouble_of
+from tollway.store.workers import nothing_begun
 
 ON_ITS_WAY_MS = 10_000
 """A restart of the database takes every worker's connection, and so its lock. For so long after we are back ourselves,
@@ -109,6 +111,13 @@ class PostgresBackend:
         self.numbers.listen()
         self._writers.append(LedgerWriter(self._address, self._durability, worker_id))
         return self._writers[-1]
+
+    def begun_page(self, number: int) -> None:
+        """Return None: a worker's affairs may be settled by another host, which sees rows alone."""
+
+    def begun_by(self, number: int, worker_id: int) -> tuple[Hold, ...]:
+        """Return nothing: there are no pages."""
+        return nothing_begun(number, worker_id)
 
     def key_reader(self, refusing: Refusing) -> EngineKeys:
         """Return what reads keys, on a connection that nobody else uses; from now on we hear when keys change."""
