@@ -1,7 +1,7 @@
 """The speed budget (design, section 8), line by line against the figures: what was measured, and whether it holds. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from figures import MEMORY, Figures, Row, one
 from peers import LITELLM, NGINX, PORTKEY, TOLLWAY
@@ -43,44 +43,41 @@ class Bar:
         )
 
 
+def beside_nginx(what: str, measure: str, figure: str, *, limit: float) -> Bar:
+    """Return a line on how many times nginx's figure ours may be."""
+    return Bar(what=what, measure=measure, figure=figure, over=NGINX, limit=limit, unit="× nginx")
+
+
+def added_ms(what: str, measure: str, figure: str, *, limit: float) -> Bar:
+    """Return a line on what Tollway may add to the upstream, in milliseconds."""
+    return Bar(what=f"added {what}", measure=measure, figure=figure, scale=MS, added=True, limit=limit, unit="ms")
+
+
+def no_frame(what: str, measure: str, figure: str) -> Bar:
+    """Return a line on what may happen to no frame in any round."""
+    return Bar(what=f"frames {what}", measure=measure, figure=figure, worst=True, limit=0)
+
+
+def per_core(of: str, *, at_least: float) -> Bar:
+    """Return a line on how many times as many requests a core is to answer as with another gateway."""
+    beside = Bar(what=f"requests per core beside {of}", measure="plain-64", figure="cpu", of=of, over=TOLLWAY, limit=0)
+    return replace(beside, at_least=at_least, unit="×")
+
+
+def beside_fewer_keys(what: str, over: str) -> Bar:
+    """Return a line on how many times the cost of a request with fewer keys it may be with many."""
+    grown = Bar(what=f"growth: CPU per request, {what}", measure="grown-64", figure="cpu", limit=NOISE_OF_GROWTH)
+    return replace(grown, of=MANY_KEYS, over=over, unit="×")
+
+
 BARS = (
-    Bar(
-        what="CPU per plain request, 64 connections",
-        measure="plain-64",
-        figure="cpu",
-        over=NGINX,
-        limit=4,
-        unit="× nginx",
-    ),
-    Bar(
-        what="CPU per streamed chunk, 800 streams",
-        measure="streams-800",
-        figure="cpu_frame",
-        over=NGINX,
-        limit=1.6,
-        unit="× nginx",
-    ),
-    Bar(
-        what="added p50, one connection",
-        measure="plain-1",
-        figure="p50",
-        scale=MS,
-        added=True,
-        limit=0.3,
-        unit="ms",
-    ),
-    Bar(what="added p99, one connection", measure="plain-1", figure="p99", scale=MS, added=True, limit=1, unit="ms"),
-    Bar(
-        what="added time to first token p99, 100 streams",
-        measure="streams-100",
-        figure="first_p99",
-        scale=MS,
-        added=True,
-        limit=0.5,
-        unit="ms",
-    ),
-    Bar(what="frames lost, 512 streams", measure="streams-512", figure="lost", worst=True, limit=0),
-    Bar(what="frames later than 200 ms, 512 streams", measure="streams-512", figure="late", worst=True, limit=0),
+    beside_nginx("CPU per plain request, 64 connections", "plain-64", "cpu", limit=4),
+    beside_nginx("CPU per streamed chunk, 800 streams", "streams-800", "cpu_frame", limit=1.6),
+    added_ms("p50, one connection", "plain-1", "p50", limit=0.3),
+    added_ms("p99, one connection", "plain-1", "p99", limit=1),
+    added_ms("time to first token p99, 100 streams", "streams-100", "first_p99", limit=0.5),
+    no_frame("lost, 512 streams", "streams-512", "lost"),
+    no_frame("later than 200 ms, 512 streams", "streams-512", "late"),
     Bar(what="memory idle, one worker", measure=MEMORY, figure="idle_mb", limit=80, unit="MB"),
     Bar(what="memory per open stream", measure=MEMORY, figure="stream_kb", limit=30, unit="KB"),
     Bar(
@@ -92,52 +89,11 @@ BARS = (
         limit=NOISE_OF_GROWTH,
         unit="×",
     ),
-    Bar(
-        what="growth: CPU per request, 100,000 keys in turn beside 10,000",
-        measure="grown-64",
-        figure="cpu",
-        of=MANY_KEYS,
-        over=SOME_KEYS,
-        limit=NOISE_OF_GROWTH,
-        unit="×",
-    ),
-    Bar(
-        what="growth: CPU per request, 100,000 keys in turn beside one key",
-        measure="grown-64",
-        figure="cpu",
-        of=MANY_KEYS,
-        over=ONE_KEY,
-        limit=NOISE_OF_GROWTH,
-        unit="×",
-    ),
-    Bar(
-        what="CPU of a request of 1 MB, all of it",
-        measure="body-1mb",
-        figure="cpu",
-        scale=MS,
-        limit=4,
-        unit="ms",
-    ),
-    Bar(
-        what="requests per core beside LiteLLM",
-        measure="plain-64",
-        figure="cpu",
-        of=LITELLM,
-        over=TOLLWAY,
-        limit=0,
-        at_least=100,
-        unit="×",
-    ),
-    Bar(
-        what="requests per core beside Portkey",
-        measure="plain-64",
-        figure="cpu",
-        of=PORTKEY,
-        over=TOLLWAY,
-        limit=0,
-        at_least=10,
-        unit="×",
-    ),
+    beside_fewer_keys("100,000 keys in turn beside 10,000", SOME_KEYS),
+    beside_fewer_keys("100,000 keys in turn beside one key", ONE_KEY),
+    Bar(what="CPU of a request of 1 MB, all of it", measure="body-1mb", figure="cpu", scale=MS, limit=4, unit="ms"),
+    per_core(LITELLM, at_least=100),
+    per_core(PORTKEY, at_least=10),
 )
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from failure import BenchError
 from machine import program
-from payloads import FRAMES, PACE_MS, Ask, request_body
+from payloads import FRAMES, PACE_MS, PLAIN, Ask, request_body
 from peers import Peer
 
 LATE_MS = 200
 """A frame that was under way for longer is late: ten times the pace (design, section 8)."""
 WRK_SCRIPT = Path(__file__).parent / "wrk.lua"
-WRK_KEYS_SCRIPT = Path(__file__).parent / "wrk_keys.lua"
 GENERATOR_SECONDS_MAX = 120
 """Of one run, whatever the gateway does."""
 OPEN_CONNECTIONS_MAX = 256
@@ -43,13 +42,13 @@ class Measure:
     """One thing that is measured, for each of some peers in turn."""
 
     name: str
-    generator: Generator
-    ask: Ask
-    connections: int
+    generator: Generator = Generator.WRK
+    ask: Ask = PLAIN
+    connections: int = 64
     size: float
     """Seconds a run; for streams, how many each connection asks for, one after the other."""
-    rounds: int
-    peers: tuple[str, ...]
+    rounds: int = 1
+    peers: tuple[str, ...] = ()
     rate: float = 0.0
     """Requests a second, of an open loop."""
     outsiders_rounds: int = 2
@@ -94,12 +93,12 @@ def run_wrk(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
     body.write_bytes(request_body(measure.ask))
     url = f"{peer.scheme(measure.ask)}://127.0.0.1:{peer.ports[measure.ask]}{peer.path(measure.ask)}"
     command = [program("wrk"), "-t1", f"-c{measure.connections}", f"-d{measure.size:g}s", "--timeout", "10s"]
-    words = [str(WRK_SCRIPT), url, "--", str(headers), str(body)]
+    words = ["-s", str(WRK_SCRIPT), url, "--", str(headers), str(body)]
     if measure.generator is Generator.KEYS:
         keys, at = site.scratch / "wrk-keys", site.turns.get(peer.name, 0) % len(peer.keys)
         keys.write_text("".join(f"{key}\n" for key in (*peer.keys[at:], *peer.keys[:at])))
-        words = [str(WRK_KEYS_SCRIPT), *words[1:], str(keys)]
-    said = run_pinned(site, [*command, "-s", *words])
+        words.append(str(keys))
+    said = run_pinned(site, [*command, *words])
     site.turns[peer.name] = site.turns.get(peer.name, 0) + int(said["requests"])
     problems = [f"{said[word]} requests {word}" for word in ("refused", "failed") if said[word]]
     answers = int(said["requests"]) - int(said["refused"])

@@ -1,6 +1,6 @@
 """What is measured, and for how long: one plan for every day, one for a result that is kept. Data only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lanes import LANES, OTHERS, lane
 from loads import OPEN_CONNECTIONS_MAX, Generator, Measure
@@ -39,146 +39,60 @@ class Part:
 
 def one_connection(*, rounds: int, seconds: float, peers: tuple[str, ...] = EVERYBODY) -> Measure:
     """Latency: one request after the other, so that nothing waits for anything else."""
-    return Measure(
-        name="plain-1",
-        generator=Generator.LOOP,
-        ask=PLAIN,
-        connections=1,
-        size=seconds,
-        rounds=rounds,
-        peers=peers,
-    )
+    return Measure(name="plain-1", generator=Generator.LOOP, connections=1, size=seconds, rounds=rounds, peers=peers)
 
 
 def busy(connections: int, *, rounds: int, seconds: float, peers: tuple[str, ...] = EVERYBODY) -> Measure:
     """Throughput and CPU per request: so many connections that are never idle."""
-    return Measure(
-        name=f"plain-{connections}",
-        generator=Generator.WRK,
-        ask=PLAIN,
-        connections=connections,
-        size=seconds,
-        rounds=rounds,
-        peers=peers,
-    )
+    return Measure(name=f"plain-{connections}", connections=connections, size=seconds, rounds=rounds, peers=peers)
 
 
 def complete(connections: int, *, seconds: float) -> Measure:
     """The same for slow gateways: every answer is waited for, so that no work of theirs goes uncounted."""
-    return Measure(
-        name=f"plain-{connections}",
-        generator=Generator.LOOP,
-        ask=PLAIN,
-        connections=connections,
-        size=seconds,
-        rounds=3,
-        peers=OUTSIDE,
-    )
-
-
-def open_loop(rate: int, *, seconds: float, rounds: int, peers: tuple[str, ...]) -> Measure:
-    """Latency at a rate that does not wait for anybody, counted from when each request was due."""
-    return Measure(
-        name=f"open-{rate}",
-        generator=Generator.OPEN,
-        ask=PLAIN,
-        connections=OPEN_CONNECTIONS_MAX,
-        size=seconds,
-        rounds=rounds,
-        peers=peers,
-        rate=rate,
-    )
+    return replace(busy(connections, rounds=3, seconds=seconds, peers=OUTSIDE), generator=Generator.LOOP)
 
 
 def exact_books(*, seconds: float) -> Measure:
     """The ledger against a load that waits for all its answers: the counts must be equal."""
-    return Measure(
-        name="books-64",
-        generator=Generator.LOOP,
-        ask=PLAIN,
-        connections=64,
-        size=seconds,
-        rounds=1,
-        peers=(TOLLWAY,),
-    )
+    return Measure(name="books-64", generator=Generator.LOOP, size=seconds, peers=(TOLLWAY,))
+
+
+def open_loop(rate: int, *, seconds: float, rounds: int, peers: tuple[str, ...]) -> Measure:
+    """Latency at a rate that does not wait for anybody, counted from when each request was due."""
+    every = Measure(name=f"open-{rate}", connections=OPEN_CONNECTIONS_MAX, size=seconds, rounds=rounds, peers=peers)
+    return replace(every, generator=Generator.OPEN, rate=rate)
 
 
 def burst(*, rounds: int, seconds: float, peers: tuple[str, ...] = PROXIES) -> Measure:
     """Whole streams that come at once: the cost of a frame when reads are large."""
-    return Measure(
-        name="burst-64",
-        generator=Generator.WRK,
-        ask=BURST,
-        connections=64,
-        size=seconds,
-        rounds=rounds,
-        peers=peers,
-    )
+    return Measure(name="burst-64", ask=BURST, size=seconds, rounds=rounds, peers=peers)
 
 
 def streams(connections: int, *, rounds: int, each: int, peers: tuple[str, ...] = PROXIES) -> Measure:
     """Paced streams side by side: the cost of a frame when every frame is a read of its own."""
-    return Measure(
-        name=f"streams-{connections}",
-        generator=Generator.STREAMS,
-        ask=PACED,
-        connections=connections,
-        size=each,
-        rounds=rounds,
-        peers=peers,
-    )
+    many = Measure(name=f"streams-{connections}", connections=connections, size=each, rounds=rounds, peers=peers)
+    return replace(many, generator=Generator.STREAMS, ask=PACED)
 
 
 def body(name: str, *, seconds: float) -> Measure:
     """CPU of a request by the size of its body."""
-    return Measure(
-        name=f"body-{name}",
-        generator=Generator.WRK,
-        ask=sized(name, SIZES[name]),
-        connections=16,
-        size=seconds,
-        rounds=2,
-        peers=PROXIES,
-    )
+    ask = sized(name, SIZES[name])
+    return Measure(name=f"body-{name}", ask=ask, connections=16, size=seconds, rounds=2, peers=PROXIES)
 
 
 def through_lane(ask: Ask, *, seconds: float) -> Measure:
     """CPU of one request in a lane."""
-    return Measure(
-        name=ask.model,
-        generator=Generator.WRK,
-        ask=ask,
-        connections=32,
-        size=seconds,
-        rounds=2,
-        peers=(TOLLWAY,),
-    )
+    return Measure(name=ask.model, ask=ask, connections=32, size=seconds, rounds=2, peers=(TOLLWAY,))
 
 
 def secure(name: str, ask: Ask, connections: int, *, seconds: float) -> Measure:
     """The same as in plain, with a provider behind TLS."""
-    return Measure(
-        name=name,
-        generator=Generator.WRK,
-        ask=ask,
-        connections=connections,
-        size=seconds,
-        rounds=3,
-        peers=PROXIES,
-    )
+    return Measure(name=name, ask=ask, connections=connections, size=seconds, rounds=3, peers=PROXIES)
 
 
 def grown(name: str, generator: Generator, *, rounds: int, seconds: float) -> Measure:
     """The cost of a request beside many keys and charges: one key that asks, or each request with the next key."""
-    return Measure(
-        name=name,
-        generator=generator,
-        ask=PLAIN,
-        connections=64,
-        size=seconds,
-        rounds=rounds,
-        peers=GROWN,
-    )
+    return Measure(name=name, generator=generator, size=seconds, rounds=rounds, peers=GROWN)
 
 
 QUICK = (
