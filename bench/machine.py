@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from failure import BenchError
+from interpreter import facts_of_interpreter
 
 PACKAGES = {"nginx": "nginx", "wrk": "wrk", "cc": "build-essential", "taskset": "util-linux"}
 """Program to Debian package."""
@@ -86,7 +87,7 @@ def facts_of_processor() -> dict[str, str]:
         "memory": f"{memory_kb / 2**20:.0f} GB",
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
-        "python": platform.python_version(),
+        "python": facts_of_interpreter(),
     }
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ MODULES = (
     "budget",
     "failure",
     "figures",
+    "interpreter",
     "lanes",
     "loads",
     "payloads",
@@ -95,6 +97,37 @@ def test_the_budget_says_what_is_held_and_what_is_missed(bench: Any) -> None:
     runs = [run_of(bench, "LiteLLM", {"cpu": 9000.0}), run_of(bench, "Tollway", {"cpu": 90.0})]
     text = bench.budget.budget(["core"], bench.figures.figures_of(runs, {}))
     assert "| requests per core beside LiteLLM | ≥ 100 × | 100 × | held |" in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"CONFIG_ARGS": "'--enable-optimizations' '--with-lto'"}, "profile-guided, as configured"),
+        (
+            {"PGO_PROF_GEN_FLAG": "-fprofile-generate", "PGO_PROF_USE_FLAG": ""},
+            "profile-guided, as Debian's packages are",
+        ),
+        (
+            {"PGO_PROF_GEN_FLAG": "-fprofile-generate", "PGO_PROF_USE_FLAG": "-fprofile-use -fprofile-correction"},
+            "not configured as profile-guided",
+        ),
+        ({}, "not configured as profile-guided"),
+    ],
+)
+def test_a_result_says_whether_its_interpreter_is_profile_guided(
+    bench: Any, variables: dict[str, str], said: str
+) -> None:
+    assert bench.interpreter.profile({"CONFIG_ARGS": "'--prefix=/usr'", **variables}, "x86_64") == said
+
+
+def test_a_result_says_who_built_its_interpreter_and_not_where_it_lies(bench: Any) -> None:
+    for executable, prefix, builder in (
+        ("/home/somebody/.pyenv/versions/3.11.7/bin/python3.11", "/home/somebody/.pyenv/versions/3.11.7", "pyenv"),
+        ("/usr/bin/python3.11", "/usr", "the distribution"),
+        ("/opt/ours/bin/python3", "/opt/ours", "a folder of its own"),
+    ):
+        assert bench.interpreter.builder(Path(executable), prefix) == builder
+    assert str(Path.home()) not in bench.interpreter.facts_of_interpreter()
 
 
 def test_who_cannot_keep_up_has_no_latency(bench: Any) -> None:
