@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from figures import MEMORY, Figures, Row, one
+from payloads import THINK_MS
 from peers import LITELLM, NGINX, PORTKEY, TOLLWAY
 from settings import MANY_KEYS, ONE_KEY, SOME_KEYS
 
@@ -75,7 +76,10 @@ BARS = (
     beside_nginx("CPU per streamed chunk, 800 streams", "streams-800", "cpu_frame", limit=1.6),
     added_ms("p50, one connection", "plain-1", "p50", limit=0.3),
     added_ms("p99, one connection", "plain-1", "p99", limit=1),
-    added_ms("time to first token p99, 100 streams", "streams-100", "first_p99", limit=0.5),
+    added_ms("time to first token p99, 100 streams, provider answers at once", "streams-100", "first_p99", limit=0.5),
+    added_ms(
+        f"time to first token p99, 100 streams, provider thinks {THINK_MS} ms", "thinking-100", "first_p99", limit=0.5
+    ),
     no_frame("lost, 512 streams", "streams-512", "lost"),
     no_frame("later than 200 ms, 512 streams", "streams-512", "late"),
     Bar(what="memory idle, one worker", measure=MEMORY, figure="idle_mb", limit=80, unit="MB"),

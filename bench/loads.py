@@ -10,7 +10,7 @@ from typing import Any
 
 from failure import BenchError
 from machine import program
-from payloads import FRAMES, PACE_MS, PLAIN, Ask, request_body
+from payloads import PLAIN, Ask, request_body
 from peers import Peer
 
 LATE_MS = 200
@@ -116,8 +116,8 @@ def run_loop(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
     streams = measure.generator is Generator.STREAMS
     if streams:
         ramp_ms = min(1000, 4 * measure.connections)
-        command += ["-s", f"{measure.size:.0f}", "-f", str(FRAMES), "-g", str(PACE_MS), "-l", str(LATE_MS)]
-        command += ["-w", str(ramp_ms)]
+        command += ["-s", f"{measure.size:.0f}", "-f", str(measure.ask.frames), "-g", str(measure.ask.pace_ms)]
+        command += ["-l", str(LATE_MS), "-w", str(ramp_ms)]
     else:
         command += ["-d", f"{measure.size:g}"]
     if measure.rate:

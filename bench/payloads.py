@@ -1,7 +1,7 @@
 """What is asked, byte for byte, and what one answer must cost. Knows no process, no gateway, and no answer's bytes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -10,6 +10,7 @@ BODY_BYTES = 1024
 
 FRAMES = 64
 PACE_MS = 20
+THINK_MS = 20
 PROMPT_TOKENS = 199
 COMPLETION_TOKENS = 151
 
@@ -56,6 +57,10 @@ class Ask:
     """Of the provider's address."""
     frames: int = 0
     """How many frames of content a stream has."""
+    pace_ms: int = 0
+    """From one of them to the next; 0 sends all at once."""
+    think_ms: int = 0
+    """For how long a provider that keeps a pace sends nothing, before the first of them."""
 
     @property
     def cost_nanos(self) -> int:
@@ -72,8 +77,10 @@ PLAIN = Ask(model="bench-plain", stream=False, output_tokens=COMPLETION_TOKENS)
 """One JSON answer of about 1 KB."""
 BURST = Ask(model="bench-burst", stream=True, output_tokens=FRAMES, frames=FRAMES)
 """A stream whose 64 frames come at once."""
-PACED = Ask(model="bench-paced", stream=True, output_tokens=FRAMES, frames=FRAMES)
+PACED = Ask(model="bench-paced", stream=True, output_tokens=FRAMES, frames=FRAMES, pace_ms=PACE_MS)
 """A stream of 64 frames, 20 ms apart."""
+THINKING = replace(PACED, model="bench-thinking", think_ms=THINK_MS)
+"""The same, of a provider that thinks first, as every model does."""
 
 
 def sized(name: str, body_bytes: int) -> Ask:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from lanes import LANES, OTHERS, lane
 from loads import OPEN_CONNECTIONS_MAX, Generator, Measure
-from payloads import BURST, CHAT, PACED, PLAIN, Ask, sized
+from payloads import BURST, CHAT, PACED, PLAIN, THINKING, Ask, sized
 from peers import DIRECT, HELLO, LITELLM, NGINX, PORTKEY, TOLLWAY
 from settings import CAPPED, MANY_KEYS, NORMAL, ONE_KEY, POSTGRES, SOME_KEYS, WORKERS
 
@@ -74,6 +74,11 @@ def streams(connections: int, *, rounds: int, each: int, peers: tuple[str, ...] 
     return replace(many, generator=Generator.STREAMS, ask=PACED)
 
 
+def thinking(connections: int, *, rounds: int, each: int) -> Measure:
+    """The same of a provider that thinks first, as models do: what a gateway does meanwhile makes no first token late."""
+    return replace(streams(connections, rounds=rounds, each=each), name=f"thinking-{connections}", ask=THINKING)
+
+
 def body(name: str, *, seconds: float) -> Measure:
     """CPU of a request by the size of its body."""
     ask = sized(name, SIZES[name])
@@ -134,6 +139,8 @@ STREAMS = Part(
         streams(512, rounds=3, each=2),
         streams(800, rounds=3, each=2),
         streams(1000, rounds=2, each=2),
+        thinking(100, rounds=3, each=2),
+        thinking(512, rounds=2, each=1),
         burst(rounds=3, seconds=2),
     ),
 )
@@ -202,6 +209,7 @@ TRIAL = (
             exact_books(seconds=0.3),
             burst(rounds=1, seconds=1),
             streams(20, rounds=1, each=1),
+            thinking(20, rounds=1, each=1),
         ),
     ),
     Part(name="trial-bodies", title="Bodies", measures=(body("1mb", seconds=1),)),

@@ -55,26 +55,31 @@ def burst_rows(measure: str, at: str) -> list[Row]:
     ]
 
 
+def first_token(measure: str, at: str, percent: str, *, added: bool = False) -> Row:
+    """Return a line of the time to first token: the whole, or what is added to direct."""
+    label = f"{'added ' if added else ''}first token p{percent}, {at} (ms)"
+    return Row(label=label, measure=measure, figure=f"first_p{percent}", scale=MS, decimals=2, added=added)
+
+
 def stream_rows(measure: str, at: str) -> list[Row]:
     """Return the lines of paced streams."""
     return [
         Row(label=f"CPU per chunk, {at} (µs)", measure=measure, figure="cpu_frame", decimals=1),
-        Row(label=f"first token p50, {at} (ms)", measure=measure, figure="first_p50", scale=MS, decimals=2),
-        Row(label=f"first token p99, {at} (ms)", measure=measure, figure="first_p99", scale=MS, decimals=2),
-        Row(
-            label=f"added first token p99, {at} (ms)",
-            measure=measure,
-            figure="first_p99",
-            scale=MS,
-            decimals=2,
-            added=True,
-        ),
+        first_token(measure, at, "50"),
+        first_token(measure, at, "99"),
+        first_token(measure, at, "99", added=True),
         Row(label=f"gap between tokens p50, {at} (ms)", measure=measure, figure="gap_p50", scale=MS, decimals=1),
         Row(label=f"gap between tokens p99, {at} (ms)", measure=measure, figure="gap_p99", scale=MS, decimals=1),
         Row(label=f"frame under way p99, {at} (ms)", measure=measure, figure="frame_p99", scale=MS, decimals=2),
         Row(label=f"frames lost, {at}", measure=measure, figure="lost", worst=True),
         Row(label=f"frames later than {LATE_MS} ms, {at}", measure=measure, figure="late", worst=True),
     ]
+
+
+def thinking_rows(measure: Measure, at: str) -> list[Row]:
+    """Return the lines of a provider that thinks first: the first token's alone, the rest is that of other streams."""
+    at = f"provider thinks {measure.ask.think_ms} ms, {at}"
+    return [first_token(measure.name, at, percent, added=added) for added in (False, True) for percent in ("50", "99")]
 
 
 def rows_of(measure: Measure) -> list[Row]:
@@ -88,7 +93,8 @@ def rows_of(measure: Measure) -> list[Row]:
     if measure.generator is Generator.OPEN:
         return open_rows(measure)
     if measure.generator is Generator.STREAMS:
-        return stream_rows(name, at.replace("connection", "stream"))
+        at = at.replace("connection", "stream")
+        return thinking_rows(measure, at) if measure.ask.think_ms else stream_rows(name, at)
     if name.startswith("grown-"):
         return growth_rows(measure)
     return plain_rows(measure, at)

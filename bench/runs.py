@@ -12,7 +12,6 @@ from failure import BenchError
 from gauges import CoreTime, Cpu
 from loads import Generator, Measure, Seen, run_load
 from machine import Cores, say
-from payloads import PACED
 from peers import PORTKEY, Peer, check_answer
 from plan import Part
 from stage import Stage
@@ -212,7 +211,7 @@ def warm_up(stage: Stage, part: Part, peer: Peer) -> None:
         measure = Measure(
             name="warm-up", generator=Generator.LOOP, ask=ask, connections=connections, size=seconds, rounds=1, peers=()
         )
-        if ask == PACED:
+        if ask.pace_ms:
             measure = replace(measure, generator=Generator.STREAMS, size=1)
         run_load(stage.site, measure, peer)
     if peer.books is not None:

@@ -14,7 +14,7 @@ from failure import BenchError
 from loads import LoadSite
 from machine import Cores, say
 from outsiders import STARTERS, Outside, Surroundings, given
-from payloads import FRAMES, KEY_WITHOUT_GATEWAY, PACE_MS, PACED, PLAIN, Ask
+from payloads import KEY_WITHOUT_GATEWAY, PLAIN, Ask
 from peers import DIRECT, HELLO, NGINX, Peer, check_answer
 from servers import Launch, build, free_port, start
 from settings import SETTINGS, Setting
@@ -52,17 +52,21 @@ class Stage:
 
 def upstreams(ports: Ports, cores: Cores, scratch: Path) -> list[Launch]:
     """Return how to start the provider: nginx for what is static, our own program for what is paced."""
-    static = {ask: port for ask, port in ports.items() if ask != PACED}
+    static = {ask: port for ask, port in ports.items() if not ask.pace_ms}
     launches = [nginx.provider(static, nginx.Place(cores=cores.load, scratch=scratch))] if static else []
-    if PACED in ports:
-        paced = Launch(
-            name="paced-provider",
-            command=[str(build("upstream", scratch)), str(ports[PACED]), str(FRAMES), str(PACE_MS)],
-            cores=cores.load,
-            port=ports[PACED],
-            scratch=scratch,
-        )
-        launches.append(paced)
+    paced = {ask: port for ask, port in ports.items() if ask.pace_ms}
+    if paced:
+        program = str(build("upstream", scratch))
+        launches += [
+            Launch(
+                name=f"{ask.model}-provider",
+                command=[program, str(port), str(ask.frames), str(ask.pace_ms), str(ask.think_ms)],
+                cores=cores.load,
+                port=port,
+                scratch=scratch,
+            )
+            for ask, port in paced.items()
+        ]
     return launches
 
 

@@ -1,7 +1,8 @@
 /* A provider made of one thread: answers every POST with a stream of SSE frames at a fixed pace.
  *
- * usage: upstream PORT FRAMES PACE_MS
+ * usage: upstream PORT FRAMES PACE_MS THINK_MS
  *
+ * It thinks for a while before it sends anything, its head included; with 0 it answers at once.
  * Each frame carries its number and the monotonic time at which it was written, so that the client can say how long
  * every single frame was under way. The usage frame is sent only when the request asks for it (`include_usage`), as
  * providers do. Knows nothing of what stands between it and the client.
@@ -26,10 +27,10 @@
 
 struct connection {
     int fd;
-    int next_frame; /* -1 while no stream runs */
+    int next_frame; /* -1 while no stream runs, 0 while it thinks about one */
     int asked_usage;
     int64_t due_ns;
-    struct connection *next; /* in the queue of due times */
+    struct connection *next; /* in a queue of due times */
     char *request;
     size_t request_len, request_size;
     char *unsent; /* what the socket did not take, in order */
@@ -37,10 +38,15 @@ struct connection {
     int queued, closed;
 };
 
+/* All streams have one pace, and think for one time: a plain queue of each stays in order of due times. */
+struct queue {
+    struct connection *head, *tail;
+};
+
 static struct connection *connections[FD_MAX];
-static struct connection *queue_head, *queue_tail;
+static struct queue thinking, streaming;
 static int epoll_fd, timer_fd, frames_each;
-static int64_t pace_ns;
+static int64_t pace_ns, think_ns;
 
 static const char HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
@@ -130,22 +136,36 @@ static void send_unsent(struct connection *c) {
     if (c->unsent_len == 0) watch(c, EPOLLIN);
 }
 
-/* All streams have one pace, so a plain queue stays in order of due times. */
-static void enqueue(struct connection *c) {
-    c->next = NULL;
-    c->queued = 1;
-    if (queue_tail) queue_tail->next = c;
-    else queue_head = c;
-    queue_tail = c;
-}
-
 static void arm_timer(void) {
     struct itimerspec when = {0};
-    if (queue_head) {
-        when.it_value.tv_sec = queue_head->due_ns / 1000000000;
-        when.it_value.tv_nsec = queue_head->due_ns % 1000000000;
+    struct connection *first = streaming.head;
+    if (thinking.head && (!first || thinking.head->due_ns < first->due_ns)) first = thinking.head;
+    if (first) {
+        when.it_value.tv_sec = first->due_ns / 1000000000;
+        when.it_value.tv_nsec = first->due_ns % 1000000000;
     }
     timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void enqueue(struct queue *q, struct connection *c) {
+    c->next = NULL;
+    c->queued = 1;
+    if (q->tail) q->tail->next = c;
+    else q->head = c;
+    q->tail = c;
+}
+
+/* Returns the first that is due, out of its queue; NULL when none is. Forgets those that have hung up. */
+static struct connection *dequeue_due(struct queue *q) {
+    while (q->head && (q->head->closed || q->head->due_ns <= now_ns())) {
+        struct connection *c = q->head;
+        q->head = c->next;
+        if (!q->head) q->tail = NULL;
+        c->queued = 0;
+        if (!c->closed) return c;
+        free(c);
+    }
+    return NULL;
 }
 
 static int send_frame(struct connection *c, char *out, size_t at) {
@@ -173,29 +193,33 @@ static void begin_stream(struct connection *c) {
     char out[2048];
     memcpy(out, HEAD, sizeof HEAD - 1);
     size_t at = put_chunk(out, sizeof HEAD - 1, ROLE, sizeof ROLE - 1);
-    c->next_frame = 0;
     c->due_ns = now_ns() + pace_ns;
     if (!send_frame(c, out, at)) return;
-    enqueue(c);
-    if (queue_head == c) arm_timer();
+    enqueue(&streaming, c);
+    if (streaming.head == c) arm_timer();
+}
+
+static void begin_answer(struct connection *c) {
+    c->next_frame = 0;
+    if (!think_ns) {
+        begin_stream(c);
+        return;
+    }
+    c->due_ns = now_ns() + think_ns;
+    enqueue(&thinking, c);
+    if (thinking.head == c) arm_timer();
 }
 
 static void send_due(void) {
+    struct connection *c;
     uint64_t expirations;
     char out[1024];
     if (read(timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN) fail("timer");
-    while (queue_head && (queue_head->closed || queue_head->due_ns <= now_ns())) {
-        struct connection *c = queue_head;
-        queue_head = c->next;
-        if (!queue_head) queue_tail = NULL;
-        c->queued = 0;
-        if (c->closed) {
-            free(c);
-            continue;
-        }
+    while ((c = dequeue_due(&thinking))) begin_stream(c);
+    while ((c = dequeue_due(&streaming))) {
         c->due_ns += pace_ns;
         if (c->next_frame == frames_each) send_end(c);
-        else if (send_frame(c, out, 0)) enqueue(c);
+        else if (send_frame(c, out, 0)) enqueue(&streaming, c);
     }
     arm_timer();
 }
@@ -231,7 +255,7 @@ static void read_request(struct connection *c) {
     c->asked_usage = memmem(c->request, len, "\"include_usage\"", 15) != NULL;
     c->request_len -= len;
     memmove(c->request, c->request + len, c->request_len);
-    begin_stream(c);
+    begin_answer(c);
 }
 
 static void accept_all(int listener) {
@@ -268,13 +292,14 @@ static void handle(struct connection *c, uint32_t events) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) {
-        fprintf(stderr, "usage: upstream PORT FRAMES PACE_MS\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: upstream PORT FRAMES PACE_MS THINK_MS\n");
         return 2;
     }
     int listener = listen_on(atoi(argv[1]));
     frames_each = atoi(argv[2]);
     pace_ns = atoll(argv[3]) * 1000000;
+    think_ns = atoll(argv[4]) * 1000000;
     epoll_fd = epoll_create1(0);
     timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.fd = listener};

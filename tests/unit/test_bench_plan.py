@@ -1,7 +1,11 @@
 """The plan of the benchmark against what carries it out: every measure fills lines, and every bar is measured."""
 
 import json
+import shutil
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +31,7 @@ MODULES = (
     "report",
     "rows",
     "runs",
+    "servers",
 )
 
 
@@ -97,6 +102,56 @@ def test_the_budget_says_what_is_held_and_what_is_missed(bench: Any) -> None:
     runs = [run_of(bench, "LiteLLM", {"cpu": 9000.0}), run_of(bench, "Tollway", {"cpu": 90.0})]
     text = bench.budget.budget(["core"], bench.figures.figures_of(runs, {}))
     assert "| requests per core beside LiteLLM | ≥ 100 × | 100 × | held |" in text
+
+
+def test_the_first_token_has_a_line_for_a_provider_that_answers_at_once_and_one_for_one_that_thinks(bench: Any) -> None:
+    runs = [
+        run_of(bench, peer, {"first_p99": first_us}, measure=measure)
+        for measure, peer, first_us in (
+            ("streams-100", "direct", 200.0),
+            ("streams-100", "Tollway", 900.0),
+            ("thinking-100", "direct", 20_100.0),
+            ("thinking-100", "Tollway", 20_500.0),
+        )
+    ]
+    text = bench.budget.budget(["core"], bench.figures.figures_of(runs, {}))
+    added = "added time to first token p99, 100 streams, provider"
+    assert f"| {added} answers at once | ≤ 0.5 ms | 0.70 ms | **MISSED** |" in text
+    assert f"| {added} thinks 20 ms | ≤ 0.5 ms | 0.40 ms | held |" in text
+
+
+def test_the_first_token_of_a_provider_that_thinks_has_lines_of_its_own(bench: Any) -> None:
+    rows = bench.rows.rows_of(bench.plan.thinking(100, rounds=1, each=1))
+    assert [row.label for row in rows] == [
+        "first token p50, provider thinks 20 ms, 100 streams (ms)",
+        "first token p99, provider thinks 20 ms, 100 streams (ms)",
+        "added first token p50, provider thinks 20 ms, 100 streams (ms)",
+        "added first token p99, provider thinks 20 ms, 100 streams (ms)",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("think_ms", [0, 20])
+def test_a_provider_that_thinks_sends_nothing_before_and_then_its_whole_stream(
+    bench: Any, tmp_path: Path, think_ms: int
+) -> None:
+    port, provider = bench.servers.free_port(), bench.servers.build("upstream", tmp_path)
+    with subprocess.Popen([provider, str(port), "3", "1", str(think_ms)]) as process:
+        try:
+            while not bench.servers.accepts(port):
+                assert process.poll() is None
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                begun = time.monotonic()
+                client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+                answer = client.recv(65536)
+                waited_ms = (time.monotonic() - begun) * 1000
+                while not answer.endswith(b"0\r\n\r\n"):
+                    answer += client.recv(65536)
+        finally:
+            process.kill()
+    assert waited_ms >= think_ms
+    assert [f'"n{number:03}t'.encode() in answer for number in range(4)] == [True, True, True, False]
+    assert b"data: [DONE]" in answer
 
 
 @pytest.mark.parametrize(
