@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from figures import MEMORY, Figures, Row, one
 from payloads import THINK_MS
 from peers import LITELLM, NGINX, PORTKEY, TOLLWAY
-from settings import MANY_KEYS, ONE_KEY, SOME_KEYS
+from settings import MANY_KEYS, ONE_KEY
 
 MS = 1e-3
 NOISE_OF_GROWTH = 1.1
@@ -65,12 +65,6 @@ def per_core(of: str, *, at_least: float) -> Bar:
     return replace(beside, at_least=at_least, unit="×")
 
 
-def beside_fewer_keys(what: str, over: str) -> Bar:
-    """Return a line on how many times the cost of a request with fewer keys it may be with many."""
-    grown = Bar(what=f"growth: CPU per request, {what}", measure="grown-64", figure="cpu", limit=NOISE_OF_GROWTH)
-    return replace(grown, of=MANY_KEYS, over=over, unit="×")
-
-
 BARS = (
     beside_nginx("CPU per plain request, 64 connections", "plain-64", "cpu", limit=4),
     beside_nginx("CPU per streamed chunk, 800 streams", "streams-800", "cpu_frame", limit=1.6),
@@ -93,8 +87,6 @@ BARS = (
         limit=NOISE_OF_GROWTH,
         unit="×",
     ),
-    beside_fewer_keys("100,000 keys in turn beside 10,000", SOME_KEYS),
-    beside_fewer_keys("100,000 keys in turn beside one key", ONE_KEY),
     Bar(what="CPU of a request of 1 MB, all of it", measure="body-1mb", figure="cpu", scale=MS, limit=4, unit="ms"),
     per_core(LITELLM, at_least=100),
     per_core(PORTKEY, at_least=10),

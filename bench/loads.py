@@ -99,7 +99,8 @@ def run_wrk(site: LoadSite, measure: Measure, peer: Peer) -> Seen:
         keys.write_text("".join(f"{key}\n" for key in (*peer.keys[at:], *peer.keys[:at])))
         words.append(str(keys))
     said = run_pinned(site, [*command, *words])
-    site.turns[peer.name] = site.turns.get(peer.name, 0) + int(said["requests"])
+    if measure.generator is Generator.KEYS:
+        site.turns[peer.name] = site.turns.get(peer.name, 0) + int(said["requests"])
     problems = [f"{said[word]} requests {word}" for word in ("refused", "failed") if said[word]]
     answers = int(said["requests"]) - int(said["refused"])
     seconds = said["us"] / 1e6
