@@ -24,13 +24,15 @@ class Result:
     problems: Sequence[str]
     remarks: Sequence[str]
     """Who was left out and why, and what went wrong with gateways that are not ours."""
-    minutes: float
+    minutes: Mapping[str, float]
+    """By part, with starting and checking everything."""
     table: str
 
     def markdown(self) -> str:
         """Return the tables, then parity, doubts and remarks, and what it was measured on."""
         facts = [f"- {name}: {value}" for name, value in self.machine.items()]
-        took = f"- took: {self.minutes:.1f} minutes"
+        parts = ", ".join(f"{name} {minutes:.1f}" for name, minutes in self.minutes.items())
+        took = f"- took: {sum(self.minutes.values()):.1f} minutes ({parts})"
         said = [self.parity(), *self.noise(), *self.failures(), *(f"- {remark}" for remark in self.remarks)]
         return "\n".join([self.table, "", *said, "", *facts, took])
 

@@ -85,6 +85,7 @@ class Bench:
         """Begin with nothing."""
         self.runs: list[Run] = []
         self.memory: dict[str, Weights] = {}
+        self.minutes: dict[str, float] = {}
         self.problems: list[str] = []
         self.remarks: list[str] = []
         self._asked = asked
@@ -94,6 +95,7 @@ class Bench:
     def run(self, part: Part) -> None:
         """Set the stage of a part and run it; what cannot be run is a problem of the result, and the next part goes on."""
         say(f"-- {part.title}")
+        begun = time.monotonic()
         folder = self._scratch / part.name
         folder.mkdir()
         folder.chmod(0o755)
@@ -112,6 +114,7 @@ class Bench:
             say(f"FAILED: {self.problems[-1]}")
         if not self._asked.keep:
             shutil.rmtree(folder, ignore_errors=True)
+        self.minutes[part.name] = (time.monotonic() - begun) / 60
 
     def _measure(self, part: Part, stage: Stage) -> None:
         self.remarks += stage.absent
@@ -152,7 +155,6 @@ def versions(asked: Asked) -> tuple[dict[str, str], list[str]]:
 
 def measure(asked: Asked, scratch: Path) -> Result:
     """Run every part of the plan and return the result; raises BenchError when nothing can be measured."""
-    begun = time.monotonic()
     cores = share_out_cores()
     ensure_tools(("nginx", "wrk", "cc", "taskset"))
     found, remarks = versions(asked)
@@ -168,7 +170,7 @@ def measure(asked: Asked, scratch: Path) -> Result:
         memory=bench.memory,
         problems=tuple(bench.problems),
         remarks=tuple(dict.fromkeys([*remarks, *bench.remarks])),
-        minutes=(time.monotonic() - begun) / 60,
+        minutes=bench.minutes,
         table=tables(asked.parts, bench.runs, bench.memory),
     )
 
