@@ -35,7 +35,7 @@ format: setup ## Put the code into its format and mend what can be mended withou
 bench: setup ## Measure Tollway beside nginx and other gateways: CPU, latency, memory, ledger rows against answers.
 	@PYTHONPATH=. exec $(BIN)/python bench/run.py $(ARGS)
 
-bench-quick: setup ## The same in about a minute: a smoke test of the bench, not a measurement.
+bench-quick: setup ## The same in a minute and a half: a smoke test of the bench, not a measurement.
 	@PYTHONPATH=. exec $(BIN)/python bench/run.py --quick $(ARGS)
 
 bench-chunks: setup ## Measure the CPU of one streamed chunk: bytes that pass, and every pair of dialects.

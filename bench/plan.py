@@ -105,12 +105,12 @@ QUICK = (
         name="quick",
         title="Beside nginx",
         measures=(
-            one_connection(rounds=3, seconds=1.5),
+            one_connection(rounds=2, seconds=1.5),
             busy(64, rounds=3, seconds=2),
             exact_books(seconds=1),
             burst(rounds=2, seconds=1),
             streams(100, rounds=2, each=1),
-            streams(800, rounds=2, each=1),
+            streams(800, rounds=1, each=1),
         ),
     ),
 )
