@@ -107,7 +107,8 @@ class Lossy:
         self._file = file
         self._torn = False
         self._room: select.poll | None = None
-        with contextlib.suppress(OSError, ValueError):  # no file of the system: a test's
+        # No file of the system, such as a test's; or none at all, where standard error was closed before the start.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             number = file.fileno()
             self._room = select.poll()
             self._room.register(number, select.POLLOUT)
@@ -120,7 +121,7 @@ class Lossy:
         begun = False
         for start in range(0, len(whole), ROOM_BYTES):
             if not self._write_now(whole[start : start + ROOM_BYTES]):
-                self._torn = begun
+                self._torn = self._torn or begun
                 self.lost += 1
                 return len(text)
             begun = True
@@ -135,7 +136,7 @@ class Lossy:
                 return False
             self._file.write(part)
             self._file.flush()
-        except (OSError, ValueError):  # a full disk, a reader that has gone, a closed file
+        except (OSError, ValueError, AttributeError):  # a full disk, a reader that has gone, a closed file, none
             return False
         return True
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tollway.logs import Lossy, configure, get_log
+from tollway.logs import JsonLines, Lossy, configure, get_log
 
 LOG = get_log("tollway.somewhere")
 
@@ -83,6 +83,14 @@ def test_a_line_that_cannot_be_written_is_lost(monkeypatch: pytest.MonkeyPatch) 
     assert Lossy(closed).write("four") == 4
 
 
+def test_without_standard_error_nothing_is_written_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    configure(secrets=())
+    (handler,) = (each for each in logging.getLogger().handlers if isinstance(each.formatter, JsonLines))
+    monkeypatch.setattr(handler, "handleError", None)
+    LOG.error("nobody reads this")
+
+
 def test_a_reader_that_stands_still_stops_nobody_and_is_told_of_what_it_missed() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w", encoding="ascii") as file:
@@ -112,3 +120,17 @@ def test_a_long_line_that_is_torn_is_not_joined_to_the_next() -> None:
         log.write("next\n")
         assert os.read(reading, 1 << 20).splitlines()[0] == b""
         os.close(reading)
+
+
+def test_a_torn_line_stays_apart_though_others_are_lost_behind_it() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="ascii") as file:
+        log = Lossy(file)
+        for _ in range(3):
+            log.write("y" * 200_000 + "\n")
+        os.read(reading, 1 << 20)
+        log.write("next\n")
+        _, told, following = os.read(reading, 1 << 20).splitlines()
+        os.close(reading)
+    assert json.loads(told)["count"] == 3
+    assert following == b"next"
