@@ -81,9 +81,9 @@ class KeyDirectory:
         For an embedded store; the event loop may wait for no other. Raises Refusal `not_ready`, and `invalid_api_key`
         for a key of another kind.
         """
-        moved = self._look()
-        found = self._reader.find((digest,), self._terms)
-        self._remember(found, moved)
+        moved, terms = self._look(), self._terms
+        found = self._reader.find((digest,), terms)
+        self._remember(found, moved, terms)
         principal = found.get(digest)
         refusal = None if principal is not None else cannot_ask(self._reader.kinds((digest,)).get(digest))
         if refusal is not None:
@@ -128,12 +128,12 @@ class KeyDirectory:
         while self._waiting:
             digests = tuple(self._waiting)[:LOOKUPS_AT_ONCE]
             answers = {digest: self._waiting.pop(digest) for digest in digests}
-            moved = self._look()
-            asked = loop.run_in_executor(self._thread, self._read, digests, self._terms)
+            moved, terms = self._look(), self._terms
+            asked = loop.run_in_executor(self._thread, self._read, digests, terms)
             await asyncio.wait((asked,))
             failure = asked.exception()
             if failure is None:
-                self._remember(asked.result()[0], moved)
+                self._remember(asked.result()[0], moved, terms)
             for digest, answer in answers.items():
                 refusal = failure or cannot_ask(asked.result()[1].get(digest))
                 if refusal is None:
@@ -165,9 +165,9 @@ class KeyDirectory:
         entries, self._entries, self._terms = self._entries, {}, {}
         _let_go(entries)
 
-    def _remember(self, found: dict[bytes, Principal], moved: int) -> None:
-        """Keep what was read while the counter stood at `moved`, unless it has moved since."""
-        if moved != self._signal.read():
+    def _remember(self, found: dict[bytes, Principal], moved: int, terms: dict[int, AccountTerms]) -> None:
+        """Keep what was read beside `terms` while the counter stood at `moved`, unless all was forgotten since, or is to be."""
+        if moved != self._signal.read() or terms is not self._terms:
             return
         entries = self._entries
         for digest, principal in found.items():

@@ -180,6 +180,24 @@ async def test_a_change_that_nobody_announced_is_found_by_polling(directory: Key
     directory.close()
 
 
+async def test_what_was_read_just_before_a_change_that_polling_finds_is_not_kept(
+    directory: KeyDirectory, reader: Reader
+) -> None:
+    reader.let.clear()
+    (asked,) = await asking(directory, b"key")
+    while not reader.asked:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    polled = asyncio.create_task(directory.poll())
+    await asyncio.sleep(0)
+    reader.current = "2"
+    reader.let.set()
+    # The loop is kept until the thread has read both: it hears of them in one turn.
+    directory._thread.submit(int).result()
+    assert await asked is not None
+    await polled
+    assert directory.known(b"key") is None
+
+
 async def test_many_keys_are_let_go_of_bit_by_bit_and_known_no_more_at_once(reader: Reader, counter: Counter) -> None:
     directory = KeyDirectory(reader, counter, entries_max=10_000, embedded=True)
     digests = [b"k%d" % number for number in range(3 * key_directory.LET_GO_AT_ONCE + 1)]
