@@ -4,6 +4,7 @@ OpenAI's counts overlap: `prompt_tokens` includes cached and audio tokens, `comp
 Providers differ, and `total_tokens` tells how: xAI counts reasoning beside the completion.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -223,6 +224,16 @@ def _split_completion(
 def is_all_zero(usage: Usage) -> bool:
     """Is no token in any unit: with text delivered that is no report but a default (lesson 12)."""
     return not usage.tokens
+
+
+def usage_or_text(
+    usage: Usage | None, parts: Iterable[Raw], text_bytes: Callable[[Raw], int]
+) -> tuple[Usage | None, int]:
+    """Return the usage of an answer, None where it is none, and how much text its parts have where that is to be known."""
+    if usage is None or (not usage.output and (usage.output is None or is_all_zero(usage))):
+        written = sum(map(text_bytes, parts))
+        return None if written and usage is not None and is_all_zero(usage) else usage, written
+    return usage, 0
 
 
 def usage_with_costs(found: bytes | None, costs: CostFields, estimate: Usage | None) -> bytes:

@@ -5,7 +5,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.openai_chat.text import Written, loose_message_bytes, written_bytes
-from tollway.dialects.openai_usage import is_all_zero, read_usage
+from tollway.dialects.openai_usage import read_usage, usage_or_text
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import JSON, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
@@ -38,12 +38,8 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
         answer = _ANSWER.decode(body)
         model = None if answer.model is UNSET else _word(answer.model)
         found = None if answer.usage is UNSET else bytes(answer.usage)
-        usage = None if found is None else read_usage(found)
-        text_bytes = 0
-        if usage is None or (not usage.output and (usage.output is None or is_all_zero(usage))):
-            text_bytes = sum(_choice_bytes(choice) for choice in answer.choices)
-            if text_bytes and usage is not None and is_all_zero(usage):
-                usage = None
+        reported = None if found is None else read_usage(found)
+        usage, text_bytes = usage_or_text(reported, answer.choices, _choice_bytes)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise _junk(body) from None
     return ReadAnswer(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tollway.dialects.error_body import parse_error
-from tollway.dialects.openai_usage import is_all_zero, read_usage
+from tollway.dialects.openai_usage import read_usage, usage_or_text
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import JSON, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
@@ -30,12 +30,8 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
             body.decode()  # msgspec does not check what it skips; the splice would stumble over it after the charge
         answer = _ANSWER.decode(body)
         found = None if answer.usage is UNSET else bytes(answer.usage)
-        usage = None if found is None else read_usage(found)
-        text_bytes = 0
-        if usage is None or usage.output is None or is_all_zero(usage):
-            text_bytes = sum(_text_bytes(choice) for choice in answer.choices)
-            if text_bytes and usage is not None and is_all_zero(usage):
-                usage = None
+        reported = None if found is None else read_usage(found)
+        usage, text_bytes = usage_or_text(reported, answer.choices, _text_bytes)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         said = f": {parse_error(200, body).message}" if b'"error"' in body else ""
         raise UpstreamFailure(FailureKind.JUNK, f"the provider's answer is not a completion{said}") from None

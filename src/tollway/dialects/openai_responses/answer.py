@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from tollway.dialects.error_body import parse_error
 from tollway.dialects.members import SMALL_BYTES_MAX, append_members, known_value_start, members
 from tollway.dialects.openai_responses.usage import read_usage, shown_usage, written_usage
-from tollway.dialects.openai_usage import is_all_zero
+from tollway.dialects.openai_usage import usage_or_text
 from tollway.dialects.provider_cost import read_provider_cost
 from tollway.dialects.record import JSON, Closing, CostFields, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
@@ -43,12 +43,8 @@ def read_answer(body: bytes, _content_type: str = JSON) -> ReadAnswer:
             body.decode()  # msgspec does not check what it skips; the splice would stumble over it after the charge
         answer = _ANSWER.decode(body)
         found = None if answer.usage is UNSET else bytes(answer.usage)
-        usage = None if found is None else read_usage(found)
-        text_bytes = 0
-        if usage is None or usage.output is None or is_all_zero(usage):
-            text_bytes = sum(_loose_bytes(_ANY.decode(item)) for item in answer.output)
-            if text_bytes and usage is not None and is_all_zero(usage):
-                usage = None
+        reported = None if found is None else read_usage(found)
+        usage, text_bytes = usage_or_text(reported, answer.output, _text_bytes)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise junk(body) from None
     if word(answer.status) in FAILED:
@@ -97,6 +93,10 @@ def word(value: Raw | UnsetType) -> str | None:
         return None if value is UNSET else _WORD.decode(value)
     except msgspec.ValidationError:
         return None
+
+
+def _text_bytes(item: Raw) -> int:
+    return _loose_bytes(_ANY.decode(item))
 
 
 def _loose_bytes(value: object) -> int:
