@@ -7,6 +7,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tollway import clock
+from tollway.http.asgi import Scope
+from tollway.http.caller import idempotency_key
 from tollway.ledger.answers import AnswerFound, AnswerState
 from tollway.relay.keeping import REPLAY
 from tollway.relay.recording import Recording
@@ -41,6 +44,26 @@ class Held:
     def undone(self) -> bool:
         """The call was refused, so nothing happened."""
         return self.complete and self.status >= 400 and self.status != SERVER_ERROR
+
+
+def asked_once(scope: Scope, body: bytes, *, scope_id: int, owner_id: int, exchange_id: int) -> Asked | None:
+    """Return what a call asks for that carries an idempotency key, which is its scope's; None for one that carries none.
+
+    Raises Refusal for a key that is none, and for two.
+    """
+    key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
+    if key is None:
+        return None
+    return Asked(
+        scope_id=scope_id,
+        owner_id=owner_id,
+        key=key,
+        target=b"POST %b?%b" % (scope["path"].encode("utf-8"), scope["query_string"]),
+        body=body,
+        exchange_id=exchange_id,
+        received_ms=clock.now_ms(),
+        state=AnswerState.ACTING,
+    )
 
 
 async def answer_once(

@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI, Request, Response
 
-from tollway import __version__
 from tollway.http.account.asking import call_of
 from tollway.http.account.audit_routes import audit_routes
 from tollway.http.account.budget_routes import budget_routes, tag_budget_routes
@@ -20,8 +19,8 @@ from tollway.http.account.statistics_routes import statistics_routes
 from tollway.http.account.sub_account_routes import sub_account_routes
 from tollway.http.account.usage_routes import usage_routes
 from tollway.http.account.webhook_secret_routes import webhook_secret_routes
-from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
-from tollway.http.prepared import prepare
+from tollway.http.asgi_errors import refusal_of
+from tollway.http.prepared import prepared
 
 OPENAPI = "/api/v1/openapi.json"
 
@@ -50,17 +49,6 @@ def build_account_api(parts: AccountParts) -> Gate:
 
 def build_routes(parts: AccountParts) -> FastAPI:
     """Return the routes alone, without the gate that every request must pass."""
-    app = FastAPI(
-        title="Account API",
-        version=__version__,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        responses=REFUSED,
-    )
-    for routes in ROUTES:
-        app.include_router(routes(parts))
 
     def answer(request: Request, error: Exception) -> Response:
         refusal = refusal_of(error, nothing=f"There is nothing at this path for this method: GET {OPENAPI}.")
@@ -68,7 +56,4 @@ def build_routes(parts: AccountParts) -> FastAPI:
         shown = {name.decode("ascii"): value.decode("ascii") for name, value in headers}
         return Response(body, status_code=status, media_type=JSON, headers=shown)
 
-    for kind in ERRORS:
-        app.add_exception_handler(kind, answer)
-    prepare(app, document=OPENAPI)
-    return app
+    return prepared("Account API", [routes(parts) for routes in ROUTES], answer, document=OPENAPI)

@@ -30,13 +30,10 @@ from tollway.http.asgi import (
     send_whole,
     with_headers,
 )
-from tollway.http.caller import idempotency_key
-from tollway.http.once import answer_once
+from tollway.http.once import answer_once, asked_once
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
-from tollway.ledger.answers import AnswerState
 from tollway.ledger.records import AccountState
-from tollway.relay.stored_answers import Asked as AskedOnce
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest call makes a key with a list of models: a few kilobytes."""
@@ -75,7 +72,9 @@ class Gate:
             async def answer(to: Send) -> None:
                 await self._inner(scope, replay(body, receive), to)
 
-            once = None if call.asker is None else _once(scope, call.asker, body, number)
+            once = None
+            if call.asker is not None:
+                once = asked_once(scope, body, scope_id=call.asker.account_id, owner_id=0, exchange_id=number)
             await (answer(sending) if once is None else answer_once(self._parts.answers, once, answer, sending))
 
         async def refuse(refusal: Refusal) -> None:
@@ -116,23 +115,6 @@ class Gate:
         if found is not None:
             return found
         return keys.find(digest) if keys.embedded else await keys.look_up(digest)
-
-
-def _once(scope: Scope, asker: Asker, body: bytes, number: int) -> AskedOnce | None:
-    """Return what is asked under an idempotency key, which is the account's; None without one."""
-    key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
-    if key is None:
-        return None
-    return AskedOnce(
-        scope_id=asker.account_id,
-        owner_id=0,
-        key=key,
-        target=b"POST %b?%b" % (scope["path"].encode("utf-8"), scope["query_string"]),
-        body=body,
-        exchange_id=number,
-        received_ms=clock.now_ms(),
-        state=AnswerState.ACTING,
-    )
 
 
 def _as_json(headers: Headers) -> Headers:

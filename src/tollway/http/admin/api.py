@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI, Request, Response
 
-from tollway import __version__
 from tollway.http.admin.account_routes import account_routes
 from tollway.http.admin.audit_routes import audit_routes
 from tollway.http.admin.bill_routes import bill_routes, cost_routes
@@ -21,8 +20,8 @@ from tollway.http.admin.statement_routes import statement_routes
 from tollway.http.admin.sub_account_routes import sub_account_routes
 from tollway.http.admin.usage_routes import usage_routes
 from tollway.http.admin.voucher_routes import voucher_routes
-from tollway.http.asgi_errors import ERRORS, REFUSED, refusal_of
-from tollway.http.prepared import prepare
+from tollway.http.asgi_errors import refusal_of
+from tollway.http.prepared import prepared
 
 NOTHING = f"There is nothing at this path for this method: GET {PREFIX}/openapi.json."
 
@@ -57,25 +56,11 @@ def build_admin(parts: AdminParts) -> Gate:
 
 def build_routes(parts: AdminParts) -> FastAPI:
     """Return the routes alone, without the gate that every request must pass."""
-    # No page of documentation: it would load scripts from elsewhere. Its data is at openapi.json, behind the gate.
-    app = FastAPI(
-        title="Tollway admin API",
-        version=__version__,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        responses=REFUSED,
-    )
-    for routes in ROUTES:
-        app.include_router(routes(parts), prefix=PREFIX)
 
     def answer(_: Request, error: Exception) -> Response:
         refusal = refusal_of(error, nothing=NOTHING)
         body = parts.render_error(refusal)
         return Response(body, status_code=refusal.facts.status, media_type="application/json")
 
-    for kind in ERRORS:
-        app.add_exception_handler(kind, answer)
-    prepare(app, document=f"{PREFIX}/openapi.json")
-    return app
+    made = [routes(parts) for routes in ROUTES]
+    return prepared("Tollway admin API", made, answer, document=f"{PREFIX}/openapi.json", prefix=PREFIX)

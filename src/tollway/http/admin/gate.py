@@ -5,7 +5,6 @@ It wraps the whole application, so that a route which forgets to ask for a key c
 
 import asyncio
 
-from tollway import clock
 from tollway.access.audit import Actor, ActorKind
 from tollway.access.credentials import KEY_BYTES_MAX
 from tollway.access.key_view import AdminKeyView
@@ -27,13 +26,10 @@ from tollway.http.asgi import (
     send_whole,
     with_headers,
 )
-from tollway.http.caller import idempotency_key
-from tollway.http.once import answer_once
+from tollway.http.once import answer_once, asked_once
 from tollway.http.replies import advice
 from tollway.http.request_body import Receive, check_head, read_body
 from tollway.ids import EXCHANGE, render_id
-from tollway.ledger.answers import AnswerState
-from tollway.relay.stored_answers import Asked
 
 BODY_BYTES_MAX = 64 * 1024
 """The largest admin request is a key with a list of models: a few kilobytes."""
@@ -71,21 +67,8 @@ class Gate:
             async def answer(to: Send) -> None:
                 await self._inner(inner_scope, replay(body, receive), with_headers(to, ids))
 
-            key = idempotency_key(scope["headers"]) if scope["method"] == "POST" else None
-            if key is None:
-                await answer(sending)
-            else:
-                asked = Asked(
-                    scope_id=0,
-                    owner_id=admin_key.id,
-                    key=key,
-                    target=b"POST %b?%b" % (scope["path"].encode("utf-8"), scope["query_string"]),
-                    body=body,
-                    exchange_id=number,
-                    received_ms=clock.now_ms(),
-                    state=AnswerState.ACTING,
-                )
-                await answer_once(self._parts.answers, asked, answer, sending)
+            once = asked_once(scope, body, scope_id=0, owner_id=admin_key.id, exchange_id=number)
+            await (answer(sending) if once is None else answer_once(self._parts.answers, once, answer, sending))
 
         async def refuse(refusal: Refusal) -> None:
             body = self._parts.render_error(refusal)
