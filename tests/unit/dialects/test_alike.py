@@ -26,6 +26,11 @@ def calling(text: str) -> bytes:
     return chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": text}}]})
 
 
+def named(data: bytes) -> bytes:
+    """Return an event as a provider sends it that names them."""
+    return b"event: message\n" + data
+
+
 EVENTS = st.one_of(
     st.builds(lambda text, name: chunk({name: text}), TEXTS, st.sampled_from(NAMES)),
     st.builds(padded, TEXTS, st.sampled_from(["aB3", "", "x" * 20, 'a"b', "-"])),
@@ -43,6 +48,7 @@ EVENTS = st.one_of(
     st.builds(lambda text: chunk({"content": text}, finish="stop"), TEXTS),
     st.builds(lambda text: chunk({"content": text}).replace(b"\n", b"\r\n"), TEXTS),
     st.builds(lambda text: event({"choices": [{"delta": {"content": text}}], "error": None}), TEXTS),
+    st.builds(lambda text: named(chunk({"content": text})), TEXTS),
     st.sampled_from(
         [b": comment\n\n", ROLE, DONE, b"data: {}\n\n", b'data: {"choices":[{"delta":{"content":"\x01"}}]}\n\n']
     ),
@@ -56,6 +62,7 @@ BILLED = chunk({"content": "x"}, usage={"prompt_tokens": 1, "completion_tokens":
 @given(st.lists(EVENTS, max_size=12), st.lists(st.integers(0, 3000), max_size=4))
 @example([chunk({"content": "a"}), chunk({"content": "b"}), chunk({"content": ""}), STOP, DONE], [])
 @example([calling("a"), calling("b"), calling("c")], [])
+@example([named(chunk({"content": text})) for text in "abc"], [])
 @example([SPOKEN, SPOKEN, chunk({}, service_tier="flex"), SPOKEN], [])
 @example([BILLED, BILLED, chunk({}, usage=USAGE), BILLED], [])
 def test_a_stream_with_patterns_is_the_stream_without_them(events: list[bytes], places: list[int]) -> None:

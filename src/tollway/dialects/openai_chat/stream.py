@@ -358,7 +358,7 @@ class ChatStream:
 
 
 def _facts(event: bytes) -> tuple[int, Chunk]:
-    chunk = read_chunk(event[6:-2])
+    chunk = read_chunk(read_fields(event)[1] or b"")
     return chunk.text_bytes, msgspec.structs.replace(chunk, text_bytes=0)
 
 
