@@ -50,11 +50,14 @@ class Alike:
         return event.startswith(self._head) and (self._tail in event if self._padded else event.endswith(self._tail))
 
 
-def learn(event: bytes, facts: Callable[[bytes], tuple[int, object]]) -> Alike | None:
+def learn(
+    event: bytes, facts: Callable[[bytes], tuple[int, object]], *, said: tuple[int, object] | None = None
+) -> Alike | None:
     """Return the pattern of an event; None where it has none that can be relied upon.
 
     `facts` returns how long the text of an event is, and everything else that is to be known of it. It is asked for the
-    event and for another one of the pattern: what it says must differ in the length of the text, and in nothing else.
+    event, unless `said` has the answer, and for another one of the pattern: what it says must differ in the length of the
+    text, and in nothing else.
     """
     found = _TEXT(event)
     if (
@@ -69,7 +72,7 @@ def learn(event: bytes, facts: Callable[[bytes], tuple[int, object]]) -> Alike |
     if padded and not _PADDING(padding):
         return None
     alike = Alike(head, until + padded, padded=bool(padded))
-    text_bytes, others = facts(event)
+    text_bytes, others = facts(event) if said is None else said
     # All of its text: what else was counted would be left out of every event of the pattern.
     if text_bytes != len(found[1]) or facts(b"%b+%b%b" % (head, found[1], tail)) != (text_bytes + 1, others):
         return None

@@ -231,20 +231,25 @@ class ChatStream:
 
     def _take_data(self, event: bytes, data: bytes, *, named_error: bool = False) -> bytes:
         self._alike = None
+        if data == DONE:  # before it is found not to be JSON, which takes ten times as long
+            return self._end_here(event)
         try:
             chunk = read_chunk(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            if data.strip() != DONE:
-                self.failure = UpstreamFailure(FailureKind.JUNK, "the provider sent an event that is not JSON")
-                return b""
-            self.ended = self.content_started = True
-            self._hold("done", event, 0)
+            if data.strip() == DONE:
+                return self._end_here(event)
+            self.failure = UpstreamFailure(FailureKind.JUNK, "the provider sent an event that is not JSON")
             return b""
         if chunk.is_error or named_error:
             said = parse_error(200, data).message
             self.failure = UpstreamFailure(FailureKind.BROKE, f"the provider reported an error: {said}")
             return b""
         return self._route(event, data, chunk)
+
+    def _end_here(self, event: bytes) -> bytes:
+        self.ended = self.content_started = True
+        self._hold("done", event, 0)
+        return b""
 
     def _route(self, event: bytes, data: bytes, chunk: Chunk) -> bytes:
         if chunk.model and self.model_answered is None:
@@ -269,7 +274,7 @@ class ChatStream:
                 if self._learned is not None and self._learned.surrounds(event):
                     self._alike = self._learned
                 elif text_bytes:
-                    self._learn(event)
+                    self._learn(event, chunk)
                 return event
             if text_bytes:
                 return self._release_lead() + self._release_held() + event
@@ -279,10 +284,10 @@ class ChatStream:
         self._hold("choice", event, text_bytes)
         return freed
 
-    def _learn(self, event: bytes) -> None:
+    def _learn(self, event: bytes, chunk: Chunk) -> None:
         if self._lessons_left:
             self._lessons_left -= 1
-            self._alike = self._learned = learn(event, _facts)
+            self._alike = self._learned = learn(event, _facts, said=_facts_of(chunk))
 
     def _pass(self, event: bytes) -> bytes:
         """Let an event without text go, in its place: behind what is withheld, if anything is."""
@@ -358,7 +363,10 @@ class ChatStream:
 
 
 def _facts(event: bytes) -> tuple[int, Chunk]:
-    chunk = read_chunk(read_fields(event)[1] or b"")
+    return _facts_of(read_chunk(read_fields(event)[1] or b""))
+
+
+def _facts_of(chunk: Chunk) -> tuple[int, Chunk]:
     return chunk.text_bytes, msgspec.structs.replace(chunk, text_bytes=0)
 
 
