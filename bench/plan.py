@@ -125,6 +125,7 @@ CORE = Part(
         busy(256, rounds=3, seconds=2),
         open_loop(500, rounds=3, seconds=3, peers=PROXIES),
         open_loop(2000, rounds=3, seconds=3, peers=PROXIES),
+        open_loop(6000, rounds=3, seconds=2, peers=PROXIES),
         exact_books(seconds=3),
     ),
 )

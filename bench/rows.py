@@ -43,6 +43,7 @@ def open_rows(measure: Measure) -> list[Row]:
     at = f"open loop at {measure.rate:,.0f}/s"
     return [
         Row(label=f"answers/s, {at}", measure=measure.name, figure="rps"),
+        Row(label=f"CPU per request, {at} (µs)", measure=measure.name, figure="cpu", decimals=1),
         *(latency(measure.name, at, percent) for percent in ("50", "99", "99.9")),
     ]
 
