@@ -87,11 +87,21 @@ class Echo:
         return b"HTTP/1.1 400 X\r\n\r\n%b" % words.encode()
 
 
-async def no_asgi(scope: Any, receive: Any, send: Any) -> None:
-    raise AssertionError("nothing here is ASGI's")
+async def asgi_echo(_: Any, receive: Any, send: Any) -> None:
+    """Answer with the body, as what FastAPI answers would be."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})
 
 
-CONFIG = Config(no_asgi, ws="none", lifespan="off", log_config=None)
+CONFIG = Config(asgi_echo, ws="none", lifespan="off", log_config=None, date_header=False, server_header=False)
 
 
 def connection(plane: Echo) -> tuple[ServerProtocol, Wire]:
@@ -205,3 +215,36 @@ async def test_line_ends_behind_the_bodies_of_known_heads_do_not_add_up_to_a_hea
     plane = Echo(knows=True, turns=random.Random(0))
     _, closed = await sent([post, between] * 9, plane)
     assert (len(plane.served), plane.known, closed) == (9, 8, False)
+
+
+ASGIS = b"POST /asgi/x HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n"
+WAITING = HEAD.replace(b"Accept: */*", b"Expect: 100-continue")
+
+
+def bodies_of(answers: bytes) -> list[bytes]:
+    """Return the bodies of answers, in order."""
+    found: list[bytes] = []
+    while answers:
+        head, _, answers = answers.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 100"):
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            found.append(answers[:length])
+            answers = answers[length:]
+    return found
+
+
+async def test_answers_come_in_the_order_of_the_requests_whoever_gives_them() -> None:
+    for seed in range(SEEDS):
+        draw = random.Random(seed)
+        requests: list[bytes] = []
+        wanted: list[bytes] = []
+        for number in range(draw.randrange(1, 10)):
+            head, before = draw.choice(
+                ((ASGIS, b""), (HEAD, b"POST /v1/x "), (HEAD, b"POST /v1/x "), (WAITING, b"POST /v1/x "))
+            )
+            body = b"%d " % number + b"z" * draw.randrange(2_500)
+            requests.append(head % len(body) + body)
+            wanted.append(before + body)
+        pieces = requests if draw.random() < 0.4 else pieces_of(b"".join(requests), draw)
+        answers, closed = await sent(pieces, Echo(knows=True, turns=draw))
+        assert (bodies_of(answers), closed) == (wanted, False), seed
