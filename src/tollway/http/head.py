@@ -15,7 +15,7 @@ from tollway.relay.arrival import Arrival
 LENGTH_DIGITS_MAX = 12
 """Of a body's length: a longer one is refused by its size, which the parser's way does."""
 
-_END = b"\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
 
 
@@ -89,10 +89,10 @@ class KnownHead(NamedTuple):
 
 def known_head(data: bytes, head: Head) -> KnownHead | None:
     """Return how to know a head again that stands at the start of `data`; None for one without a plain length of body."""
-    end = data.find(_END) + len(_END)
+    end = data.find(HEAD_END) + len(HEAD_END)
     lowered = data[:end].lower()
     at = lowered.find(_LENGTH)
-    if end < len(_END) or at < 0 or lowered.find(_LENGTH, at + 1) >= 0:
+    if end < len(HEAD_END) or at < 0 or lowered.find(_LENGTH, at + 1) >= 0:
         return None
     start = at + len(_LENGTH)
     while data[start : start + 1] == b" ":

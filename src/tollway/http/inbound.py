@@ -49,7 +49,7 @@ class Inbound:
     # What is not said of every request stands here, so that a request sets what it has: without slots, for that reason.
     body = b""
     raw = b""
-    """What came with the head and begins with it; empty where it did not come in one piece."""
+    """Its head as it came; empty where it did not come in one piece."""
     more_body = True
     gone = False
     response_complete = False

@@ -15,7 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tollway.http.client_address import ClientAddresses
-from tollway.http.head import Head, KnownHead, known_head
+from tollway.http.head import HEAD_END, Head, KnownHead, known_head
 from tollway.http.inbound import LINGER_S, Inbound
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -220,8 +220,9 @@ class ServerProtocol(HttpToolsProtocol):
             keep_alive=parser.should_keep_alive(),
             version=parser.get_http_version(),
         )
-        if not self.expect_100_continue:
-            inbound.raw = fresh
+        if fresh and not self.expect_100_continue:
+            # Without the body: that is kept once, and this for as long as the request lasts where nobody asks for it.
+            inbound.raw = fresh[: fresh.find(HEAD_END) + len(HEAD_END)]
         self.cycle = inbound  # type: ignore[assignment]
         self._body = b""
         if self.plane.begin(inbound):

@@ -248,3 +248,15 @@ async def test_answers_come_in_the_order_of_the_requests_whoever_gives_them() ->
         pieces = requests if draw.random() < 0.4 else pieces_of(b"".join(requests), draw)
         answers, closed = await sent(pieces, Echo(knows=True, turns=draw))
         assert (bodies_of(answers), closed) == (wanted, False), seed
+
+
+async def test_a_large_body_is_kept_once_while_its_request_is_answered() -> None:
+    kept: list[bytes] = []
+
+    class Keeping(Echo):
+        async def serve(self, inbound: Inbound) -> None:
+            kept.append(inbound.raw)
+            await super().serve(inbound)
+
+    await sent([HEAD % 2_000 + b"x" * 2_000], Keeping(knows=True, turns=random.Random(0)))
+    assert kept == [HEAD % 2_000]
