@@ -21,6 +21,20 @@ def test_several_events_in_one_read_are_cut_apart() -> None:
     assert cut(b"data: 1\n\ndata: 2\n\n") == [b"data: 1\n\n", b"data: 2\n\n"]
 
 
+@pytest.mark.parametrize(
+    "events",
+    [
+        [b"a\n\n", b"b\n\n", b"c\n\n"],
+        [b"a\n\n", b"b\nc\n\n"],
+        [b"a\nb\n\n", b"c\n\n"],
+        [b"a\n\n", b"b\nc\n\n", b"\nd\n\n"],
+        [b"a\n\n", b"\nb\n\n", b"c\n\n"],
+    ],
+)
+def test_events_of_one_read_may_have_more_lines_than_others(events: list[bytes]) -> None:
+    assert cut(b"".join(events)) == events
+
+
 def test_an_event_of_several_lines_is_one_event() -> None:
     assert cut(b"event: a\ndata: 1\n\n") == [b"event: a\ndata: 1\n\n"]
 
@@ -108,6 +122,8 @@ def test_the_name_and_the_data_of_an_event(event: bytes, name: bytes | None, dat
     ("event", "edited"),
     [
         (b"data: old\n\n", b"data: new\n\n"),
+        (b"\ndata:old\n\n", b"\ndata:new\n\n"),
+        (b"data: old\r\r", b"data: new\r\r"),
         (b"id: 7\r\ndata:old\r\n\r\n", b"id: 7\r\ndata:new\r\n\r\n"),
         (b"data: o\ndata: ld\n\n", b"data: new\n\n"),
         (b"event: data\ndata: data\n\n", b"event: data\ndata: new\n\n"),
