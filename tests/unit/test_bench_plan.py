@@ -1,12 +1,14 @@
 """The plan of the benchmark against what carries it out: every measure fills lines, and every bar is measured."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,6 +154,24 @@ def test_a_provider_that_thinks_sends_nothing_before_and_then_its_whole_stream(
     assert waited_ms >= think_ms
     assert [f'"n{number:03}t'.encode() in answer for number in range(4)] == [True, True, True, False]
     assert b"data: [DONE]" in answer
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("cc", "wrk", "taskset"))), reason="no load generator")
+def test_only_requests_of_keys_in_turn_count_as_turns(bench: Any, tmp_path: Path) -> None:
+    port, plain = bench.servers.free_port(), bench.payloads.PLAIN
+    peer = bench.peers.Peer(name="p", ports={plain: port}, key="k", server=None, keys=("k", "l", "m"))
+    site = bench.loads.LoadSite(cores=os.sched_getaffinity(0), scratch=tmp_path, loop_program=tmp_path)
+    measure = bench.loads.Measure(name="one key", connections=1, size=1)
+    with subprocess.Popen([bench.servers.build("upstream", tmp_path), str(port), "1", "1", "0"]) as process:
+        try:
+            while not bench.servers.accepts(port):
+                assert process.poll() is None
+            assert bench.loads.run_load(site, measure, peer).answers > 0
+            assert site.turns == {}
+            seen = bench.loads.run_load(site, replace(measure, generator=bench.loads.Generator.KEYS), peer)
+        finally:
+            process.kill()
+    assert site.turns == {"p": seen.answers}
 
 
 @pytest.mark.parametrize(
