@@ -14,6 +14,9 @@ from typing import Final
 import msgspec
 
 from tollway.ledger.lines import Hold
+from tollway.logs import get_log
+
+log = get_log(__name__)
 
 SLOT_BYTES: Final = 1024
 """Room for one exchange. What is longer (names of 64 characters and more, many caps) is written as a row."""
@@ -87,4 +90,9 @@ def _noted(page: bytes, start: int) -> Hold | None:
     length, checksum = _HEAD.unpack_from(page, start)
     if not 0 < length <= len(content) or zlib.crc32(content[:length]) != checksum:
         return None
-    return _DECODE(content[:length])
+    try:
+        return _DECODE(content[:length])
+    except msgspec.MsgspecError:
+        # Of another version. Nobody is charged by a note: to lose one is better than not to start.
+        log.warning("a note of an exchange that had begun cannot be read")
+        return None

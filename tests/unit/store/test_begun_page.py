@@ -121,3 +121,13 @@ def test_a_note_that_was_cut_short_is_none(path: Path, page: BegunPage, cut: int
     assert [hold.exchange_id for hold in read_begun(path, WORKER)] == [2]
     os.truncate(path, 0)
     assert read_begun(path, WORKER) == ()
+
+
+def test_a_note_of_another_version_is_none_and_keeps_nobody_from_starting(
+    path: Path, page: BegunPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.note(begun(2))
+    fields = [(name, object) for name in (*Hold.__struct_fields__, "wanted_now")]
+    later = msgspec.defstruct("LaterHold", fields, frozen=True)
+    monkeypatch.setattr(begun_page, "_DECODE", msgspec.msgpack.Decoder(later).decode)
+    assert read_begun(path, WORKER) == ()
