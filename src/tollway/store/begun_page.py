@@ -69,8 +69,10 @@ class BegunPage:
             self._free.append(slot)
 
     def close(self) -> None:
-        """Close the file; what stands in it stays."""
-        os.close(self._fd)
+        """Close the file; what stands in it stays. Nothing is noted any more."""
+        # The number of a file that is closed is soon another's: a late note must not be written into the books.
+        number, self._fd = self._fd, -1
+        os.close(number)
 
 
 def read_begun(path: Path, worker_id: int) -> tuple[Hold, ...]:

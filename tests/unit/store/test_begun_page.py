@@ -131,3 +131,13 @@ def test_a_note_of_another_version_is_none_and_keeps_nobody_from_starting(
     later = msgspec.defstruct("LaterHold", fields, frozen=True)
     monkeypatch.setattr(begun_page, "_DECODE", msgspec.msgpack.Decoder(later).decode)
     assert read_begun(path, WORKER) == ()
+
+
+def test_nothing_is_noted_in_the_file_that_gets_the_number_of_a_closed_page(path: Path) -> None:
+    closed = BegunPage(path)
+    closed.close()
+    other = path.with_name("other")
+    with other.open("wb") as file:
+        assert not closed.note(begun(1))
+        file.flush()
+    assert other.read_bytes() == b""
