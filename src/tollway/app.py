@@ -67,9 +67,13 @@ log = get_log(__name__)
 HOLD_MARGIN_MS = 120_000
 """How much longer than the longest attempt a hold lives: expiry is a backstop, and must not meet a running exchange."""
 
-GC_ALLOCATIONS = 15_000
-"""Container objects that are allocated and not freed before the youngest are looked through, which takes 2 ms: about 130
-streams. With fewer, the coming and going of 256 requests at once would set it off."""
+GC_ALLOCATIONS = 10_000
+"""Container objects that are allocated and not freed before the youngest are looked through: those of 120 streams, which takes
+1 to 2 ms, and 4 where those of the last time are looked through as well. With fewer, the coming and going of 128 requests at
+once would set it off; with 15,000, and both two times later, 800 streams that begin kept the loop for 9 ms."""
+
+GC_OLDEST_AFTER = 40
+"""So many times 20,000 before everything is looked through."""
 
 CARDS_KNOWN_MAX = 100_000
 """A wildcard has a card for each name that somebody asked for; a few megabytes of them are remembered."""
@@ -395,11 +399,11 @@ def calm_garbage_collection() -> None:
 
     Requests make no cycles, so what a collection finds is errors' tracebacks; at the default threshold it took 6 % of
     the CPU at 64 connections, and a full one paused the loop for tens of milliseconds. The middle generation is looked
-    through every other time: after each twenty of the youngest these would be 300,000 objects and 40 ms.
+    through every other time: after each ten of the youngest, as by default, these would be 110,000 objects and 20 ms.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 1, 20)
+    gc.set_threshold(GC_ALLOCATIONS, 0, GC_OLDEST_AFTER)
 
 
 def routes(models: Listing, vitals: Vitals, heads: BrandHeads) -> dict[str, Route]:
