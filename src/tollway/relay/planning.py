@@ -73,8 +73,9 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True):
 
 AS_ASKED = Steered()
 
-STANDING_MAX = 8192
-"""Keys and models whose plan is remembered (about 6 MB): keys are as many as an operator makes."""
+STANDING_MAX = 32_768
+"""Keys and models whose plan is remembered, all anew when there are more: 24 MB, where so many keys are at work. With room for
+8,192, a request of 12,000 keys in turn took 162 µs in place of 134."""
 
 
 class Planned(NamedTuple):
