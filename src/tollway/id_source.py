@@ -24,7 +24,10 @@ class IdSource:
         fresh = ((clock.now_ms() - EPOCH_MS) << SHIFT) | self._worker
         last = self._last
         if fresh <= last:
-            if last & SEQUENCE_MAX == SEQUENCE_MAX or (last >> SEQUENCE_BITS) & WORKER_NUMBER_MAX != self._worker >> 12:
+            if (
+                last & SEQUENCE_MAX == SEQUENCE_MAX
+                or (last >> SEQUENCE_BITS) & WORKER_NUMBER_MAX != self._worker >> SEQUENCE_BITS
+            ):
                 fresh = (((last >> SHIFT) + 1) << SHIFT) | self._worker
             else:
                 fresh = last + 1

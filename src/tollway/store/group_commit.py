@@ -174,6 +174,8 @@ class GroupCommit:
         for load in (self._next, self._flying):
             if load is not None and exchange_id in load.batch.holds:
                 durable: asyncio.Future[None] = self._loop.create_future()
+                if self._stopped:
+                    durable.cancel()
                 load.opened.append(durable)
                 return durable
         return None

@@ -16,13 +16,13 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tollway.ledger.answers import AnswerFound, AnswerStep, after_refusals, without_claims
 from tollway.ledger.lines import ExchangeLine
-from tollway.ledger.purses import ALERT_KINDS, CapWindow, EventKind, PurseKind
+from tollway.ledger.purses import CapWindow, EventKind, PurseKind
 from tollway.ledger.slices import Grant, lend_nanos
 from tollway.store.answer_rows import steps_taken
 from tollway.store.batch import Batch, Borrow, LineRefused, Written
 from tollway.store.cap_rows import fit_one
 from tollway.store.disk_wait import DiskWait
-from tollway.store.event_rows import event_values
+from tollway.store.event_rows import purse_event_values
 from tollway.store.rows import PLAIN_COLUMNS, Values, hold_values, is_plain, line_values, plain_values
 from tollway.store.schema import PROBE_KEY
 from tollway.store.sqlite import compiled
@@ -377,24 +377,7 @@ class LedgerWriter:
         if row is None:  # of a cap that lent nothing yet
             return
         purse = dict(zip(purses.columns.keys(), row, strict=True))
-        purse_kind = PurseKind(purse["kind"])
-        data = {
-            "purse": purse_kind.value,
-            "left_nanos": purse["balance_nanos"],
-            "alert_nanos": purse["alert_nanos"],
-            "limit_nanos": purse["limit_nanos"],
-            "cap_id": purse["cap_id"],
-            "subject": purse["subject"],
-            "window_start_ms": purse["window_start_ms"],
-            "window_end_ms": purse["window_end_ms"],
-        }
-        values = event_values(
-            ALERT_KINDS[purse_kind] if kind is None else kind,
-            subject if purse_kind is not PurseKind.CAP else str(purse_id),
-            account_id=purse["account_id"],
-            created_ms=self._now_ms,
-            data={name: value for name, value in data.items() if value is not None},
-        )
+        values = purse_event_values(purse, kind, subject, now_ms=self._now_ms)
         self._cursor.execute(_ADD_EVENT, values)
 
     def _add_usage(self, lines: Iterable[ExchangeLine]) -> None:

@@ -237,6 +237,17 @@ async def test_a_worker_that_stops_writes_all_and_gives_all_back(
     assert accounts.balance(account.id).balance_nanos == 9_991
 
 
+async def test_a_stream_that_begins_behind_the_stop_is_told_that_it_leaves_no_line(
+    store: Store, account: Account
+) -> None:
+    desk = Desk(store)
+    late = await desk.stepped(account, 10)
+    await desk.commits.stop()
+    recorded = desk.books.announce(late.exchange_id)
+    assert recorded is not None
+    assert recorded.cancelled()
+
+
 async def test_a_worker_that_cannot_write_stops_all_the_same_and_says_what_is_lost(
     store: Store, account: Account, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
