@@ -30,6 +30,7 @@ MARK = "GUARD_COUNTS_HERE"
 TITLES = {
     "plain": "a whole answer in the provider's own dialect, one request at a time",
     "plain-at-once": f"the same, {AT_ONCE} requests at the same time",
+    "capped": "a whole answer by a key with three caps and four limits",
     "stream-opening": "a stream from its request to the first word",
     "stream-chunk": "a chunk that passes",
     "stream-end": "the end of a stream, with its charge",

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from tests.guard.counting import Cost, Tally, Threads, counted
 from tests.guard.memory_loop import MemoryLoop, Wire
 from tests.guard.messages import END, FEE, MODEL, PRICE, frames, is_whole, other_request, own_request, whole_answer
+from tollway.access.limits import RateLimits
 from tollway.app import Worker
+from tollway.billing.key_terms import KeyTerms
 from tollway.catalog.loader import read_deployment
 from tollway.desks import open_desk
 from tollway.store.store import Store
@@ -43,6 +45,13 @@ id = "{MODEL}"
 targets = [{{ provider = "p", model = "{MODEL}" }}]
 price = {PRICE}
 """
+
+CAPPED = KeyTerms(
+    daily_cap_nanos=10**14,
+    monthly_cap_nanos=2 * 10**14,
+    total_cap_nanos=3 * 10**14,
+    limits=RateLimits(rpm=10**6, burst=10**6, tpm=10**9, concurrency=10**4),
+)
 
 
 class Measured(NamedTuple):
@@ -109,6 +118,7 @@ class Gateway:
         desk = open_desk(with_store, deployment.settings)
         account = desk.accounts.create("guard", credit_nanos=10**15)
         _, self.key = desk.keys.create(account.id, "guard")
+        _, self.capped_key = desk.keys.create(account.id, "capped", CAPPED)
         with_store.close()
         self.settings = deployment.settings
         self.asked = 0
@@ -272,6 +282,8 @@ def measure(folder: Path) -> dict[str, Lane]:
 
     rounds(lambda to: ask_whole(gateway, [one], plain, to[0]), Lane("plain"))
     rounds(lambda to: ask_whole(gateway, many, plain, to[0]), Lane("plain-at-once", share=AT_ONCE))
+    capped = own_request(gateway.capped_key, stream=False)
+    rounds(lambda to: ask_whole(gateway, [one], capped, to[0]), Lane("capped"))
     names = ("stream-opening", "stream-chunk", "stream-end")
     rounds(lambda to: ask_streamed(gateway, one, streamed, to), *map(Lane, names))
     rounds(lambda to: ask_whole(gateway, [one], other_plain, to[0]), Lane("translated"))

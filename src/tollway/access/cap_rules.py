@@ -51,10 +51,10 @@ def standing_rules(principal: Principal) -> Rules:
     return rules + terms.tag_caps.get(EACH, ()) + terms.end_user_caps.get(EACH, ())
 
 
-def is_capped(principal: Principal) -> bool:
-    """Tell whether any request of a key has a cap to stay within, whatever it is for."""
+def is_capped_by_request(principal: Principal) -> bool:
+    """Tell whether what a request is for, its tag or end user, may say which caps it has to stay within."""
     terms = principal.terms
-    return bool(principal.caps or terms.caps or terms.tag_caps or terms.end_user_caps)
+    return bool(terms.tag_caps or terms.end_user_caps)
 
 
 def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:

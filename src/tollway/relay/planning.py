@@ -4,13 +4,14 @@ Decides, and holds nothing. Knows no connection and no SQL: it asks the catalog,
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from tollway.access.cap_rules import is_capped
+from tollway.access.cap_rules import is_capped_by_request
 from tollway.access.decide import check_model, may_use
 from tollway.access.principal import BillingMode, Principal
 from tollway.catalog.records import KeyOf, Model, Provider, Target, Timeouts
@@ -88,7 +89,7 @@ class Planned(NamedTuple):
 
 
 class _Standing(NamedTuple):
-    """What every request of a key for a model has in common, where neither the moment nor chance decides anything."""
+    """What every request of a key for a model has in common for a time, where chance decides nothing."""
 
     principal: Principal
     model: Model
@@ -96,6 +97,10 @@ class _Standing(NamedTuple):
     limits: TokenLimits
     targets: tuple[Target, ...]
     ceilings: tuple[Ceiling, ...]
+    from_ms: int
+    """When the windows of its caps have begun."""
+    until_ms: float
+    """When the first of them ends."""
 
 
 class _Named(NamedTuple):
@@ -122,7 +127,7 @@ class Planner:
         asked = peek.model_asked
         standing = self._standing.get((arrival.principal.key_id, asked, arrival.dialect.name))
         if standing is not None and _holds(standing, arrival, peek):
-            _, model, funding, limits, targets, ceilings = standing
+            _, model, funding, limits, targets, ceilings, _, _ = standing
             return Planned(
                 model,
                 Need(funding=funding, peek=peek, limits=limits, targets=targets, model_id=model.id, ceilings=ceilings),
@@ -140,11 +145,12 @@ class Planner:
     def _remember(self, arrival: Arrival, planned: Planned) -> None:
         """Let the next request of the key for the model have the same plan: 4.3 µs to make, 0.9 to find.
 
-        Not where the moment counts (a window of a cap, a package's end, a price to come), or chance (several targets).
+        Not where the moment counts (a package's end, a price to come), chance (several targets), or what the request is for
+        (caps of a tag or an end user).
         """
         principal, need, asked = arrival.principal, planned.need, planned.need.peek.model_asked
         if (
-            is_capped(principal)
+            is_capped_by_request(principal)
             or principal.billing is BillingMode.PACKAGE
             or arrival.models is not None
             or arrival.provider is not None
@@ -159,7 +165,14 @@ class Planner:
         assert card is not None, "a target without a price is none"
         funding = msgspec.structs.replace(need.funding, known_terms=(card.id, ceiling.terms))
         self._standing[principal.key_id, asked, arrival.dialect.name] = _Standing(
-            principal, planned.model, funding, need.limits, need.targets, ceilings
+            principal,
+            planned.model,
+            funding,
+            need.limits,
+            need.targets,
+            ceilings,
+            from_ms=max((cap.start_ms for cap in funding.caps), default=0),
+            until_ms=min((cap.end_ms for cap in funding.caps if cap.end_ms is not None), default=math.inf),
         )
 
     def plan_at(self, arrival: Arrival, peek: Peek, model: Model) -> Planned:
@@ -307,6 +320,7 @@ def _holds(standing: _Standing, arrival: Arrival, peek: Peek) -> bool:
         and arrival.steering is UNSTEERED
         and arrival.provider is None
         and arrival.client_key is None
+        and standing.from_ms <= arrival.received_ms < standing.until_ms
     )
 
 

@@ -288,9 +288,10 @@ def test_a_plan_that_the_moment_or_the_request_decides_is_made_each_time(asking:
     capped = msgspec.structs.replace(PRINCIPAL, caps=(day,))
     windows = [
         asking.plan(model="small", principal=capped, received_ms=at).need.funding.caps[0].start_ms
-        for at in (NOW_MS, NOW_MS + YEAR_MS)
+        for at in (NOW_MS, NOW_MS + 1, NOW_MS + YEAR_MS, NOW_MS)  # the clock was set back
     ]
-    assert windows[0] < windows[1]
+    assert windows[0] == windows[1] < windows[2]
+    assert windows[3] == windows[0]
 
     package = PackageTerms(
         package_id=9, name="P", unit=PackageUnit.MONEY, models=(("*", 1_000_000),), expires_ms=NOW_MS + 1

@@ -25,6 +25,7 @@ PRINCIPALS = [
     msgspec.structs.replace(KEY, key_id=2, currency="CNY"),
     msgspec.structs.replace(KEY, models=("big", "d*")),
     msgspec.structs.replace(KEY, caps=(CAP,)),
+    msgspec.structs.replace(KEY, caps=(CAP, msgspec.structs.replace(CAP, cap_id=7, span=CapSpan.TOTAL))),
     msgspec.structs.replace(KEY, billing=BillingMode.PACKAGE, package=PACKAGE),
     msgspec.structs.replace(KEY, terms=AccountTerms(fee_ppm=0, price_ppm=1_500_000)),
     msgspec.structs.replace(KEY, terms=AccountTerms(tag_caps={"t": (CAP,)})),
@@ -38,7 +39,7 @@ ASKED = st.fixed_dictionaries(
         "max_tokens": st.sampled_from([None, 7, 5_000]),
     },
     optional={
-        "received_ms": st.sampled_from([NOW_MS, NOW_MS + 4 * YEAR_MS]),
+        "received_ms": st.sampled_from([NOW_MS - YEAR_MS, NOW_MS, NOW_MS + 4 * YEAR_MS]),
         "provider": st.sampled_from(["p", "q"]),
         "steering": st.sampled_from([Steering(retries=1), Steering(fallbacks=("yuan",))]),
         "fallbacks": st.sampled_from([["yuan"], False]),
