@@ -60,8 +60,10 @@ class Handshakes:
     def failed(self) -> None:
         """Forget what was resumed when a connection did not come about, and resume nothing for as long as a proof holds.
 
-        A server whose end of it is broken would else fail every other connection.
+        A server whose end of it is broken would else fail every other connection. Where no handshake was under way (refused,
+        or an address that leads nowhere before one that is fine) what was proven is not to blame.
         """
-        if self._session is not None:
+        shaking = self._newest is not None and self._newest.version() is None
+        if shaking and self._session is not None:
             self._session = None
             self._learns_from = self._now() + self._proof_s

@@ -159,6 +159,22 @@ async def test_after_a_connection_failed_that_resumed_nothing_is_resumed_for_a_t
     assert resumed == [False, False, False, False]
 
 
+async def test_a_server_that_could_not_be_reached_for_a_moment_is_resumed_with_again(tmp_path: Path) -> None:
+    resumed: list[bool] = []
+    tls = server_context()
+    lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
+    async with serve(noting(resumed), tls=tls) as server:
+        await ask(lent, server.port)
+        await ask(lent, server.port)
+    with pytest.raises(UpstreamFailure) as caught:
+        await ask(lent, server.port)
+    assert str(caught.value) == "the connection was refused"
+    async with serve(noting(resumed), tls=tls, port=server.port):
+        await ask(lent, server.port)
+    await lent.close()
+    assert resumed == [False, True, True]
+
+
 class Clock:
     """What the handshakes below take for the time."""
 
@@ -199,6 +215,7 @@ def test_after_a_failure_what_begins_when_a_proof_would_have_ended_is_resumed_ag
     handshakes.failed()
     assert not shake(handshakes, server)
     assert shake(handshakes, server)
+    handshakes.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="127.0.0.1")
     handshakes.failed()
     assert [shake(handshakes, server) for _ in range(3)] == [False] * 3
     clock.now = PROOF_S
