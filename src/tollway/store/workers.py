@@ -151,12 +151,23 @@ def settle_worker(connection: Connection, worker_id: int, now_ms: int, *, begun:
 
 
 def _still_open(connection: Connection, begun: Iterable[Hold]) -> dict[int, Hold]:
-    """Return those that have no line."""
+    """Return those that have no line, of whom the books know who was to pay.
+
+    Books that are a restored backup may be older than what was noted: a line that names what they do not have is none of theirs.
+    """
     left = {hold.exchange_id: hold for hold in begun}
-    if left:
-        for closed in connection.scalars(select(exchanges.c.exchange_id).where(exchanges.c.exchange_id.in_(left))):
-            del left[closed]
-    return left
+    if not left:
+        return left
+    closed = set(connection.scalars(select(exchanges.c.exchange_id).where(exchanges.c.exchange_id.in_(left))))
+    payers = {hold.payer_id for hold in left.values()}
+    payers = set(connection.scalars(select(purses.c.id).where(purses.c.id.in_(payers))))
+    spenders = {hold.attribution.sub_account_id for hold in left.values()} - {None}
+    spenders = {None, *connection.scalars(select(sub_accounts.c.id).where(sub_accounts.c.id.in_(spenders)))}
+    return {
+        exchange_id: hold
+        for exchange_id, hold in left.items()
+        if exchange_id not in closed and hold.payer_id in payers and hold.attribution.sub_account_id in spenders
+    }
 
 
 def dead_numbers(connection: Connection, numbers: Numbers) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.e2e.store.conftest import Desk, Lock, on_sqlite
@@ -8,7 +9,7 @@ from tollway import clock
 from tollway.billing.accounts import Accounts
 from tollway.billing.books import HoldNotOpen, Shortage
 from tollway.errors import Refusal
-from tollway.ledger.lines import ExchangeLine, Outcome
+from tollway.ledger.lines import Attribution, ExchangeLine, Outcome
 from tollway.ledger.records import Account
 from tollway.store import group_commit
 from tollway.store.batch import LineRefused
@@ -286,6 +287,31 @@ async def test_a_dead_worker_is_settled_when_its_lock_is_free(
     assert store.reclaim_dead_workers(clock.now_ms()) == 0
     balance = accounts.balance(account.id)
     assert (balance.balance_nanos, balance.held_nanos) == (10_000, 0)
+
+
+@on_sqlite
+@pytest.mark.usefixtures("unaged")
+async def test_what_was_noted_of_whom_a_restored_backup_does_not_know_leaves_no_line(
+    url: str, store: Store, account: Account
+) -> None:
+    theirs = Store.open(url)
+    desk = Desk(theirs)
+    known = await desk.stepped(account, 100)
+    later = [
+        msgspec.structs.replace(desk.hold(account, 0), **made_since)
+        for made_since in (
+            {"account_id": 5, "payer_id": 5},
+            {"payer_id": 6},
+            {"attribution": Attribution(sub_account_id=7)},
+        )
+    ]
+    assert all(desk.books.try_hold(hold) for hold in later)
+    assert all(desk.books.announce(hold.exchange_id) is None for hold in (known, *later))
+    theirs.close()
+    assert store.reclaim_dead_workers(clock.now_ms()) == 1
+    assert store.exchange(known.exchange_id) is not None
+    assert [store.exchange(hold.exchange_id) for hold in later] == [None] * 3
+    assert store.check().problems == ()
 
 
 @pytest.mark.usefixtures("unaged")
