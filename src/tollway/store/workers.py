@@ -91,7 +91,7 @@ def nothing_begun(number: int, worker_id: int) -> tuple[Hold, ...]:  # noqa: ARG
     return ()
 
 
-def register(connection: Connection, claim: Claim, now_ms: int, *, begun_by: BegunBy = nothing_begun) -> Worker:
+def register(connection: Connection, claim: Claim, now_ms: int, *, begun_by: BegunBy) -> Worker:
     """Write the row of a worker that holds `claim`, settling the affairs of a dead one that had the number."""
     settle_number(connection, claim.number, now_ms, begun_by=begun_by)
     after = last_id(connection)
@@ -109,7 +109,7 @@ def registered_numbers(connection: Connection) -> tuple[int, ...]:
     return tuple(connection.scalars(select(workers.c.number).order_by(workers.c.number)))
 
 
-def settle_number(connection: Connection, number: int, now_ms: int, *, begun_by: BegunBy = nothing_begun) -> bool:
+def settle_number(connection: Connection, number: int, now_ms: int, *, begun_by: BegunBy) -> bool:
     """Settle the affairs of the worker with this number; the caller holds its lock. False when there is none."""
     worker_id = connection.scalar(select(workers.c.id).where(workers.c.number == number))
     if worker_id is None:
