@@ -20,7 +20,6 @@ from tests.e2e.dialects.saying import TEXT
 from tests.e2e.gateway import deployment as deployments
 from tests.e2e.gateway.bookkeeper import Bookkeeper
 from tests.e2e.gateway.deployment import Deployment
-from tests.waiting import until
 from tollway.catalog.presets import PRESETS
 
 CHATS = [kind for kind in KINDS if kind != "openai_completions"]
@@ -133,8 +132,7 @@ def test_a_client_that_leaves_a_translated_stream_pays_for_what_was_said_until_t
             heard += piece
             if heard.count(b"word after word") > 2:
                 break
-    until(lambda: books.call("GET", f"/requests/{request_id}")["outcome"] != "running")
-    line = books.call("GET", f"/requests/{request_id}")
+    line = books.line(request_id)
     assert line["outcome"] == "client_gone"
     assert line["status"] == 499
     assert Decimal(0) < Decimal(line["total_cost"]) < Decimal("0.02")

@@ -9,6 +9,7 @@ import httpx
 
 from tests.e2e.gateway.deployment import Deployment
 from tests.e2e.gateway.provider import Line, Seen, answer
+from tests.waiting import until
 
 CHAT = "/v1/chat/completions"
 COST = Decimal("0.00003")
@@ -28,6 +29,12 @@ class Bookkeeper:
         reply = self._client.request(method, f"/admin/v1{path}", json=body or None)
         assert reply.is_success, reply.text
         return reply.json()
+
+    def line(self, request_id: str) -> dict[str, Any]:
+        """Return the line of a request when it has ended: of one that has just begun nothing may be known yet."""
+        path = f"/admin/v1/requests/{request_id}"
+        until(lambda: (reply := self._client.get(path)).is_success and reply.json()["outcome"] != "running")
+        return self.call("GET", f"/requests/{request_id}")
 
     def account(self, credit: str = "5.00", **more: object) -> str:
         return str(self.call("POST", "/accounts", name="A", credit=credit, **more)["id"])

@@ -37,6 +37,7 @@ def up(folder: Path, *words: str) -> Iterator[tuple[dict[str, Any], subprocess.P
     timer.start()
     try:
         first = process.stdout.readline()
+        timer.cancel()  # what it is asked has time limits of its own
         assert first, (folder / "log").read_text()
         yield json.loads(first), process
     finally:
