@@ -51,6 +51,8 @@ def chunk(content: bytes, line: str = "%x") -> bytes:
 
 
 @given(CONTENTS)
+@example(b"x" * CONTENT_BYTES_MAX)
+@example(b"x" * (CONTENT_BYTES_MAX + 1))
 def test_a_plain_chunk_is_its_content(content: bytes) -> None:
     assert only_content(chunk(content)) == (content if len(content) <= CONTENT_BYTES_MAX else None)
 
@@ -58,7 +60,7 @@ def test_a_plain_chunk_is_its_content(content: bytes) -> None:
 @pytest.mark.parametrize("size", [1, 15, 16, 255, 256, 4095, 4096, 4097])
 def test_every_length_of_line_is_looked_at_up_to_the_longest_content(size: int) -> None:
     content = b"y" * size
-    assert only_content(chunk(content)) == (content if size < CONTENT_BYTES_MAX else None)
+    assert only_content(chunk(content)) == (content if size <= CONTENT_BYTES_MAX else None)
 
 
 @given(CONTENTS, st.sampled_from(LINES), st.binary(max_size=3), st.binary(max_size=3))
