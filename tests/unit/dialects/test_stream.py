@@ -347,6 +347,15 @@ def test_a_last_event_without_blank_line_counts_when_it_is_whole(rest: bytes, li
     assert pipe.end(COSTS, None).endswith(b"data: [DONE]" + line_end * 2)
 
 
+def test_an_end_with_a_space_behind_it_is_one() -> None:
+    pipe = started()
+    pipe.feed(STOP)
+    assert pipe.feed(b"data: [DONE] \n\n") == b""
+    assert pipe.ended
+    assert pipe.failure is None
+    assert pipe.end(COSTS, None).endswith(b"data: [DONE] \n\n")
+
+
 def test_a_last_chunk_without_blank_line_passes_when_it_is_whole() -> None:
     pipe = started()
     pipe.feed(HI[:-2])

@@ -146,3 +146,9 @@ def test_a_package_is_bought_spent_and_its_rest_goes_to_breakage() -> None:
     assert book.end_package(2) == 100
     assert book.end_package(2) == 0
     assert (book.balance(1), book.balance(2), book.leg(breakage("tokens"))) == (40, 0, 800)
+
+
+def test_a_package_that_costs_nothing_takes_nothing() -> None:
+    book = book_with(0)
+    book.add_package(2, 1, unit="tokens", amount=1000, price_nanos=0)
+    assert (book.balance(1), book.balance(2), book.leg(PACKAGES_SOLD)) == (0, 1000, 0)

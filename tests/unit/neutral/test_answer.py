@@ -245,3 +245,15 @@ def test_what_no_event_tells_is_not_told() -> None:
 )
 def test_what_a_model_wrote_is_counted_in_bytes(event: Event, count: int) -> None:
     assert written_bytes(event) == count
+
+
+def test_chances_of_something_else_than_text_are_told_with_an_empty_one() -> None:
+    logprobs = (TokenLogprob(token="x", logprob=-1.0),)
+    choice = Choice(parts=(ToolCall(id="a", name="f", arguments=""),), reason=None, logprobs=logprobs)
+    answer = ChatAnswer(choices=(choice,))
+    assert events_of(answer) == [
+        Started(),
+        ToolCallStarted(index=0, id="a", name="f"),
+        TextDelta(text="", logprobs=logprobs),
+    ]
+    assert fold(events_of(answer)) == answer

@@ -1,12 +1,13 @@
 """A client's Gemini request in the neutral form, and what has no place in it."""
 
 import base64
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from tests.unit.dialects.gemini.gemini_chunks import ASKED, encoded, parsed
+from tollway.dialects.gemini.schema import as_json_schema
 from tollway.errors import Refusal
 from tollway.neutral.parts import (
     Audio,
@@ -352,6 +353,11 @@ def test_schemas_of_the_own_form_become_json_schemas() -> None:
             "free": {"_odd": 1},
         },
     }
+
+
+def test_an_order_that_is_no_list_orders_nothing() -> None:
+    own = {"properties": {"b": {}, "a": {}}, "propertyOrdering": "a"}
+    assert list(cast(dict[str, object], as_json_schema(own, "parameters")["properties"])) == ["b", "a"]
 
 
 def test_a_schema_without_end_is_refused() -> None:
