@@ -35,6 +35,20 @@ def said(provider: Provider, count: int) -> list[str]:
     return [seen.body["messages"][0]["content"] for seen in provider.seen[-count:]]
 
 
+def statuses(tollway: Deployment, account: str, *changes: list[str]) -> list[int]:
+    """Return how a new key is answered on one connection: three times as it was made, and once after each change."""
+    made = tollway.command("key", "create", "--account", account, "--name", "changing")
+    found: list[int] = []
+    with connect(tollway) as sock:
+        file = sock.makefile("rb")
+        for change in ([], [], [], *changes):
+            if change:
+                tollway.command("key", change[0], made["id"], *change[1:])
+            sock.sendall(post(made["key"], asking("Hello")))
+            found.append(read_answer(file)[0])  # type: ignore[arg-type]
+    return found
+
+
 def test_bodies_of_any_length_behind_one_head_are_each_answered_with_their_own(
     tollway: Deployment, provider: Provider, key: str
 ) -> None:
@@ -81,30 +95,12 @@ def test_a_head_that_differs_is_read_anew(tollway: Deployment, account: str, key
 
 
 def test_a_key_that_is_revoked_is_refused_at_its_next_request(tollway: Deployment, account: str) -> None:
-    made = tollway.command("key", "create", "--account", account, "--name", "short")
-    with connect(tollway) as sock:
-        file = sock.makefile("rb")
-        for _ in range(3):
-            sock.sendall(post(made["key"], asking("Hello")))
-            assert read_answer(file)[0] == 200  # type: ignore[arg-type]
-        tollway.command("key", "revoke", made["id"])
-        sock.sendall(post(made["key"], asking("Hello")))
-        assert read_answer(file)[0] == 401  # type: ignore[arg-type]
+    assert statuses(tollway, account, ["revoke"]) == [200, 200, 200, 401]
 
 
 def test_a_key_that_is_changed_is_judged_anew_at_its_next_request(tollway: Deployment, account: str) -> None:
-    made = tollway.command("key", "create", "--account", account, "--name", "kept to less")
-    with connect(tollway) as sock:
-        file = sock.makefile("rb")
-        for _ in range(3):
-            sock.sendall(post(made["key"], asking("Hello")))
-            assert read_answer(file)[0] == 200  # type: ignore[arg-type]
-        tollway.command("key", "update", made["id"], "--models", "another")
-        sock.sendall(post(made["key"], asking("Hello")))
-        assert read_answer(file)[0] == 403  # type: ignore[arg-type]
-        tollway.command("key", "update", made["id"], "--models", "", "--routes", "embeddings")
-        sock.sendall(post(made["key"], asking("Hello")))
-        assert read_answer(file)[0] == 403  # type: ignore[arg-type]
+    changes = ["update", "--models", "another"], ["update", "--models", "", "--routes", "embeddings"]
+    assert statuses(tollway, account, *changes) == [200, 200, 200, 403, 403]
 
 
 def test_a_body_that_is_too_large_is_refused_behind_a_known_head(tollway: Deployment, key: str) -> None:
