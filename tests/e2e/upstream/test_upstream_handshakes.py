@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -50,35 +51,48 @@ def noting(resumed: list[bool]) -> Script:
     return script
 
 
-async def ask(lent: UpstreamClient, port: int) -> None:
-    answer = await lent.send(https(port), GET, timeouts=TIMEOUTS)
-    assert await answer.read() == b"ok"
+@pytest.fixture
+async def lent(tmp_path: Path) -> AsyncIterator[UpstreamClient]:
+    """A client that trusts the authority."""
+    client = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
+    yield client
+    await client.close()
+
+
+async def ask(lent: UpstreamClient, port: int, *, times: int = 1) -> None:
+    for _ in range(times):
+        answer = await lent.send(https(port), GET, timeouts=TIMEOUTS)
+        assert await answer.read() == b"ok"
+
+
+async def distrust(lent: UpstreamClient, port: int) -> None:
+    """Ask a server whose certificate cannot be trusted."""
+    with pytest.raises(UpstreamFailure) as caught:
+        await ask(lent, port)
+    assert str(caught.value) == "the provider's TLS certificate is not trusted"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_new_connection_resumes_what_the_first_one_proved(tmp_path: Path, version: ssl.TLSVersion) -> None:
+async def test_a_new_connection_resumes_what_the_first_one_proved(
+    lent: UpstreamClient, version: ssl.TLSVersion
+) -> None:
     tls, resumed = server_context(), []
     tls.maximum_version = version
     async with serve(noting(resumed), tls=tls) as server:
-        lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
-        for _ in range(4):
-            await ask(lent, server.port)
-        await lent.close()
+        await ask(lent, server.port, times=4)
     assert resumed == [False, True, True, True]
 
 
-async def test_many_connections_at_once_resume_the_same_proof(tmp_path: Path) -> None:
+async def test_many_connections_at_once_resume_the_same_proof(lent: UpstreamClient) -> None:
     resumed: list[bool] = []
     async with serve(noting(resumed), tls=server_context()) as server:
-        lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
         await asyncio.gather(*(ask(lent, server.port) for _ in range(5)))
         assert resumed == [False] * 5
         await asyncio.gather(*(ask(lent, server.port) for _ in range(5)))
-        await lent.close()
     assert resumed == [False] * 5 + [True] * 5
 
 
-async def test_a_connection_that_is_still_open_has_proven_it_too(tmp_path: Path) -> None:
+async def test_a_connection_that_is_still_open_has_proven_it_too(lent: UpstreamClient) -> None:
     resumed: list[bool] = []
     both = asyncio.Barrier(2)
 
@@ -90,58 +104,47 @@ async def test_a_connection_that_is_still_open_has_proven_it_too(tmp_path: Path)
         await peer.send(b"k")
 
     async with serve(script, tls=server_context()) as server:
-        lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
         first, second = [await lent.send(https(server.port), GET, timeouts=TIMEOUTS) for _ in range(2)]
         assert (await first.read(), await second.read()) == (b"ok", b"ok")
-        await lent.close()
     assert resumed == [False, True]
 
 
-async def test_what_one_origin_proved_is_not_offered_to_another(tmp_path: Path) -> None:
+async def test_what_one_origin_proved_is_not_offered_to_another(lent: UpstreamClient) -> None:
     tls, resumed = server_context(), []
     # One context: the second server would take what the first one gave.
     async with serve(noting(resumed), tls=tls) as one, serve(noting(resumed), tls=tls) as other:
-        lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
         for port in (one.port, other.port, one.port, other.port):
             await ask(lent, port)
-        await lent.close()
     assert resumed == [False, False, True, True]
 
 
-async def test_a_client_with_other_authorities_does_not_believe_what_was_proven_to_the_first(tmp_path: Path) -> None:
+async def test_a_client_with_other_authorities_does_not_believe_what_was_proven_to_the_first(
+    lent: UpstreamClient, tmp_path: Path
+) -> None:
     resumed: list[bool] = []
     async with serve(noting(resumed), tls=server_context()) as server:
-        lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
         other = UpstreamClient(limits=Limits(), tls=trusting(tmp_path, trustme.CA()))
         await ask(lent, server.port)
-        with pytest.raises(UpstreamFailure) as caught:
-            await ask(other, server.port)
-        assert str(caught.value) == "the provider's TLS certificate is not trusted"
+        await distrust(other, server.port)
         await ask(lent, server.port)
-        for client in (lent, other):
-            await client.close()
+        await other.close()
     assert resumed == [False, True]
 
 
-async def test_whoever_cannot_resume_has_to_prove_the_name_anew(tmp_path: Path) -> None:
+async def test_whoever_cannot_resume_has_to_prove_the_name_anew(lent: UpstreamClient) -> None:
     resumed: list[bool] = []
-    lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
     async with serve(noting(resumed), tls=server_context()) as server:
         await ask(lent, server.port)
     async with serve(noting(resumed), tls=server_context(), port=server.port):
         await ask(lent, server.port)
     async with serve(noting(resumed), tls=server_context(trustme.CA()), port=server.port):
-        with pytest.raises(UpstreamFailure) as caught:
-            await ask(lent, server.port)
-        assert str(caught.value) == "the provider's TLS certificate is not trusted"
-    await lent.close()
+        await distrust(lent, server.port)
     assert resumed == [False, False]
 
 
-async def test_after_a_connection_failed_that_resumed_nothing_is_resumed_for_a_time(tmp_path: Path) -> None:
+async def test_after_a_connection_failed_that_resumed_nothing_is_resumed_for_a_time(lent: UpstreamClient) -> None:
     resumed: list[bool] = []
     tls = server_context()
-    lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
     async with serve(noting(resumed), tls=tls) as server:
         await ask(lent, server.port)
 
@@ -153,25 +156,20 @@ async def test_after_a_connection_failed_that_resumed_nothing_is_resumed_for_a_t
             await ask(lent, server.port)
         assert caught.value.kind is FailureKind.CONNECT
     async with serve(noting(resumed), tls=tls, port=server.port):
-        for _ in range(3):
-            await ask(lent, server.port)
-    await lent.close()
+        await ask(lent, server.port, times=3)
     assert resumed == [False, False, False, False]
 
 
-async def test_a_server_that_could_not_be_reached_for_a_moment_is_resumed_with_again(tmp_path: Path) -> None:
+async def test_a_server_that_could_not_be_reached_for_a_moment_is_resumed_with_again(lent: UpstreamClient) -> None:
     resumed: list[bool] = []
     tls = server_context()
-    lent = UpstreamClient(limits=Limits(), tls=trusting(tmp_path))
     async with serve(noting(resumed), tls=tls) as server:
-        await ask(lent, server.port)
-        await ask(lent, server.port)
+        await ask(lent, server.port, times=2)
     with pytest.raises(UpstreamFailure) as caught:
         await ask(lent, server.port)
     assert str(caught.value) == "the connection was refused"
     async with serve(noting(resumed), tls=tls, port=server.port):
         await ask(lent, server.port)
-    await lent.close()
     assert resumed == [False, True, True]
 
 
