@@ -77,6 +77,12 @@ class Desk:
         self.commits._age()
         self.commits._age()
 
+    def drop(self) -> None:
+        """Close what the end of a process closes, and write nothing more."""
+        self.commits._writer.close()
+        if self.commits._page is not None:
+            self.commits._page.close()
+
     def line(self, hold: Hold, cost: int) -> ExchangeLine:
         return ExchangeLine(
             exchange_id=hold.exchange_id,

@@ -78,6 +78,7 @@ class LiveWorker:
     def die(self) -> None:
         """Leave everything as it is, as SIGKILL does: the operating system drops the lock."""
         self.store.close()
+        self.writer.close()
         if self.commits._page is not None:
             self.commits._page.close()
 

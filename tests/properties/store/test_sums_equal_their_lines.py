@@ -94,8 +94,9 @@ class World:
             else:
                 at.books.close(self.line(at, hold, each))
             at.commits.step()
-        self.store.retire(mortal.worker)
-        self.store.retire(desk.worker)
+        for worker in (mortal, desk):
+            self.store.retire(worker.worker)
+            worker.drop()
 
     async def taken(self, at: Desk, number: int, each: Drawn) -> Hold:
         account: Account = self.accounts[each.rich]
