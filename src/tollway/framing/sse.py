@@ -50,7 +50,7 @@ class SseReader:
             if end > 0 and data[end + 1] == _LF:
                 # Several of one line each: by single line ends, in half the time that it takes to look for pairs of them.
                 lines = data.split(b"\n")
-                if lines.count(b"") == len(lines) // 2 + 1 and not any(lines[1::2]):
+                if lines.count(b"") * 2 == len(lines) + 1 and not any(lines[1::2]):
                     return [line + b"\n\n" for line in lines[:-1:2]]
             if end > 0 and b"\n\n\n" not in data:
                 return [event + b"\n\n" for event in data[:-2].split(b"\n\n")]

@@ -1,5 +1,7 @@
 """The reader of server-sent events: what is one event, and what is in it."""
 
+from itertools import product
+
 import pytest
 
 from tollway.errors import FailureKind, UpstreamFailure
@@ -33,6 +35,14 @@ def test_several_events_in_one_read_are_cut_apart() -> None:
 )
 def test_events_of_one_read_may_have_more_lines_than_others(events: list[bytes]) -> None:
     assert cut(b"".join(events)) == events
+
+
+@pytest.mark.parametrize(("letters", "size_max"), [(b"a\n", 10), (b"a\n\r", 6)])
+def test_one_read_gives_what_its_bytes_one_by_one_give_wherever_lines_end(letters: bytes, size_max: int) -> None:
+    for data in (bytes(each) for size in range(1, size_max + 1) for each in product(letters, repeat=size)):
+        whole, bit_by_bit = SseReader(), SseReader()
+        events = [event for byte in data for event in bit_by_bit.feed(bytes((byte,)))]
+        assert (whole.feed(data), whole.pending) == (events, bit_by_bit.pending), data
 
 
 def test_an_event_of_several_lines_is_one_event() -> None:
