@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 class Handshakes:
-    """Stands where the event loops take a TLS context: they ask nothing of it but `wrap_bio`.
+    """Those with one origin, and what the last of them proved.
 
     What is resumed is a session of this origin and this context, so that nobody is believed for what another has proven.
     Only a handshake that verified a certificate gives one: else one proof could be handed on without an end.
@@ -28,19 +28,17 @@ class Handshakes:
         # When the newest handshake began, and the one that gave the session; from when on one that begins may give another.
         self._begun_at = self._proven_at = self._learns_from = 0.0
 
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,  # noqa: FBT001, FBT002 (as the event loops call it)
-        server_hostname: str | None = None,
-    ) -> ssl.SSLObject:
-        """Return a handshake that is yet to be made, as `ssl.SSLContext.wrap_bio` does."""
+    def next(self) -> "Handshake":
+        """Return the handshake of a connection that is to be made."""
+        return Handshake(self)
+
+    def begin(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, server_hostname: str | None) -> ssl.SSLObject:
+        """Return the client's end of one, which offers to resume what is proven."""
         self.learn()
         now = self._now()
         if self._session is not None and now >= self._proven_at + self._proof_s:
             self._session = None
-        self._newest = self._context.wrap_bio(incoming, outgoing, server_side, server_hostname, self._session)
+        self._newest = self._context.wrap_bio(incoming, outgoing, False, server_hostname, self._session)
         self._begun_at = now
         return self._newest
 
@@ -57,13 +55,39 @@ class Handshakes:
             self._session, self._proven_at = session, self._begun_at
             self._newest = None
 
-    def failed(self) -> None:
-        """Forget what was resumed when a connection did not come about, and resume nothing for as long as a proof holds.
-
-        A server whose end of it is broken would else fail every other connection. Where no handshake was under way (refused,
-        or an address that leads nowhere before one that is fine) what was proven is not to blame.
-        """
-        shaking = self._newest is not None and self._newest.version() is None
-        if shaking and self._session is not None:
+    def forget(self) -> None:
+        """Forget what was resumed, and resume nothing for as long as a proof holds: a server's end of it may be broken."""
+        if self._session is not None:
             self._session = None
             self._learns_from = self._now() + self._proof_s
+
+
+class Handshake:
+    """One of them. Stands where the event loops take a TLS context: they ask nothing of it but `wrap_bio`."""
+
+    __slots__ = ("_all", "_tls")
+
+    def __init__(self, handshakes: Handshakes) -> None:
+        """Use `Handshakes.next`."""
+        self._all = handshakes
+        self._tls: ssl.SSLObject | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: ARG002, FBT001, FBT002 (as the event loops call it)
+        server_hostname: str | None = None,
+    ) -> ssl.SSLObject:
+        """Begin it, as `ssl.SSLContext.wrap_bio` does."""
+        self._tls = self._all.begin(incoming, outgoing, server_hostname)
+        return self._tls
+
+    def failed(self) -> None:
+        """Say that the connection did not come about: whose end of resuming is broken would else fail every other one.
+
+        Where this handshake had not begun (refused, or an address that leads nowhere before one that is fine) what was proven
+        is not to blame.
+        """
+        if self._tls is not None and self._tls.version() is None:
+            self._all.forget()

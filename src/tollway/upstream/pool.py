@@ -8,7 +8,7 @@ from tollway.catalog.records import Origin, Scheme, Timeouts
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.connection import Connection
 from tollway.upstream.guard import Guard
-from tollway.upstream.handshakes import Handshakes
+from tollway.upstream.handshakes import Handshake, Handshakes
 from tollway.upstream.limits import Limits
 
 _HOSTNAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -66,13 +66,14 @@ class Pool:
                 now = self.loop.time()
                 if now >= until:
                     break
+                handshake = None if self._handshakes is None else self._handshakes.next()
                 try:
                     async with asyncio.timeout_at(now + (until - now) / (len(addresses) - tried)):
-                        return await self._dial(address)
+                        return await self._dial(address, handshake)
                 except OSError as error:
                     failure = _failure(error, timeouts)
-                    if self._handshakes is not None:
-                        self._handshakes.failed()
+                    if handshake is not None:
+                        handshake.failed()
                     if isinstance(error, ssl.SSLError):
                         # It answers and is not to be trusted: another address of the same name is no remedy.
                         break
@@ -83,14 +84,14 @@ class Pool:
         # Raised outside of the handlers: the system's errors name addresses and would be chained to it.
         raise failure
 
-    async def _dial(self, address: str) -> Connection:
+    async def _dial(self, address: str, handshake: Handshake | None) -> Connection:
         # An address, not the name: nothing is looked up a second time. The name is still what TLS verifies.
         _, connection = await self.loop.create_connection(
             lambda: Connection(self, self._limits, self.loop),
             address,
             self._origin.port,
-            ssl=cast(ssl.SSLContext | None, self._handshakes),
-            server_hostname=None if self._handshakes is None else self._origin.host,
+            ssl=cast(ssl.SSLContext | None, handshake),
+            server_hostname=None if handshake is None else self._origin.host,
         )
         return connection
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.upstream.scripted_server import Peer, Script, serve
 from tollway.catalog.records import Origin, Scheme
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.upstream.client import UpstreamClient
+from tollway.upstream.guard import Guard
 from tollway.upstream.handshakes import Handshakes
 from tollway.upstream.limits import Limits
 from tollway.upstream.tls import client_context
@@ -23,10 +25,10 @@ LAST = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 PROOF_S = 100.0
 
 
-def server_context(ca: trustme.CA = CA) -> ssl.SSLContext:
+def server_context(name: str = "127.0.0.1", *, ca: trustme.CA = CA) -> ssl.SSLContext:
     """Return the context of a server on loopback."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(context)
+    ca.issue_cert(name).configure_cert(context)
     return context
 
 
@@ -36,8 +38,8 @@ def trusting(folder: Path, ca: trustme.CA = CA) -> ssl.SSLContext:
     return client_context(ca_file=folder / "ca.pem")
 
 
-def https(port: int) -> Origin:
-    return origin(port, scheme=Scheme.HTTPS)
+def https(port: int, host: str = "127.0.0.1") -> Origin:
+    return origin(port, scheme=Scheme.HTTPS, host=host)
 
 
 def noting(resumed: list[bool]) -> Script:
@@ -137,7 +139,7 @@ async def test_whoever_cannot_resume_has_to_prove_the_name_anew(lent: UpstreamCl
         await ask(lent, server.port)
     async with serve(noting(resumed), tls=server_context(), port=server.port):
         await ask(lent, server.port)
-    async with serve(noting(resumed), tls=server_context(trustme.CA()), port=server.port):
+    async with serve(noting(resumed), tls=server_context(ca=trustme.CA()), port=server.port):
         await distrust(lent, server.port)
     assert resumed == [False, False]
 
@@ -173,6 +175,71 @@ async def test_a_server_that_could_not_be_reached_for_a_moment_is_resumed_with_a
     assert resumed == [False, True, True]
 
 
+SILENT, REFUSES = "127.0.0.3", "127.0.0.77"
+
+
+class Astray:
+    """A connection that asks at an address where nobody finishes a handshake, beside others that go where they should."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.address = "127.0.0.1"
+        self.port = port
+        self.shaking = asyncio.Event()
+        self.broken = asyncio.Event()
+        self.lent = UpstreamClient(limits=Limits(), tls=trusting(folder), guard=Guard(lookup=self._lookup))
+
+    async def _lookup(self, host: str, port: int) -> Sequence[str]:
+        return (self.address,)
+
+    async def ask(self, address: str = "127.0.0.1") -> None:
+        self.address = address
+        answer = await self.lent.send(https(self.port, "localhost"), GET, timeouts=TIMEOUTS)
+        assert await answer.read() == b"ok"
+
+    async def _hold_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        self.shaking.set()
+        await self.broken.wait()
+        writer.close()
+
+    @asynccontextmanager
+    async def astray(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Begin a handshake that is not finished, and fails when it is broken."""
+        async with await asyncio.start_server(self._hold_on, SILENT, self.port):
+            lost = asyncio.create_task(self.ask(SILENT))
+            await self.shaking.wait()
+            yield lost
+            self.broken.set()
+            with pytest.raises(UpstreamFailure):
+                await lost
+
+
+async def test_what_is_refused_while_another_shakes_hands_is_not_taken_for_its_failure(tmp_path: Path) -> None:
+    resumed: list[bool] = []
+    async with serve(noting(resumed), tls=server_context("localhost")) as server:
+        some = Astray(tmp_path, server.port)
+        await some.ask()
+        async with some.astray():
+            with pytest.raises(UpstreamFailure) as caught:
+                await some.ask(REFUSES)
+            assert str(caught.value) == "the connection was refused"
+            await some.ask()
+        await some.lent.close()
+    assert resumed == [False, True]
+
+
+async def test_a_handshake_that_fails_is_found_to_resume_in_vain_though_another_was_made_since(tmp_path: Path) -> None:
+    resumed: list[bool] = []
+    async with serve(noting(resumed), tls=server_context("localhost")) as server:
+        some = Astray(tmp_path, server.port)
+        await some.ask()
+        async with some.astray():
+            await some.ask()
+        await some.ask()
+        await some.lent.close()
+    assert resumed == [False, True, False]
+
+
 class Clock:
     """What the handshakes below take for the time."""
 
@@ -185,7 +252,7 @@ class Clock:
 def shake(handshakes: Handshakes, server: ssl.SSLContext) -> bool:
     """Make a whole handshake in memory, with the ticket behind it, and say whether it was a resumed one."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = handshakes.wrap_bio(back, there, server_hostname="127.0.0.1")
+    ours = handshakes.next().wrap_bio(back, there, server_hostname="127.0.0.1")
     theirs = server.wrap_bio(there, back, server_side=True)
     for end in (ours, theirs, ours, theirs):
         with contextlib.suppress(ssl.SSLWantReadError):
@@ -210,11 +277,12 @@ def test_a_proof_is_not_handed_on_from_one_resumed_handshake_to_the_next(tmp_pat
 def test_after_a_failure_what_begins_when_a_proof_would_have_ended_is_resumed_again(tmp_path: Path) -> None:
     clock, server = Clock(), server_context()
     handshakes = Handshakes(trusting(tmp_path), now=clock, proof_s=PROOF_S)
-    handshakes.failed()
+    handshakes.next().failed()
     assert not shake(handshakes, server)
     assert shake(handshakes, server)
-    handshakes.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="127.0.0.1")
-    handshakes.failed()
+    begun = handshakes.next()
+    begun.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="127.0.0.1")
+    begun.failed()
     assert [shake(handshakes, server) for _ in range(3)] == [False] * 3
     clock.now = PROOF_S
     assert [shake(handshakes, server) for _ in range(3)] == [False, True, True]
@@ -223,7 +291,7 @@ def test_after_a_failure_what_begins_when_a_proof_would_have_ended_is_resumed_ag
 def test_a_handshake_that_is_not_finished_has_proven_nothing(tmp_path: Path) -> None:
     server = server_context()
     handshakes = Handshakes(trusting(tmp_path), now=Clock(), proof_s=PROOF_S)
-    begun = handshakes.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="127.0.0.1")
+    begun = handshakes.next().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="127.0.0.1")
     with pytest.raises(ssl.SSLWantReadError):
         begun.do_handshake()
     assert not shake(handshakes, server)
