@@ -34,7 +34,7 @@ class Handshakes:
 
     def begin(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, server_hostname: str | None) -> ssl.SSLObject:
         """Return the client's end of one, which offers to resume what is proven."""
-        self.learn()
+        self._learn()
         now = self._now()
         if self._session is not None and now >= self._proven_at + self._proof_s:
             self._session = None
@@ -42,7 +42,7 @@ class Handshakes:
         self._begun_at = now
         return self._newest
 
-    def learn(self) -> None:
+    def _learn(self) -> None:
         """Keep what the newest handshake has proven; its session comes behind it, with the first bytes of an answer."""
         newest = self._newest
         if newest is None or newest.version() is None:

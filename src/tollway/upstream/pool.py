@@ -128,8 +128,6 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         """The connection's socket is closed."""
         self._open.discard(connection)
-        if self._handshakes is not None:
-            self._handshakes.learn()
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
 
