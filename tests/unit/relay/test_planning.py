@@ -19,7 +19,7 @@ from tollway.dialects.known import DIALECTS
 from tollway.dialects.openai_chat import OPENAI_CHAT
 from tollway.errors import Refusal
 from tollway.http.replies import ReplyHeads
-from tollway.ledger.lines import ExchangeLine, Hold, Outcome
+from tollway.ledger.lines import NOBODY, Attribution, ExchangeLine, Hold, Outcome
 from tollway.limits.windows import WindowClock
 from tollway.neutral.usage import Basis, Usage
 from tollway.neutral.wishes import Steering
@@ -106,7 +106,8 @@ capabilities = ["chat"]
 HEADS = ReplyHeads(read_brand("tollway"), render_error=OPENAI_CHAT.render_error)
 PRINCIPAL = Principal(key_id=1, account_id=2)
 NOW_MS = 1_700_000_000_000
-YEAR_MS = 366 * 86_400_000
+DAY_MS = 86_400_000
+YEAR_MS = 366 * DAY_MS
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
@@ -133,6 +134,8 @@ class Asking:
         client_key: ClientKey | None = None,
         provider: str | None = None,
         received_ms: int = NOW_MS,
+        attribution: Attribution = NOBODY,
+        models: Catalog | None = None,
         **body: Any,
     ) -> Planned:
         members = {name.replace("x_", "x-"): value for name, value in body.items()}
@@ -147,6 +150,8 @@ class Asking:
             body=text,
             client_key=client_key,
             provider=provider,
+            attribution=attribution,
+            models=models,
         )
         if steering is not None:
             arrival = msgspec.structs.replace(arrival, steering=steering)
@@ -292,6 +297,14 @@ def test_a_plan_that_the_moment_or_the_request_decides_is_made_each_time(asking:
     ]
     assert windows[0] == windows[1] < windows[2]
     assert windows[3] == windows[0]
+
+    month = msgspec.structs.replace(day, cap_id=7, span=CapSpan.MONTH)
+    twice = msgspec.structs.replace(PRINCIPAL, caps=(day, month))
+    days = [
+        asking.plan(model="small", principal=twice, received_ms=at).need.funding.caps[0].start_ms
+        for at in (NOW_MS, NOW_MS + DAY_MS, NOW_MS)
+    ]
+    assert days == [windows[0], windows[0] + DAY_MS, windows[0]]
 
     package = PackageTerms(
         package_id=9, name="P", unit=PackageUnit.MONEY, models=(("*", 1_000_000),), expires_ms=NOW_MS + 1

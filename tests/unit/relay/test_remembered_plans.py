@@ -1,5 +1,6 @@
 """Requests in any order get the plans that each would get from a planner that remembers none."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from tests.unit.relay.test_planning import FILE, NOW_MS, YEAR_MS, Asking
 from tollway.access.credentials import ClientKey
 from tollway.access.principal import BillingMode, Principal
-from tollway.access.terms import AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
+from tollway.access.terms import EACH, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.catalog.catalog import Catalog
 from tollway.catalog.loader import read_deployment
 from tollway.errors import Refusal
+from tollway.ledger.lines import NOBODY
 from tollway.neutral.wishes import Steering
+from tollway.relay import planning
 
 CAP = CapRule(cap_id=6, scope=CapScope.KEY, subject="1", span=CapSpan.DAY, limit_nanos=10**9, alert_ppm=0)
 PACKAGE = PackageTerms(package_id=9, name="P", unit=PackageUnit.TOKENS, expires_ms=NOW_MS + YEAR_MS)
@@ -79,3 +82,33 @@ def test_a_plan_that_is_remembered_is_the_plan_that_would_be_made(
     remembering = Asking(catalog)
     for each in asked:
         assert told(remembering, each) == told(Asking(catalog), each)
+
+
+@pytest.mark.parametrize("of", ["tag", "end_user"])
+def test_the_caps_of_what_a_request_is_for_are_found_each_time(catalog: Catalog, of: str) -> None:
+    asking = Asking(catalog)
+    rule = CapRule(cap_id=6, scope=CapScope(of), subject=EACH, span=CapSpan.DAY, limit_nanos=10**9, alert_ppm=0)
+    capped = msgspec.structs.replace(
+        KEY, terms=msgspec.structs.replace(AccountTerms(), **{f"{of}_caps": {EACH: (rule,)}})
+    )
+    for subject in ("a", "b", None, "a"):
+        whose = msgspec.structs.replace(NOBODY, **{of: subject})
+        asked = asking.plan(model="small", principal=capped, attribution=whose)
+        assert [cap.subject for cap in asked.need.funding.caps] == ([] if subject is None else [subject])
+
+
+def test_the_models_of_an_account_s_own_providers_are_looked_up_each_time(catalog: Catalog, tmp_path: Path) -> None:
+    asking = Asking(catalog)
+    path = tmp_path / "tollway.toml"
+    path.write_text(FILE.replace('id = "small"', 'id = "dear"'))
+    theirs, others = msgspec.structs.replace(KEY), read_deployment(path).catalog
+    assert asking.plan(model="dear", principal=theirs, models=others).model.id == "dear"
+    assert asking.refused(model="dear", principal=theirs).code == "model_not_found"
+
+
+def test_no_more_plans_are_remembered_than_there_is_room_for(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "STANDING_MAX", 3)
+    asking = Asking(catalog)
+    for key_id in range(1, 9):
+        asking.plan(model="small", principal=msgspec.structs.replace(KEY, key_id=key_id))
+        assert len(asking._planner._standing) <= 3
