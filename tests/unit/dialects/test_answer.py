@@ -6,7 +6,8 @@ import pytest
 
 from tollway.dialects.members import SMALL_BYTES_MAX
 from tollway.dialects.openai_chat import OPENAI_CHAT
-from tollway.dialects.record import JSON, CostFields, ReadAnswer
+from tollway.dialects.openai_completions import OPENAI_COMPLETIONS
+from tollway.dialects.record import JSON, CostFields, Dialect, ReadAnswer
 from tollway.errors import FailureKind, UpstreamFailure
 from tollway.neutral.usage import Usage
 
@@ -130,6 +131,16 @@ def test_only_the_top_level_usage_is_edited(frame: str, filler: str) -> None:
     body = frame % {"u": usage, "top": usage, "f": filler}
     expected = frame % {"u": usage, "top": usage[:-1] + "," + FIELDS.decode() + "}", "f": filler}
     assert spliced(body.encode()) == expected.encode()
+
+
+@pytest.mark.parametrize("dialect", [OPENAI_CHAT, OPENAI_COMPLETIONS])
+@pytest.mark.parametrize(
+    "theirs", [b'"total_cost_usd":9', b'"base_cost_usd":9,"total_cost_usd":8', b'"b\\u0061se_cost_usd":9']
+)
+def test_a_cost_that_the_provider_named_as_ours_is_replaced(dialect: Dialect, theirs: bytes) -> None:
+    body = b'{"choices":[],"usage":{"prompt_tokens":3,%b}}' % theirs
+    shown = dialect.splice_cost(dialect.read_answer(body, JSON), COSTS, ESTIMATE)
+    assert shown == body.replace(theirs, FIELDS)
 
 
 def test_an_answer_without_usage_gets_an_estimate_that_says_so() -> None:

@@ -109,6 +109,14 @@ def test_text_of_any_kind_begins_the_answer_and_is_counted(delta: object, text_b
     assert (pipe.delivered_events, pipe.delivered_text_bytes) == (1, text_bytes)
 
 
+@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b"data:  [DONE] \n\n"])
+def test_a_stream_that_ends_before_it_says_anything_has_begun_and_is_not_asked_for_elsewhere(end: bytes) -> None:
+    pipe = ChatStream(usage_asked=False)
+    assert (pipe.feed(end), pipe.feed(HI)) == (b"", b"")
+    assert pipe.content_started
+    assert pipe.finished
+
+
 def test_events_of_unknown_form_pass() -> None:
     pipe = started()
     for odd in (event({"type": "ping"}), event(5), event({"choices": 5}), event({"choices": [5], "model": 7})):
