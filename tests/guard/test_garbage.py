@@ -21,7 +21,7 @@ def watch(phase, info):
 
 
 gc.callbacks.append(watch)
-streams = [[] for _ in range(200_000)]  # as many containers as 2,400 open streams have
+streams = [[] for _ in range(700_000)]  # as many containers as 8,400 open streams have
 gc.callbacks.clear()
 print(json.dumps(looked_through))
 """
