@@ -87,8 +87,8 @@ class Outlet:
         await self._client.finish(data)
 
     async def _start(self) -> None:
-        """Let the head go, once the exchange has a line in the store: a crash must not leave nothing behind."""
-        if self._recorded is not None and not self._recorded.done():
+        """Let the head go, once a crash would leave a line of the exchange; never where the worker stopped before it could."""
+        if self._recorded is not None:
             await asyncio.shield(self._recorded)
         if not self.started:  # a comment may have been waiting beside the first content
             self.started = True

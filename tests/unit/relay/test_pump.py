@@ -83,6 +83,17 @@ async def test_an_answer_that_is_finished_is_never_cut_for_what_comes_behind_it(
     assert pipe.delivered_text_bytes == 2000
 
 
+async def test_nothing_leaves_of_a_stream_that_is_told_that_it_leaves_no_line() -> None:
+    recorded = asyncio.get_running_loop().create_future()
+    recorded.cancel()
+    reader = Reader()
+    outlet = Outlet(reader, b"HTTP/1.1 200 OK\r\n", recorded=recorded)
+    with pytest.raises(asyncio.CancelledError):
+        await outlet.write(HI)
+    assert not outlet.started
+    assert reader.read == b""
+
+
 class Counting(Reader):
     """A reader that knows in how many writes it got what it read."""
 
