@@ -86,11 +86,6 @@ def last_id(connection: Connection) -> int:
     return connection.scalar(text(f"SELECT max(id) FROM ({each}) AS greatest")) or 0  # noqa: S608
 
 
-def nothing_begun(number: int, worker_id: int) -> tuple[Hold, ...]:  # noqa: ARG001  as BegunBy says
-    """Return nothing: rows are all that is known."""
-    return ()
-
-
 def register(connection: Connection, claim: Claim, now_ms: int, *, begun_by: BegunBy) -> Worker:
     """Write the row of a worker that holds `claim`, settling the affairs of a dead one that had the number."""
     settle_number(connection, claim.number, now_ms, begun_by=begun_by)

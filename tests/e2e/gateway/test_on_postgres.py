@@ -19,7 +19,7 @@ from tests.postgres import Server, install, reason_for_none
 from tests.waiting import until
 from tollway import clock
 from tollway.store.store import open_backend
-from tollway.store.workers import nothing_begun, registered_numbers, settle_number
+from tollway.store.workers import registered_numbers, settle_number
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
@@ -204,7 +204,7 @@ def test_a_worker_that_was_taken_for_dead_stops_and_is_replaced(hosts: Hosts, se
     key = host.key(account)
     # As another host does that cannot see it: it settles the affairs of one of the two.
     with closing(open_backend(host.store, "full")) as backend, backend.writing() as connection:
-        assert settle_number(connection, registered_numbers(connection)[0], clock.now_ms(), begun_by=nothing_begun)
+        assert settle_number(connection, registered_numbers(connection)[0], clock.now_ms(), begun_by=backend.begun_by)
 
     def replaced() -> bool:
         # It notices at its next charge, and sends those away who come while it stops.

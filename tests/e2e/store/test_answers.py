@@ -24,7 +24,7 @@ from tollway.store.batch import LineRefused
 from tollway.store.group_commit import NotDurable
 from tollway.store.store import Store
 from tollway.store.tables import idempotency
-from tollway.store.workers import nothing_begun, settle_number
+from tollway.store.workers import settle_number
 
 
 def claim(desk: Desk, *, request: bytes = b"request", exchange_id: int = 0, ago_ms: int = 0) -> AnswerClaim:
@@ -125,7 +125,7 @@ async def test_the_answer_to_a_line_that_is_not_in_the_books_is_not_kept(desk: D
     await desk.commits.probe()
     with desk.store._writing() as connection:
         # Another worker takes this one for dead, and closes what it left open.
-        settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=nothing_begun)
+        settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=desk.store._backend.begun_by)
     assert stored(desk.store) == []
     durable = closing(desk, made, desk.line(hold, 60))
     with pytest.raises(LineRefused):

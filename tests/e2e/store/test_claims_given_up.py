@@ -11,7 +11,7 @@ from tollway.errors import Refusal
 from tollway.relay import stored_answers
 from tollway.relay.stored_answers import Asked, Entry, StoredAnswers
 from tollway.store.store import Store
-from tollway.store.workers import nothing_begun, settle_number
+from tollway.store.workers import settle_number
 
 
 def asked(desk: Desk) -> Asked:
@@ -62,7 +62,7 @@ async def test_a_worker_that_cannot_claim_refuses(desk: Desk) -> None:
     answers = StoredAnswers(desk.commits)
     assert isinstance(await answers.enter(asked(desk)), Entry)
     with desk.store._writing() as connection:
-        settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=nothing_begun)
+        settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=desk.store._backend.begun_by)
     for _ in range(2):  # it hears that it was taken for dead, and then it knows
         with pytest.raises(Refusal) as refused:
             await answers.enter(asked(desk))

@@ -22,7 +22,7 @@ from tollway.ledger.lines import ExchangeLine
 from tollway.ledger.records import Account
 from tollway.store.postgres import connections
 from tollway.store.store import Store, open_backend
-from tollway.store.workers import nothing_begun, settle_number
+from tollway.store.workers import settle_number
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_a_worker_that_is_committing_is_not_settled_meanwhile(store: Store
 
     def settle() -> None:
         with store._writing() as connection:
-            assert settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=nothing_begun)
+            assert settle_number(connection, desk.worker.number, clock.now_ms(), begun_by=store._backend.begun_by)
 
     settled = threading.Thread(target=settle)
     with other.writing() as connection:
