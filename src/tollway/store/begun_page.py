@@ -19,7 +19,8 @@ from tollway.logs import get_log
 log = get_log(__name__)
 
 SLOT_BYTES: Final = 1024
-"""Room for one exchange. What is longer (names of 64 characters and more, many caps) is written as a row."""
+"""Room for one exchange. What is longer is written as a row: with four names of 64 characters, four caps are too many; with
+four of 128, two."""
 SLOTS: Final = 1024
 """How many exchanges stand on a page: as many as 25,000 streams a second leave without a row for 40 ms."""
 
