@@ -21,7 +21,8 @@ EVENT = "the event loop was watched"
 TICK_S = 0.001
 BUCKET_S = 0.000_1
 BUCKETS = 1_000
-"""Lags are counted to a tenth of a second in steps of a tenth of a millisecond; the longest is kept as it is."""
+"""Lags are counted to a tenth of a second in steps of a tenth of a millisecond, and all that are longer in the last. The
+longest is kept as it is."""
 
 
 class Window:
@@ -50,9 +51,9 @@ class Window:
         self.lags[min(BUCKETS - 1, max(0, int(lag_s / BUCKET_S)))] += 1
 
     def lag_s_of(self, share: float) -> float:
-        """Return what this share of the ticks was not later than."""
+        """Return what this share of the ticks was not later than: the longest of all where that is beyond the buckets."""
         left = self.ticks * share
-        for bucket, count in enumerate(self.lags):
+        for bucket, count in enumerate(self.lags[:-1]):
             left -= count
             if left <= 0:
                 return min((bucket + 1) * BUCKET_S, self.lag_s_max)
