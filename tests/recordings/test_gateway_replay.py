@@ -94,13 +94,14 @@ def test_whole_answers_arrive_leaf_by_leaf_with_a_cost_that_the_ledger_confirms(
     for line in tollway.requests():
         if line["id"] not in lines:
             continue
-        recording, cost = lines[line["id"]]
+        recording, cost = lines.pop(line["id"])
         assert Decimal(line["total_cost"]) == cost, recording
         usage = json.loads(recording.answer).get("usage") or {}
         if line["basis"] == "reported" and "prompt_tokens" in usage:
             counted = line["usage"]
             incoming = [counted[unit] or 0 for unit in ("input", "cached_input", "audio_input")]
             assert sum(incoming) == usage["prompt_tokens"], recording
+    assert not lines
     tollway.check()
 
 
@@ -109,6 +110,7 @@ def test_streams_arrive_event_by_event_and_the_official_client_reads_them(
 ) -> None:
     recordings = sample(streamed=True)
     assert len(recordings) >= 10
+    told: dict[str, tuple[Recording, Decimal]] = {}
     for recording in recordings:
         response = client.post("/v1/chat/completions", content=ask(recording))
         assert response.status_code == 200, (recording, response.text)
@@ -127,8 +129,10 @@ def test_streams_arrive_event_by_event_and_the_official_client_reads_them(
         ]
         assert texts == expected, recording
         last = json.loads(chunks[-1], parse_float=Decimal)
-        line = tollway.command("requests", "show", response.headers["x-request-id"])
-        assert Decimal(line["total_cost"]) == last["usage"]["total_cost_usd"], recording
+        told[response.headers["x-request-id"]] = recording, last["usage"]["total_cost_usd"]
+    lines = {line["id"]: line for line in tollway.requests()}
+    for name, (recording, cost) in told.items():
+        assert Decimal(lines[name]["total_cost"]) == cost, recording
     tollway.check()
 
 

@@ -130,10 +130,12 @@ def test_lesson_18_a_paused_database_refuses_in_bounded_time_and_loses_no_charge
     client = host.client(key)
     assert client.post(CHAT, json=BODY).status_code == 200
     last: list[httpx.Response] = []
+    asked = len(provider.seen)
     with server.paused():
         # It was let in before anyone knew: its end waits for the charge.
         held = threading.Thread(target=lambda: last.append(client.post(CHAT, json=BODY, timeout=60)))
         held.start()
+        provider.wait_for_requests(asked + 1)
         began = time.monotonic()
         stranger = host.client("tw-nobody").post(CHAT, json=BODY)
         unread = host.client(another).post(CHAT, json=BODY)
