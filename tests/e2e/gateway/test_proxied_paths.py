@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.databases import locked
 from tests.e2e.gateway.household import METHOD, OPERATORS_KEY, Anything, Household, settings_for
 from tests.e2e.gateway.provider import Line, Seen
 from tollway.access.principal import BillingMode
@@ -246,6 +247,24 @@ def test_a_client_that_leaves_before_the_answer_begins_has_bought_the_call_and_n
     provider.call(left.set)
     assert cut.wait(20)
     assert _ends(house, "/thoughtful") == [(Outcome.CLIENT_GONE, CALL)]
+
+
+def test_a_stream_that_has_begun_leaves_a_line_whatever_ends_the_process(
+    house: Household, provider: Anything, client: httpx.Client
+) -> None:
+    async def begins(seen: Seen, to: Line) -> None:
+        await to.start_stream()
+        await to.piece(b"data: 1\n\n")
+        await asyncio.Event().wait()
+
+    provider.paths[f"{THINGS}/begun"] = begins
+    # So that the price is written and money is borrowed: the line is then all that is left to write.
+    assert client.get(f"{THINGS}/1").status_code == 200
+    with locked(house.deployment.store), client.stream("GET", f"{THINGS}/begun") as reply:
+        assert next(reply.iter_raw()) == b"data: 1\n\n"
+        house.deployment.kill()
+    house.deployment.start()
+    assert _ends(house, "/begun") == [(Outcome.INTERRUPTED, 0)]
 
 
 def _ends(house: Household, path: str) -> list[tuple[Outcome, int]]:

@@ -1,13 +1,15 @@
 """What a worker notes of exchanges that begin says no more than its rows and lines, and nothing against them."""
 
+import asyncio
+
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import Desk, on_sqlite
+from tests.e2e.store.conftest import Desk, Lock, on_sqlite
 from tollway import clock
 from tollway.ledger.lines import ExchangeLine, Hold, Outcome
 from tollway.ledger.records import Account
-from tollway.store import begun_page
+from tollway.store import begun_page, group_commit
 from tollway.store.store import Store
 
 pytestmark = [on_sqlite, pytest.mark.usefixtures("unaged")]
@@ -106,6 +108,21 @@ async def test_an_exchange_whose_line_was_refused_keeps_its_place_and_is_known_b
     store.retire(desk.worker)
     assert line_of(store, hold).outcome is Outcome.INTERRUPTED
     assert store.check().problems == ()
+
+
+async def test_a_stream_for_which_there_was_no_room_is_told_when_its_row_cannot_be_written(
+    store: Store, account: Account, lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(begun_page, "SLOTS", 0)
+    monkeypatch.setattr(group_commit, "STOP_WAIT_S", 0.05)
+    desk = Desk(store)
+    desk.commits.start()
+    hold = await desk.held(account, 10)
+    with lock():
+        recorded = desk.books.announce(hold.exchange_id)
+        assert recorded is not None
+        await asyncio.wait_for(desk.commits.stop(), 20)
+    assert recorded.cancelled()
 
 
 async def test_whoever_gets_the_number_of_a_dead_worker_settles_what_that_had_noted(

@@ -260,3 +260,10 @@ async def test_a_large_body_is_kept_once_while_its_request_is_answered() -> None
 
     await sent([HEAD % 2_000 + b"x" * 2_000], Keeping(knows=True, turns=random.Random(0)))
     assert kept == [HEAD % 2_000]
+
+
+async def test_a_head_that_asks_whether_it_may_go_on_is_told_so_each_time() -> None:
+    while_it_is_answered = [b""] * 30
+    pieces = [WAITING % 5, b"Hello", *while_it_is_answered] * 3
+    answers, _ = await sent(pieces, Echo(knows=True, turns=random.Random(0)))
+    assert answers.count(b"HTTP/1.1 100 Continue") == len(bodies_of(answers)) == 3
