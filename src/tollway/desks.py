@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Generator
 from zoneinfo import ZoneInfo
 
+from tollway.access.limits import LimitScope
 from tollway.billing.accounts import Accounts
 from tollway.billing.admin_keys import AdminKeys
 from tollway.billing.audit import Audit
@@ -15,6 +16,7 @@ from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
 from tollway.billing.budgets import Budgets
 from tollway.billing.caps import Caps
+from tollway.billing.ceilings import Ceilings
 from tollway.billing.costs import Costs
 from tollway.billing.desk import Desk
 from tollway.billing.events import Events
@@ -64,6 +66,8 @@ def open_desk(store: Store, settings: Settings) -> Desk:
     ids, zone = store.ids(), ZoneInfo(billing.timezone)
     caps, reports = Caps(store, ids, zone), Reports(store, zone=zone)
     provider = open_payments(payments)
+    limits = settings.limits
+    rpm_max = {LimitScope.KEY: limits.key.rpm, LimitScope.SUB_ACCOUNT: limits.sub_account.rpm}
     terms = PaymentTerms(payments.amount_min, payments.amount_max, billing.packages_active_max)
     return Desk(
         accounts=Accounts(store, ids),
@@ -89,6 +93,7 @@ def open_desk(store: Store, settings: Settings) -> Desk:
         management_keys=ManagementKeys(store, ids, lambda account: brands.named(account.brand).management_key_prefix),
         rate_limits=RateLimitRules(store, ids),
         budgets=Budgets(store, caps),
+        ceilings=Ceilings(store, rpm_max),
         insights=Insights(store, reports, zone),
         request_log=RequestLog(store, zone=zone),
         provider_health=ProviderHealth(store),

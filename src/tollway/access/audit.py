@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tollway.access.setters import SetBy
+
 
 class ActorKind(StrEnum):
     """Who acts."""
@@ -26,6 +28,14 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Of the key; None for the operator."""
     ip: str | None = None
     """The address that the call came from; None on the command line."""
+
+    @property
+    def side(self) -> SetBy:
+        """On whose behalf what this one sets is set."""
+        return SetBy.ACCOUNT if self.kind in _OWNERS else SetBy.OPERATOR
+
+
+_OWNERS = frozenset((ActorKind.MANAGEMENT_KEY, ActorKind.KEY))
 
 
 OPERATOR = Actor(kind=ActorKind.OPERATOR)

@@ -1,13 +1,15 @@
 """Which limits of rates hold for a request, and what is said when one is reached: the one place that resolves them. Pure.
 
-What an account has set for itself takes the place of what the deployment set for the same scope, kind by kind: a key that
-is given fewer requests a minute keeps to the deployment's requests at a time.
+What the operator set for an account takes the place of what the deployment set for the same scope, kind by kind: a key that
+is given fewer requests a minute keeps to the deployment's requests at a time. What an account set for itself lowers either.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Network
 from typing import NamedTuple
+
+import msgspec
 
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.principal import Principal
@@ -104,20 +106,38 @@ def limits_for(principal: Principal, defaults: Defaults, *, end_user: str | None
 
 
 def _either(own: RateRule | None, default: RateRule | None) -> RateRule | None:
-    """Return an account's own rule, with the deployment's limits of the kinds that it says nothing of."""
-    return own or default if own is None or default is None else _merged(own, default)
+    """Return an account's own rule as it is counted, with the deployment's limits of the kinds that it says nothing of."""
+    if own is None:
+        return default
+    if default is None:
+        return own if own.account_rpm is None else _merged(own, own)
+    return _merged(own, default)
 
 
 @lru_cache(RULES_KNOWN_MAX)
 def _merged(own: RateRule, default: RateRule) -> RateRule:
-    return RateRule(
+    merged = RateRule(
         scope=own.scope,
         subject=own.subject,
         rpm=default.rpm if own.rpm is None else own.rpm,
         burst=default.burst if own.burst is None else own.burst,
         tpm=default.tpm if own.tpm is None else own.tpm,
         concurrency=default.concurrency if own.concurrency is None else own.concurrency,
+        account_rpm=own.account_rpm,
     )
+    return msgspec.structs.replace(merged, rpm=merged.rpm_held, account_rpm=None)
+
+
+def limit_of_one(by_subject: Mapping[str, RateRule], subject: str) -> tuple[RateRule, ...]:
+    """Return the limit of one of many: its own, or that of EACH, counted for it; none when there is neither.
+
+    Where only the account set something for the one, what the operator set for EACH holds beside that.
+    """
+    rule, each = by_subject.get(subject), by_subject.get(EACH)
+    if each is not None and (rule is None or not rule.is_operators):
+        account_rpm = None if rule is None else rule.account_rpm
+        return (msgspec.structs.replace(each, subject=subject, account_rpm=account_rpm),)
+    return () if rule is None else (rule,)
 
 
 def comers_for(principal: Principal, hourly: Hourly, *, address: str) -> list[Comer]:

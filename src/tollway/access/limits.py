@@ -36,6 +36,18 @@ class RateRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens in any 60 seconds, input and output together."""
     concurrency: int | None = None
     """Requests that run at a time."""
+    account_rpm: int | None = None
+    """Requests in any 60 seconds, as the account limited itself: it lowers what the operator lets through, and never raises it."""
+
+    @property
+    def is_operators(self) -> bool:
+        """Tell whether the operator set any of it."""
+        return any(rate is not None for rate in (self.rpm, self.burst, self.tpm, self.concurrency))
+
+    @property
+    def rpm_held(self) -> int | None:
+        """Requests in any 60 seconds that pass: the lower of the two."""
+        return min((rpm for rpm in (self.rpm, self.account_rpm) if rpm is not None), default=None)
 
 
 class RateLimits(msgspec.Struct, frozen=True, kw_only=True):

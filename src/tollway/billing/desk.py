@@ -9,6 +9,7 @@ from tollway.billing.auto_topups import AutoTopups
 from tollway.billing.bills import Bills
 from tollway.billing.budgets import Budgets
 from tollway.billing.caps import Caps
+from tollway.billing.ceilings import Ceilings
 from tollway.billing.costs import Costs
 from tollway.billing.events import Events
 from tollway.billing.insights import Insights
@@ -57,6 +58,7 @@ class Desk(NamedTuple):
     management_keys: ManagementKeys
     rate_limits: RateLimitRules
     budgets: Budgets
+    ceilings: Ceilings
     insights: Insights
     request_log: RequestLog
     provider_health: ProviderHealth

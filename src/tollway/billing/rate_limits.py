@@ -200,6 +200,7 @@ def view_rate(rule: RateRule) -> View:
         "scope": rule.scope.value,
         "subject": subject_name(rule),
         "rpm": rule.rpm,
+        "account_rpm": rule.account_rpm,
         "burst": rule.burst,
         "tpm": rule.tpm,
         "concurrency": rule.concurrency,

@@ -58,8 +58,10 @@ rate_limits = Table(
     Column("tpm", BigInteger),
     Column("concurrency", Integer),
     Column("created_ms", TIME, nullable=False),
+    Column("account_rpm", Integer),
 )
-"""How fast requests may come; NULL is no limit of that kind. `subject` as in `caps`; `burst` is for ten seconds."""
+"""How fast requests may come; NULL is no limit of that kind. `subject` as in `caps`; `burst` is for ten seconds. The operator set
+all but `account_rpm`, which is what the account limited itself to."""
 
 audit = Table(
     "audit",

@@ -55,7 +55,8 @@ class KeyRows(Rows):
             for cap in caps:
                 add_cap(connection, cap)
             if limits != NO_LIMITS:
-                change_limit(connection, _limit_of(key, entry.created_ms), RateChange(**msgspec.structs.asdict(limits)))
+                wanted = RateChange(**msgspec.structs.asdict(limits))
+                change_limit(connection, _limit_of(key, entry.created_ms), wanted, entry.actor.side)
             add_entry(connection, entry)
 
     def update_key(
@@ -78,7 +79,7 @@ class KeyRows(Rows):
                 if standing is not None and standing.id != cap.id:
                     changed.append(standing)
             if change.limits.told:
-                change_limit(connection, _limit_of(key, entry.created_ms), change.limits)
+                change_limit(connection, _limit_of(key, entry.created_ms), change.limits, entry.actor.side)
             add_entry(connection, entry)
             updated = read_key(connection, key.id)
             assert updated is not None, "it was changed in this transaction"

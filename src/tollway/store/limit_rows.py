@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
 from tollway.access.audit import AuditEntry
 from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
@@ -15,7 +16,11 @@ from tollway.store.tables import rate_limits
 from tollway.store.transactions import Rows
 from tollway.store.upserts import inserting
 
-NAMES = ("rpm", "burst", "tpm", "concurrency")
+NAMES = ("rpm", "burst", "tpm", "concurrency", "account_rpm")
+
+
+_OF_ACCOUNTS = {"rpm": "account_rpm"}
+"""Where what accounts set for themselves stands; of other kinds they set nothing."""
 
 
 class LimitRows(Rows):
@@ -33,7 +38,7 @@ class LimitRows(Rows):
             is_new = _find(connection, limit) is None
             if is_new and _is_named(limit.rule) and _count_named(connection, limit.account_id) >= named_max:
                 return None
-            standing = change_limit(connection, limit, change)
+            standing = change_limit(connection, limit, change, entry.actor.side)
             add_entry(connection, entry)
             return standing
 
@@ -57,10 +62,13 @@ class LimitRows(Rows):
             return tuple(_read(row) for row in connection.execute(query).mappings())
 
 
-def change_limit(connection: Connection, limit: AccountLimit, change: RateChange) -> AccountLimit:
-    """Change what holds for the account and subject of `limit`; return it as it stands. The account is locked."""
+def change_limit(connection: Connection, limit: AccountLimit, change: RateChange, side: SetBy) -> AccountLimit:
+    """Change what one side set for the account and subject of `limit`; return it as it stands. The account is locked."""
     found = _find(connection, limit) or limit
-    values: dict[str, int | None] = {name: getattr(found.rule, name) for name in NAMES} | change.told
+    told = change.told
+    if side is SetBy.ACCOUNT:
+        told = {_OF_ACCOUNTS[name]: rate for name, rate in told.items() if name in _OF_ACCOUNTS}
+    values: dict[str, int | None] = {name: getattr(found.rule, name) for name in NAMES} | told
     mine = {"account_id": limit.account_id, "scope": limit.rule.scope.value, "subject": limit.rule.subject}
     if all(value is None for value in values.values()):
         connection.execute(delete(rate_limits).where(_same(limit)))

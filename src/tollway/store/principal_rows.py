@@ -12,12 +12,14 @@ from sqlalchemy import BindParameter, Select, bindparam, or_, select
 
 from tollway.access.cap_rules import own_rules
 from tollway.access.caps import SubAccountState
+from tollway.access.limit_rules import limit_of_one
 from tollway.access.limits import LimitScope, RateRule
 from tollway.access.own_providers import OwnProvider, ProviderAuth
 from tollway.access.packages import ModelRatio
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
 from tollway.access.terms import EACH, NO_TERMS, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.ledger.records import AccountState
+from tollway.store.limit_rows import NAMES
 from tollway.store.tables import account_providers, accounts, caps, keys, packages, rate_limits, sub_accounts
 
 OF_ONE_KEY = [CapScope.KEY.value, CapScope.SUB_ACCOUNT.value]
@@ -80,6 +82,7 @@ _LIMIT = (
     rate_limits.c.burst,
     rate_limits.c.tpm,
     rate_limits.c.concurrency,
+    rate_limits.c.account_rpm,
 )
 
 KEYS = Query(
@@ -188,10 +191,10 @@ def read_principals(
     principals: dict[bytes, Principal] = {}
     for row in found:
         mine = own_rules(own_caps[row.account_id, CapScope.KEY], str(row.key_id))
-        limits = own_limit(own_limits[row.account_id, LimitScope.KEY], str(row.key_id))
+        limits = limit_of_one(own_limits[row.account_id, LimitScope.KEY], str(row.key_id))
         if row.sub_id is not None:
             mine += own_rules(own_caps[row.account_id, CapScope.SUB_ACCOUNT], str(row.sub_id))
-            limits += own_limit(own_limits[row.account_id, LimitScope.SUB_ACCOUNT], str(row.sub_id))
+            limits += limit_of_one(own_limits[row.account_id, LimitScope.SUB_ACCOUNT], str(row.sub_id))
         principal = Principal(
             key_id=row.key_id,
             account_id=row.account_id,
@@ -323,17 +326,9 @@ def _rule(row: Sequence[Any]) -> CapRule:
     )
 
 
-def own_limit(by_subject: Mapping[str, RateRule], subject: str) -> tuple[RateRule, ...]:
-    """Return the limit of one of many: its own, or that of EACH, counted for it; none when there is neither."""
-    rule = by_subject.get(subject)
-    if rule is None and EACH in by_subject:
-        rule = msgspec.structs.replace(by_subject[EACH], subject=subject)
-    return () if rule is None else (rule,)
-
-
 def _limit(row: Sequence[Any]) -> RateRule:
-    scope, subject, rpm, burst, tpm, concurrency = row
-    return RateRule(scope=LimitScope(scope), subject=subject, rpm=rpm, burst=burst, tpm=tpm, concurrency=concurrency)
+    scope, subject, *rates = row
+    return RateRule(scope=LimitScope(scope), subject=subject, **dict(zip(NAMES, rates, strict=True)))
 
 
 def own_provider(row: Sequence[Any]) -> OwnProvider:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
-from sqlalchemy import Connection, Select, String, and_, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, String, and_, case, cast, delete, func, insert, select, update
 
 from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
@@ -30,6 +30,11 @@ _CAP = and_(
     caps.c.window == CapSpan.MONTH.value,
     caps.c.removed_ms.is_(None),
 )
+_RPM_HELD = case(
+    (rate_limits.c.account_rpm < rate_limits.c.rpm, rate_limits.c.account_rpm),
+    else_=func.coalesce(rate_limits.c.rpm, rate_limits.c.account_rpm),
+).label("rpm")
+"""The lower of what the operator and the account set."""
 _LIMIT = and_(
     rate_limits.c.account_id == sub_accounts.c.account_id,
     rate_limits.c.scope == LimitScope.SUB_ACCOUNT.value,
@@ -62,7 +67,7 @@ class SubAccountRows(Rows):
             add_key(connection, new.key)
             if new.cap is not None:
                 put_cap(connection, new.cap)
-            _limit(connection, made, made.rpm, made.created_ms)
+            _limit(connection, made, made.rpm, entries[0])
             for entry in entries:
                 add_entry(connection, entry)
         return True
@@ -105,7 +110,7 @@ class SubAccountRows(Rows):
             if connection.execute(changing).rowcount != 1:
                 return None
             if changes.rpm is not UNSET:
-                _limit(connection, found, changes.rpm, entry.created_ms)
+                _limit(connection, found, changes.rpm, entry)
             standing = None if cap is None else put_limit(connection, cap)
             add_entry(connection, entry)
             changed = read_sub_account(connection, found.id)
@@ -141,7 +146,7 @@ def read_sub_account(connection: Connection, sub_account_id: int) -> SubAccount 
 
 def _select() -> Select[*tuple[Any, ...]]:
     joined = sub_accounts.outerjoin(caps, _CAP).outerjoin(rate_limits, _LIMIT)
-    limits = (func.coalesce(caps.c.limit_nanos, 0).label("monthly_cap_nanos"), rate_limits.c.rpm)
+    limits = (func.coalesce(caps.c.limit_nanos, 0).label("monthly_cap_nanos"), _RPM_HELD)
     return select(*sub_accounts.columns, *limits).select_from(joined)
 
 
@@ -154,11 +159,11 @@ def _count(connection: Connection, account_id: int) -> int:
     return connection.scalar(select(func.count()).where(mine)) or 0
 
 
-def _limit(connection: Connection, sub_account: SubAccount, rpm: int | None, now_ms: int) -> None:
-    """Set or lift the limit of requests a minute; what else limits it stays."""
+def _limit(connection: Connection, sub_account: SubAccount, rpm: int | None, entry: AuditEntry) -> None:
+    """Set or lift the limit of requests a minute of the side that acts; what else limits it stays."""
     rule = RateRule(scope=LimitScope.SUB_ACCOUNT, subject=str(sub_account.id))
-    limit = AccountLimit(account_id=sub_account.account_id, rule=rule, created_ms=now_ms)
-    change_limit(connection, limit, RateChange(rpm=rpm))
+    limit = AccountLimit(account_id=sub_account.account_id, rule=rule, created_ms=entry.created_ms)
+    change_limit(connection, limit, RateChange(rpm=rpm), entry.actor.side)
 
 
 def _read(row: Mapping[Any, Any]) -> SubAccount:

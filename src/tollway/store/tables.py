@@ -61,7 +61,7 @@ __all__ = (
     "workers",
 )
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; four digits, so that versions compare as texts."""
 
 meta = Table(

@@ -103,13 +103,13 @@ def load_brands(deployment: Deployment) -> Any:
 
 
 @contextmanager
-def open_gateway(folder: Path, *, store: str = "", server: str = "") -> Iterator[Gateway]:
+def open_gateway(folder: Path, *, store: str = "", server: str = "", more: str = "") -> Iterator[Gateway]:
     """Run a gateway with every brand, in front of a provider that answers well."""
     provider = Provider().start()
     brands = "".join(f'\n[[brands]]\npreset = "{name}"\nhosts = ["{host}"]\n' for name, host in BRANDS.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_PROVIDER_KEY", PROVIDER_KEY)
-        settings = settings_for(provider.port, more=brands, store=store, server=server)
+        settings = settings_for(provider.port, more=more + brands, store=store, server=server)
         deployment = Deployment(folder, settings).start()
         try:
             with open_books(load_settings(deployment.config, secrets=SecretUse.LEAVE)) as desk:

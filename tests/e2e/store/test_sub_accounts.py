@@ -24,7 +24,7 @@ from tollway.ids import SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 from tollway.store.store import Store
 
-ROBOT = Actor(kind=ActorKind.MANAGEMENT_KEY, id=77, ip="192.0.2.7")
+ROBOT = Actor(kind=ActorKind.ADMIN_KEY, id=77, ip="192.0.2.7")
 EVERYTHING = SubAccountTerms(
     name="customer 7",
     external_ref="crm/7",

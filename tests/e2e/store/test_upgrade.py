@@ -107,3 +107,13 @@ def test_a_store_is_not_migrated_under_a_worker_that_would_lose_its_charges(
     claim.release()
     assert migrate(url) == (version, SCHEMA_VERSION)
     serving.close()
+
+
+def test_limits_of_before_anybody_said_who_set_them_are_the_operators(empty: Callable[[], str]) -> None:
+    url = empty()
+    write(url, next(file for file in WRITTEN if file.stem == "schema_0004"))
+    migrate(url)
+    store = Store.open(url)
+    (rule,) = (limit.rule for limit in store.rate_limits(ADA))
+    assert (rule.rpm, rule.tpm, rule.account_rpm) == (60, 100_000, None)
+    store.close()

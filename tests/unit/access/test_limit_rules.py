@@ -9,6 +9,7 @@ from tollway.access.limit_rules import (
     Hourly,
     comers_for,
     has_limits,
+    limit_of_one,
     limit_reached,
     limits_for,
     too_many,
@@ -69,6 +70,36 @@ def test_an_own_rule_takes_the_place_of_the_default_kind_by_kind() -> None:
         key = Principal(key_id=11, account_id=22, limits=(own,))
         ((_, found),) = limits_for(key, {LimitScope.KEY: default}, end_user=None, address="")
         assert found == msgspec.structs.replace(default, subject="11", **{kind: 7})
+
+
+@pytest.mark.parametrize(
+    ("operators", "accounts", "default", "held"),
+    [
+        (None, 7, None, 7),
+        (None, 7, 5, 5),
+        (None, 4, 5, 4),
+        (9, 7, 5, 7),
+        (9, 10, 5, 9),
+    ],
+)
+def test_what_an_account_set_for_itself_lowers_what_holds_and_never_raises_it(
+    operators: int | None, accounts: int, default: int | None, held: int
+) -> None:
+    own = RateRule(scope=LimitScope.KEY, subject="11", rpm=operators, account_rpm=accounts)
+    defaults = {} if default is None else {LimitScope.KEY: RateRule(scope=LimitScope.KEY, subject=EACH, rpm=default)}
+    key = Principal(key_id=11, account_id=22, limits=(own,))
+    ((_, found),) = limits_for(key, defaults, end_user=None, address="")
+    assert found == RateRule(scope=LimitScope.KEY, subject="11", rpm=held)
+
+
+def test_one_of_many_has_what_the_operator_set_for_it_or_for_each() -> None:
+    each = RateRule(scope=LimitScope.KEY, subject=EACH, rpm=5, burst=2)
+    named = RateRule(scope=LimitScope.KEY, subject="1", tpm=100)
+    its_own = RateRule(scope=LimitScope.KEY, subject="1", account_rpm=3)
+    assert limit_of_one({}, "1") == ()
+    assert limit_of_one({EACH: each}, "1") == (msgspec.structs.replace(each, subject="1"),)
+    assert limit_of_one({EACH: each, "1": named}, "1") == limit_of_one({"1": named}, "1") == (named,)
+    assert limit_of_one({EACH: each, "1": its_own}, "1") == (msgspec.structs.replace(each, subject="1", account_rpm=3),)
 
 
 def test_each_scope_may_have_a_rule_of_its_own() -> None:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from tollway import clock
 from tollway.access.caps import Cap
 from tollway.access.key_view import KeyChange, KeyState, KeyView
-from tollway.access.limits import NO_CHANGE, RateChange, RateLimits
+from tollway.access.limits import NO_CHANGE, LimitScope, RateChange, RateLimits
 from tollway.access.terms import CapSpan
 from tollway.billing.key_limits import KeyLimit, changed_limit, limit_cap
 from tollway.billing.keys import KeyTerms
@@ -97,7 +97,7 @@ class KeyFaces:
 def key_routes(parts: AccountParts) -> Routes:
     """Return the routes of keys."""
     routes = routes_of("keys")
-    keys, faces = parts.desk.keys, KeyFaces(parts)
+    keys, ceilings, faces = parts.desk.keys, parts.desk.ceilings, KeyFaces(parts)
 
     def one(key: KeyView) -> View:
         return {"data": faces.view(key.account_id, (key,))[0]}
@@ -119,6 +119,7 @@ def key_routes(parts: AccountParts) -> Routes:
     @routes.post("/api/v1/keys")
     def create_key(body: KeyBody, asker: Asking) -> Response:
         """Make a key; its text is in this answer only."""
+        ceilings.check_rpm(asker.account_id, LimitScope.KEY, None, body.rpm)
         limit = KeyLimit(body.limit_nanos or 0, RESETS[body.limit_reset])
         key, secret = keys.create(asker.account_id, body.name, terms_of(body, limit), by=asker.actor)
         return shown(one(key) | {"key": secret}, 201)
@@ -132,6 +133,7 @@ def key_routes(parts: AccountParts) -> Routes:
     def change_key(digest: str, body: KeyPatch, asker: Asking) -> Response:
         """Change what is given, from the next request on."""
         key = faces.find(asker, digest)
+        ceilings.check_rpm(asker.account_id, LimitScope.KEY, key.id, body.rpm)
         return shown(one(keys.update(key.id, change_of(body, faces.limit_of(key)), by=asker.actor)))
 
     @routes.delete("/api/v1/keys/{digest}")

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Response
 
 from tollway.access.caps import SubAccount
+from tollway.access.limits import LimitScope
 from tollway.billing.sub_accounts import SubAccountChanges, SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
 from tollway.billing.views import View
@@ -20,7 +21,7 @@ from tollway.ids import KEY, SUB_ACCOUNT, render_id
 def sub_account_routes(parts: AccountParts) -> Routes:
     """Return the routes of sub-accounts."""
     routes = routes_of("sub-accounts")
-    sub_accounts = parts.desk.sub_accounts
+    sub_accounts, ceilings = parts.desk.sub_accounts, parts.desk.ceilings
 
     def find(asker: Asking, sub_account: str) -> SubAccount:
         return sub_accounts.find(asker.account_id, number_at(SUB_ACCOUNT, sub_account, "sub-account"))
@@ -28,6 +29,7 @@ def sub_account_routes(parts: AccountParts) -> Routes:
     @routes.post("/v1/sub-accounts")
     def create_sub_account(body: SubAccountBody, asker: Asking) -> Response:
         """Make a sub-account with its first key, whose text is in this answer only."""
+        ceilings.check_rpm(asker.account_id, LimitScope.SUB_ACCOUNT, None, body.rpm)
         terms = SubAccountTerms(
             name=body.name,
             external_ref=body.external_ref,
@@ -55,6 +57,7 @@ def sub_account_routes(parts: AccountParts) -> Routes:
     def change_sub_account(sub_account: str, body: SubAccountChange, asker: Asking) -> Response:
         """Change what is given, from the next request on."""
         found = find(asker, sub_account)
+        ceilings.check_rpm(asker.account_id, LimitScope.SUB_ACCOUNT, found.id, body.rpm)
         changes = changes_of(body)
         if changes != SubAccountChanges():
             found = sub_accounts.update(found.id, changes, by=asker.actor)
