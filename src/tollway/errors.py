@@ -177,6 +177,10 @@ class NotThere(CommandRefused):
     """What is named does not exist, or belongs to another account: the words are the same for both."""
 
 
+class OnlyTheOperator(CommandRefused):
+    """An account's owner would change what the operator set."""
+
+
 class InputRefused(CommandRefused):
     """What was handed in has mistakes; all of them, not only the first."""
 

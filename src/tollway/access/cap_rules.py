@@ -58,11 +58,14 @@ def is_capped_by_request(principal: Principal) -> bool:
 
 
 def own_rules(by_subject: Mapping[str, Rules], subject: str) -> Rules:
-    """Return what holds for one of many: its own caps, and for each window without one, the cap of EACH, counted for it."""
+    """Return what holds for one of many: its own caps, and for each window without one, the cap of EACH, counted for it.
+
+    The operator's stand in for the operator's only, and the account's for its own.
+    """
     named, each = by_subject.get(subject, ()), by_subject.get(EACH, ())
     if named and each:
-        spans = {rule.span for rule in named}
-        each = [rule for rule in each if rule.span not in spans]
+        instead = {(rule.span, rule.set_by) for rule in named}
+        each = [rule for rule in each if (rule.span, rule.set_by) not in instead]
     return (*named, *[msgspec.structs.replace(rule, subject=subject) for rule in each]) if each else named
 
 

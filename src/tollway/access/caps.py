@@ -6,11 +6,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tollway.access.key_view import KeyView
+from tollway.access.setters import SetBy
 from tollway.access.terms import CapRule, CapScope, CapSpan
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True):
-    """A spending limit that an operator set, in the currency of its account."""
+    """A spending limit, in the currency of its account."""
 
     id: int
     account_id: int
@@ -23,6 +24,8 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: int
     """It counts what was spent since then."""
     removed_ms: int | None = None
+    set_by: SetBy = SetBy.OPERATOR
+    """The operator and the account each have a cap of their own for the same thing; both hold."""
 
     @property
     def rule(self) -> CapRule:
@@ -34,6 +37,7 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
             span=self.span,
             limit_nanos=self.limit_nanos,
             alert_ppm=self.alert_ppm,
+            set_by=self.set_by,
         )
 
 

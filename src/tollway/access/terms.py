@@ -7,6 +7,7 @@ import msgspec
 
 from tollway.access.limits import RateRule
 from tollway.access.own_providers import OwnProvider
+from tollway.access.setters import SetBy
 from tollway.money import PPM
 
 
@@ -29,7 +30,7 @@ class CapSpan(StrEnum):
 
 
 EACH = "*"
-"""The subject of a cap that holds for each tag or end user by itself, unless one has a cap of its own."""
+"""The subject of a cap that holds for each tag or end user by itself, unless one has a cap of its own by the same side."""
 
 
 class CapRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +45,7 @@ class CapRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Above zero, in the account's currency."""
     alert_ppm: int
     """The share of the limit whose use raises an event."""
+    set_by: SetBy = SetBy.OPERATOR
 
 
 class PackageUnit(StrEnum):

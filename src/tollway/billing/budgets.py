@@ -10,9 +10,11 @@ from msgspec import UNSET, UnsetType
 from tollway.access.audit import OPERATOR, Actor
 from tollway.access.caps import Cap, SubAccount
 from tollway.access.key_view import KeyView
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.billing.caps import ALERT_PPM, Caps, CapTarget, checked_limit, checked_subject
-from tollway.errors import CommandRefused, NotThere
+from tollway.billing.ceilings import checked_beside
+from tollway.errors import CommandRefused, NotThere, OnlyTheOperator
 from tollway.ids import CAP, KEY, SUB_ACCOUNT, render_id
 from tollway.money import AMOUNT_NANOS_MAX, PPM, render_amount
 
@@ -73,10 +75,15 @@ class Budgets:
         self._caps = caps
 
     def set(self, account_id: int, terms: BudgetTerms, *, by: Actor = OPERATOR) -> Budget | None:
-        """Make a budget, or give the one for the same subject and window these limits; None when a zero lifted it."""
+        """Make a budget, or give the one for the same subject and window these limits; None when a zero lifted it.
+
+        An owner's stands beside the operator's, and may not be above it.
+        """
         alert_ppm = soft_ppm(terms.soft_nanos, hard_nanos=terms.hard_nanos)
         self._check(account_id, terms.scope, terms.subject)
         target = CapTarget(account_id, terms.scope, terms.subject)
+        if by.side is SetBy.ACCOUNT:
+            checked_beside(self._caps.list(account_id), target, terms.span, terms.hard_nanos)
         cap = self._caps.set(target, terms.span, terms.hard_nanos, alert_ppm, by=by)
         return None if cap is None or terms.hard_nanos == 0 else budget_of(cap)
 
@@ -107,7 +114,7 @@ class Budgets:
 
         What is spent in the window that runs stays spent. The soft limit stays the same amount.
         """
-        found = self.find(account_id, cap_id)
+        found = _own(self.find(account_id, cap_id), by)
         cap = found.cap
         hard = cap.limit_nanos if hard_nanos is UNSET else hard_nanos
         soft = found.soft_nanos if soft_nanos is UNSET else soft_nanos
@@ -117,7 +124,7 @@ class Budgets:
 
     def remove(self, account_id: int, cap_id: int, *, by: Actor = OPERATOR) -> Budget:
         """Lift a budget for good, from the next request on, in every worker."""
-        self.find(account_id, cap_id)
+        _own(self.find(account_id, cap_id), by)
         return budget_of(self._caps.remove(cap_id, by=by))
 
     def status(self, account_id: int, cap_id: int) -> BudgetStatus:
@@ -179,6 +186,16 @@ def soft_nanos(hard_nanos: int, alert_ppm: int) -> int:
         step *= 10
     exact = hard_nanos * alert_ppm // PPM
     return min(hard_nanos, (exact + step // 2) // step * step) or exact
+
+
+def _own(budget: Budget, by: Actor) -> Budget:
+    """Return a budget that is the actor's to change; an account's owner changes none of the operator's."""
+    if by.side is SetBy.ACCOUNT and budget.cap.set_by is SetBy.OPERATOR:
+        raise OnlyTheOperator(
+            f"the operator set budget {render_id(CAP, budget.cap.id)}, and only the operator changes or lifts it: set one of "
+            "your own beside it, of which the lower holds"
+        )
+    return budget
 
 
 def _no(cap_id: int) -> NotThere:

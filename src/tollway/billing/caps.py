@@ -124,7 +124,7 @@ class Caps:
         *,
         by: Actor = OPERATOR,
     ) -> Cap | None:
-        """Limit what may be spent in each day or month, or ever; a limit of zero lifts the cap.
+        """Limit what may be spent in each day or month, or ever; a limit of zero lifts the cap of the side that acts.
 
         Returns the cap, or None when none was there to be lifted. With another limit, what is spent stays spent; with a
         lower one, so is what running requests have set aside.
@@ -142,6 +142,7 @@ class Caps:
             limit_nanos=limit_nanos,
             alert_ppm=alert_ppm,
             created_ms=now_ms,
+            set_by=by.side,
         )
         if limit_nanos == 0:
             return self._store.unset_cap(cap, self._note(by, "cap.remove", cap), now_ms)

@@ -27,9 +27,9 @@ NO_LIMIT = KeyLimit(0)
 
 
 def limit_cap(caps: Sequence[Cap], key_id: int) -> Cap | None:
-    """Return the cap that is a key's limit; None when it has none of its own."""
-    own = {cap.span: cap for cap in caps if cap.scope is CapScope.KEY and cap.subject == str(key_id)}
-    return next((own[span] for span in SHOWN_FIRST if span in own), None)
+    """Return the cap that is a key's limit, the lower one of two sides'; None when it has none of its own."""
+    own = [cap for cap in caps if cap.scope is CapScope.KEY and cap.subject == str(key_id)]
+    return min(own, key=lambda cap: (SHOWN_FIRST.index(cap.span), cap.limit_nanos), default=None)
 
 
 def changed_limit(cap: Cap | None, *, limit_nanos: int | None, span: CapSpan | None) -> KeyLimit:

@@ -13,6 +13,7 @@ from tollway.access.limits import NO_LIMITS, RateChange, RateLimits
 from tollway.access.networks import normal_network
 from tollway.access.principal import BillingMode, ShownCosts, Unsupported
 from tollway.access.routes import ROUTE_WORDS, unknown_routes
+from tollway.access.setters import SetBy
 from tollway.access.terms import CapScope, CapSpan
 from tollway.billing.accounts import checked_name
 from tollway.billing.caps import ALERT_PPM, checked_limit
@@ -155,7 +156,9 @@ def checked_expiry(expires_ms: int | None, *, now_ms: int) -> int | None:
     return expires_ms
 
 
-def caps_of(key: KeyView, caps: Mapping[CapSpan, int], next_id: Callable[[], int], *, now_ms: int) -> tuple[Cap, ...]:
+def caps_of(
+    key: KeyView, caps: Mapping[CapSpan, int], next_id: Callable[[], int], *, now_ms: int, set_by: SetBy
+) -> tuple[Cap, ...]:
     """Return caps on a key by their windows, in nano-units."""
     return tuple(
         Cap(
@@ -167,6 +170,7 @@ def caps_of(key: KeyView, caps: Mapping[CapSpan, int], next_id: Callable[[], int
             limit_nanos=limit_nanos,
             alert_ppm=ALERT_PPM,
             created_ms=now_ms,
+            set_by=set_by,
         )
         for span, limit_nanos in caps.items()
     )

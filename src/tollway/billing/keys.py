@@ -170,7 +170,7 @@ class Keys:
             digest=secret.digest,
         )
         given = {span: limit_nanos for span, limit_nanos in terms.caps.items() if limit_nanos}
-        caps = caps_of(key, given, self._ids.next, now_ms=now_ms)
+        caps = caps_of(key, given, self._ids.next, now_ms=now_ms, set_by=by.side)
         entry = self._note(by, "key.create", key, set_of(key, caps, terms.limits))
         self._store.add_key(key, caps, entry, terms.limits)
         return key, secret.text
@@ -223,7 +223,7 @@ class Keys:
         key = self._unrevoked(key_id)
         if key.package_id is not None:
             _check_spends_money(self._store.package(key.package_id), change.caps)
-        caps = caps_of(key, change.caps, self._ids.next, now_ms=now_ms)
+        caps = caps_of(key, change.caps, self._ids.next, now_ms=now_ms, set_by=by.side)
         changed = self._store.update_key(key, change, caps, self._note(by, "key.update", key, changed_to(change)))
         if changed is None:
             raise _revoked(key_id)

@@ -131,7 +131,7 @@ class SubAccounts:
             rpm=checked_rpm(terms.rpm),
         )
         key, secret = self._first_key(made, self._key_prefix(account))
-        cap = self._cap(made) if made.monthly_cap_nanos else None
+        cap = self._cap(made, by) if made.monthly_cap_nanos else None
         first_key = {"name": key.name, "sub_account": render_id(SUB_ACCOUNT, made.id)}
         entries = (
             self._note(by, "sub_account.create", made, _made_with(made)),
@@ -168,7 +168,11 @@ class SubAccounts:
         found = self._standing(sub_account_id)
         changes = _checked(changes)
         capped = changes.monthly_cap_nanos is not UNSET
-        cap = self._cap(msgspec.structs.replace(found, monthly_cap_nanos=changes.monthly_cap_nanos)) if capped else None
+        cap = (
+            self._cap(msgspec.structs.replace(found, monthly_cap_nanos=changes.monthly_cap_nanos), by)
+            if capped
+            else None
+        )
         entry = self._note(by, "sub_account.update", found, _told(changes))
         changed = self._store.change_sub_account(found, changes, cap, entry)
         if changed is None:
@@ -222,7 +226,7 @@ class SubAccounts:
         )
         return key, secret.text
 
-    def _cap(self, sub_account: SubAccount) -> Cap:
+    def _cap(self, sub_account: SubAccount, by: Actor) -> Cap:
         """Return the cap on what a sub-account spends in a month; zero is to lift the one that is there."""
         return Cap(
             id=self._ids.next(),
@@ -233,6 +237,7 @@ class SubAccounts:
             limit_nanos=sub_account.monthly_cap_nanos,
             alert_ppm=ALERT_PPM,
             created_ms=self._now_ms(),
+            set_by=by.side,
         )
 
     def _note(self, by: Actor, action: str, sub_account: SubAccount, set_to: Mapping[str, object]) -> AuditEntry:

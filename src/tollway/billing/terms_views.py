@@ -40,6 +40,7 @@ def view_rule(rule: CapRule) -> View:
         "window": rule.span.value,
         "limit": render_amount(rule.limit_nanos),
         "alert": render_rate(rule.alert_ppm),
+        "set_by": rule.set_by.value,
     }
 
 

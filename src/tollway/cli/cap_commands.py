@@ -13,7 +13,7 @@ from tollway.cli.output import Shown, as_fields, as_table, show
 from tollway.ids import ACCOUNT, CAP, parse_id
 from tollway.money import parse_amount, parse_rate, render_rate
 
-COLUMNS = ("id", "account", "scope", "subject", "window", "limit", "alert", "created")
+COLUMNS = ("id", "account", "scope", "subject", "window", "limit", "alert", "set_by", "created")
 USE_COLUMNS = ("id", "scope", "subject", "window", "limit", "spent", "left", "currency", "resets")
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tollway.errors import CommandRefused, NotThere, Refusal
+from tollway.errors import CommandRefused, NotThere, OnlyTheOperator, Refusal
 from tollway.ids import IdError
 from tollway.money import AmountError
 
@@ -54,6 +54,8 @@ def refusal_of(error: Exception, *, nothing: str) -> Refusal:
             code, said = "invalid_request", "The body cannot be read: send JSON in UTF-8, without deep nesting."
     elif isinstance(error, CommandRefused | AmountError | IdError):
         code, said = "not_found" if isinstance(error, NotThere) else "invalid_request", str(error)
+        if isinstance(error, OnlyTheOperator):
+            code = "not_permitted"
     return Refusal(code, said)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from tollway.access.audit import AuditEntry
 from tollway.access.cap_rules import alert_nanos
 from tollway.access.caps import Cap, CapUse
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.ids import CAP, render_id
 from tollway.ledger.purses import PurseKind
@@ -51,11 +52,7 @@ class CapRows(Rows):
         """
         with self._changing() as connection:
             lock_account(connection, cap.account_id)
-            if (
-                _is_named(cap)
-                and _same(connection, cap) is None
-                and _count_named(connection, cap.account_id) >= named_max
-            ):
+            if _is_named(cap) and _same(connection, cap) is None and _count_named(connection, cap) >= named_max:
                 return None
             standing = put_cap(connection, cap)
             add_entry(connection, _about(entry, standing))
@@ -157,7 +154,7 @@ def add_cap(connection: Connection, cap: Cap) -> None:
     """Write a cap that is not there yet."""
     fields = msgspec.structs.asdict(cap)
     fields["window"] = fields.pop("span").value
-    connection.execute(insert(caps).values({**fields, "scope": cap.scope.value}))
+    connection.execute(insert(caps).values({**fields, "scope": cap.scope.value, "set_by": cap.set_by.value}))
 
 
 def put_cap(connection: Connection, cap: Cap) -> Cap:
@@ -199,22 +196,25 @@ def _is_named(cap: Cap) -> bool:
 
 
 def _same(connection: Connection, cap: Cap) -> Cap | None:
-    """Return the cap that holds for the same thing and window."""
+    """Return the cap that the same side set for the same thing and window."""
     c = caps.c
     same = and_(
         c.account_id == cap.account_id,
         c.scope == cap.scope.value,
         c.subject == cap.subject,
         c.window == cap.span.value,
+        c.set_by == cap.set_by.value,
         c.removed_ms.is_(None),
     )
     row = connection.execute(select(caps).where(same)).mappings().first()
     return None if row is None else _read(row)
 
 
-def _count_named(connection: Connection, account_id: int) -> int:
+def _count_named(connection: Connection, cap: Cap) -> int:
+    """Count those of the side that sets one: an owner who has set as many as may be does not keep the operator from it."""
     query = select(func.count()).where(
-        caps.c.account_id == account_id,
+        caps.c.account_id == cap.account_id,
+        caps.c.set_by == cap.set_by.value,
         caps.c.removed_ms.is_(None),
         caps.c.scope.in_(NAMED),
         caps.c.subject != EACH,
@@ -313,9 +313,9 @@ def _remove(connection: Connection, found: Cap, removed_ms: int) -> Cap:
 
 
 def _read(row: Mapping[Any, Any]) -> Cap:
-    fields = {name: value for name, value in fields_of(row).items() if name in caps.columns}
+    fields = {name: value for name, value in fields_of(row).items() if name in caps.columns and name != "set_by"}
     scope, span = CapScope(fields.pop("scope")), CapSpan(fields.pop("window"))
-    return Cap(**fields, scope=scope, span=span)
+    return Cap(**fields, scope=scope, span=span, set_by=SetBy(row["set_by"]))
 
 
 def _use(row: Mapping[Any, Any], windows: Mapping[CapSpan, Window]) -> CapUse:

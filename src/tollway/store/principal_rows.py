@@ -17,6 +17,7 @@ from tollway.access.limits import LimitScope, RateRule
 from tollway.access.own_providers import OwnProvider, ProviderAuth
 from tollway.access.packages import ModelRatio
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, NO_TERMS, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.ledger.records import AccountState
 from tollway.store.limit_rows import NAMES
@@ -26,6 +27,7 @@ OF_ONE_KEY = [CapScope.KEY.value, CapScope.SUB_ACCOUNT.value]
 """Scopes whose subject is an id of the account's own, or EACH: read with the keys, the others with the account."""
 SCOPES = {scope.value: scope for scope in CapScope}
 SPANS = {span.value: span for span in CapSpan}
+SIDES = {side.value: side for side in SetBy}
 _OWN_LIMITS = [LimitScope.KEY.value, LimitScope.SUB_ACCOUNT.value]
 _SHARED_LIMITS = [LimitScope.ACCOUNT.value, LimitScope.END_USER.value]
 OF_ALL_KEYS = [scope.value for scope in CapScope if scope.value not in OF_ONE_KEY]
@@ -74,7 +76,7 @@ def _among(name: str) -> BindParameter[Any]:
 
 _OWN: BindParameter[Any] = bindparam("own", value=OF_ONE_KEY, expanding=True, literal_execute=True)
 _SHARED: BindParameter[Any] = bindparam("shared", value=OF_ALL_KEYS, expanding=True, literal_execute=True)
-_RULE = (caps.c.id, caps.c.scope, caps.c.subject, caps.c.window, caps.c.limit_nanos, caps.c.alert_ppm)
+_RULE = (caps.c.id, caps.c.scope, caps.c.subject, caps.c.window, caps.c.limit_nanos, caps.c.alert_ppm, caps.c.set_by)
 _LIMIT = (
     rate_limits.c.scope,
     rate_limits.c.subject,
@@ -315,7 +317,7 @@ def _by_subject(rules: Sequence[CapRule], scope: CapScope) -> dict[str, tuple[Ca
 
 
 def _rule(row: Sequence[Any]) -> CapRule:
-    cap_id, scope, subject, span, limit_nanos, alert_ppm = row
+    cap_id, scope, subject, span, limit_nanos, alert_ppm, set_by = row
     return CapRule(
         cap_id=cap_id,
         scope=SCOPES[scope],
@@ -323,6 +325,7 @@ def _rule(row: Sequence[Any]) -> CapRule:
         span=SPANS[span],
         limit_nanos=limit_nanos,
         alert_ppm=alert_ppm,
+        set_by=SIDES[set_by],
     )
 
 

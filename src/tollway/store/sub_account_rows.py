@@ -23,13 +23,20 @@ _OWN = ("name", "external_ref", "tag", "models")
 """The columns that its owner may change."""
 
 _MINE = cast(sub_accounts.c.id, String)
-_CAP = and_(
-    caps.c.account_id == sub_accounts.c.account_id,
-    caps.c.scope == CapScope.SUB_ACCOUNT.value,
-    caps.c.subject == _MINE,
-    caps.c.window == CapSpan.MONTH.value,
-    caps.c.removed_ms.is_(None),
-)
+_CAP_HELD = func.coalesce(
+    select(func.min(caps.c.limit_nanos))
+    .where(
+        caps.c.account_id == sub_accounts.c.account_id,
+        caps.c.scope == CapScope.SUB_ACCOUNT.value,
+        caps.c.subject == _MINE,
+        caps.c.window == CapSpan.MONTH.value,
+        caps.c.removed_ms.is_(None),
+    )
+    .correlate(sub_accounts)
+    .scalar_subquery(),
+    0,
+).label("monthly_cap_nanos")
+"""The lower of what the operator and the account set."""
 _RPM_HELD = case(
     (rate_limits.c.account_rpm < rate_limits.c.rpm, rate_limits.c.account_rpm),
     else_=func.coalesce(rate_limits.c.rpm, rate_limits.c.account_rpm),
@@ -145,9 +152,8 @@ def read_sub_account(connection: Connection, sub_account_id: int) -> SubAccount 
 
 
 def _select() -> Select[*tuple[Any, ...]]:
-    joined = sub_accounts.outerjoin(caps, _CAP).outerjoin(rate_limits, _LIMIT)
-    limits = (func.coalesce(caps.c.limit_nanos, 0).label("monthly_cap_nanos"), _RPM_HELD)
-    return select(*sub_accounts.columns, *limits).select_from(joined)
+    joined = sub_accounts.outerjoin(rate_limits, _LIMIT)
+    return select(*sub_accounts.columns, _CAP_HELD, _RPM_HELD).select_from(joined)
 
 
 def _stands(sub_account_id: int) -> Any:  # noqa: ANN401  a condition

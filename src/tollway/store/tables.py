@@ -138,6 +138,7 @@ caps = Table(
     Column("alert_ppm", Integer, nullable=False),
     Column("created_ms", TIME, nullable=False),
     Column("removed_ms", TIME),
+    Column("set_by", String, nullable=False, server_default="operator"),
     CheckConstraint("limit_nanos > 0", name="cap_above_zero"),
     Index("caps_account", "account_id"),
     Index(
@@ -146,10 +147,12 @@ caps = Table(
         "scope",
         "subject",
         "window",
+        "set_by",
         unique=True,
         sqlite_where=text("removed_ms IS NULL"),
     ),
 )
+"""`set_by` is `operator` or `account`: each side has caps of its own, and both hold."""
 
 products = Table(
     "products",

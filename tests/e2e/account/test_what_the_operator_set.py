@@ -8,9 +8,10 @@ import pytest
 
 from tests.e2e.account.conftest import Gateway, Owner, error_of, open_gateway
 from tollway.access.limits import LimitScope, RateChange
-from tollway.access.terms import EACH
+from tollway.access.terms import EACH, CapScope, CapSpan
+from tollway.billing.caps import CapTarget
 from tollway.billing.rate_limits import LimitTarget
-from tollway.ids import KEY, SUB_ACCOUNT, parse_id
+from tollway.ids import CAP, KEY, SUB_ACCOUNT, parse_id, render_id
 
 LIMITS = """
 [limits]
@@ -109,3 +110,145 @@ def test_an_owners_own_limit_does_not_stand_in_for_what_the_operator_set_for_eac
     set_each(target, RateChange(rpm=1))
     shown = owner.told("PATCH", path, secret=owner.writing, json={"rate_limit_rpm": None})
     assert shown["rate_limit_rpm"] == 1
+
+
+CENT_NANOS = 10_000_000
+LITTLE_NANOS = 1_000
+"""Of which nothing can be asked."""
+
+
+def refused_by_cap(owner: Owner, secret: str, **headers: str) -> None:
+    """See that a cap keeps a request from the model."""
+    reply = ask_model(owner, secret, **headers)
+    assert (reply.status_code, error_of(reply)["code"]) == (429, "cap_reached"), reply.text
+
+
+def operator_caps(gateway: Gateway, owner: Owner, scope: CapScope, subject: str = "", nanos: int = CENT_NANOS) -> str:
+    """Set a monthly cap as the operator does; return its id."""
+    cap = gateway.desk.caps.set(CapTarget(owner.id, scope, subject), CapSpan.MONTH, nanos)
+    assert cap is not None
+    return render_id(CAP, cap.id)
+
+
+def test_no_owner_lifts_or_changes_what_the_operator_capped(gateway: Gateway) -> None:
+    owner = gateway.owner()
+    cap = operator_caps(gateway, owner, CapScope.ACCOUNT, nanos=LITTLE_NANOS)
+    path = f"/api/v1/budgets/{cap}"
+    assert owner.told("GET", path)["set_by"] == "operator"
+    org = {"scope": "org", "period_type": "monthly"}
+    for secret in (owner.key, owner.writing):
+        for method, where, body, status in (
+            ("DELETE", path, {}, 403),
+            ("PUT", path, {"hard_limit_usd": 50}, 403),
+            ("PATCH", path, {"hard_limit_usd": 0}, 403),
+            ("PATCH", path, {"soft_limit_usd": 0.0000001}, 403),
+            ("POST", "/api/v1/budgets", org | {"hard_limit_usd": 0}, 403),
+            ("POST", "/api/v1/budgets", org | {"hard_limit_usd": 50}, 400),
+        ):
+            refused = owner.ask(method, where, secret, json=body)
+            assert refused.status_code == status, refused.text
+            assert "the operator" in error_of(refused)["message"]
+    assert (
+        "give at most 0.000001"
+        in owner.told("POST", "/api/v1/budgets", 400, json=org | {"hard_limit_usd": 50})["error"]["message"]
+    )
+    refused_by_cap(owner, owner.key)
+    assert [cap["id"] for cap in owner.told("GET", "/api/v1/budgets")["data"]] == [cap]
+
+
+def test_an_owners_budget_stands_beside_the_operators_and_the_lower_one_holds(gateway: Gateway) -> None:
+    owner = gateway.owner()
+    theirs = operator_caps(gateway, owner, CapScope.ACCOUNT, nanos=100 * CENT_NANOS)
+    body = {"scope": "org", "hard_limit_usd": 0.000001, "soft_limit_usd": 0.0000005, "period_type": "monthly"}
+    mine = owner.told("POST", "/api/v1/budgets", 201, json=body)
+    assert (mine["id"] != theirs, mine["set_by"]) == (True, "account")
+    refused_by_cap(owner, owner.key)
+    assert owner.told("PUT", f"/api/v1/budgets/{mine['id']}", json={"hard_limit_usd": 1})["hard_limit_usd"] == 1
+    owner.told("PUT", f"/api/v1/budgets/{mine['id']}", 400, json={"hard_limit_usd": 1.01})
+    owner.chat()
+    gateway.desk.caps.set(CapTarget(owner.id, CapScope.ACCOUNT, ""), CapSpan.MONTH, LITTLE_NANOS)
+    refused_by_cap(owner, owner.key)
+    assert owner.told("DELETE", f"/api/v1/budgets/{mine['id']}")["deleted"] is True
+    refused_by_cap(owner, owner.key)
+    gateway.desk.caps.remove(parse_id(CAP, theirs))
+    owner.chat()
+    # The operator lifts an owner's by its id.
+    mine = owner.told("POST", "/api/v1/budgets", 201, json=body)
+    refused_by_cap(owner, owner.key)
+    gateway.desk.caps.remove(parse_id(CAP, mine["id"]))
+    owner.chat()
+
+
+def test_no_owner_lifts_the_operators_cap_of_a_tag_by_its_name(gateway: Gateway) -> None:
+    owner = gateway.owner("aigateway")
+    theirs = operator_caps(gateway, owner, CapScope.TAG, "t", LITTLE_NANOS)
+    for name in (theirs, "t"):
+        assert owner.ask("DELETE", f"/v1/budgets/{name}").status_code == 403
+    assert owner.ask("POST", "/v1/budgets", json={"tag": "t", "monthly_cap_cents": 0}).status_code == 403
+    assert owner.ask("POST", "/v1/budgets", json={"tag": "t", "monthly_cap_cents": 500}).status_code == 400
+    mine = owner.told("POST", "/v1/budgets", 201, json={"tag": "t", "monthly_cap_cents": 0.00005})
+    assert owner.told("GET", "/v1/budgets/t")["id"] == mine["id"]
+    assert owner.told("DELETE", "/v1/budgets/t")["id"] == mine["id"]
+    assert ask_model(owner, owner.key, x_aig_tag="t").status_code == 402
+
+
+@pytest.mark.parametrize(
+    ("scope", "word", "headers"),
+    [
+        (CapScope.TAG, "tag", {"x_tollway_tag": "mine"}),
+        (CapScope.END_USER, "user", {"x_tollway_user_id": "mine"}),
+        (CapScope.KEY, "key", {}),
+        (CapScope.SUB_ACCOUNT, "app", {}),
+    ],
+)
+def test_a_cap_by_name_of_the_owner_does_not_stand_in_for_the_operators_cap_of_each(
+    gateway: Gateway, scope: CapScope, word: str, headers: dict[str, str]
+) -> None:
+    owner = gateway.owner()
+    part = owner.told("POST", "/v1/sub-accounts", 201, json={"name": "s"})
+    name = {CapScope.KEY: part["key_id"], CapScope.SUB_ACCOUNT: part["id"]}.get(scope, "mine")
+    operator_caps(gateway, owner, scope, EACH)
+    body = {"scope": word, "scope_id": name, "period_type": "monthly"}
+    refused = owner.told("POST", "/api/v1/budgets", 400, secret=owner.writing, json=body | {"hard_limit_usd": 50})
+    assert "give at most 0.01" in refused["error"]["message"]
+    owner.told("POST", "/api/v1/budgets", 201, secret=owner.writing, json=body | {"hard_limit_usd": 0.009})
+    owner.chat(part["key"], **headers)
+    # Lowered by the operator later, what the owner set by name does not hide it.
+    operator_caps(gateway, owner, scope, EACH, LITTLE_NANOS)
+    refused_by_cap(owner, part["key"], **headers)
+
+
+def test_a_key_with_the_operators_cap_keeps_it_whatever_limit_its_owner_gives_it(gateway: Gateway) -> None:
+    owner = gateway.owner("gonkagate")
+    made = new_key(owner, limit=5, limit_reset="monthly")
+    key = str(parse_id(KEY, made["data"]["id"]))
+    target = CapTarget(owner.id, CapScope.KEY, key)
+    for span in CapSpan:
+        gateway.desk.caps.set(target, span, LITTLE_NANOS)
+    changes: list[Any] = [{"limit": None}, {"limit": 0, "limit_reset": "daily"}, {"limit_reset": "daily"}]
+    for change in changes:
+        change_key(owner, made, **change)
+        refused_by_cap(owner, made["key"])
+    assert "give at most 0.000001" in change_key(owner, made, 400, limit=50)["error"]["message"]
+    shown = change_key(owner, made, limit=0.0000005, limit_reset="monthly")["data"]
+    assert (shown["limit"], shown["limit_reset"]) == (0.000001, None)
+    for cap in gateway.desk.caps.list(owner.id):
+        gateway.desk.caps.remove(cap.id)
+    owner.chat(made["key"])
+
+
+def test_a_sub_account_keeps_the_operators_monthly_cap(gateway: Gateway) -> None:
+    owner = gateway.owner("aigateway")
+    made = owner.told("POST", "/v1/sub-accounts", 201, json={"name": "s", "spend_cap_cents": 100})
+    path = f"/v1/sub-accounts/{made['id']}"
+    operator_caps(gateway, owner, CapScope.SUB_ACCOUNT, str(parse_id(SUB_ACCOUNT, made["id"])), LITTLE_NANOS)
+    assert owner.told("GET", path)["spend_cap_cents"] == 0.0001
+    owner.told("PATCH", path, 400, json={"spend_cap_cents": 100})
+    assert owner.told("PATCH", path, json={"spend_cap_cents": 0})["spend_cap_cents"] == 0.0001
+    assert ask_model(owner, made["key"]).status_code == 402
+    for spend_cap, status in ((0.0002, 400), (0.0001, 200), (0.00005, 200)):
+        owner.told("PUT", path, status, json={"spend_cap_cents": spend_cap})
+    assert owner.told("GET", path)["spend_cap_cents"] == 0.00005
+    operator_caps(gateway, owner, CapScope.SUB_ACCOUNT, EACH, LITTLE_NANOS)
+    refused = owner.ask("POST", "/v1/sub-accounts", json={"name": "new", "spend_cap_cents": 100})
+    assert (refused.status_code, "each sub-account" in error_of(refused)["message"]) == (400, True)

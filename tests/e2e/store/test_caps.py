@@ -12,10 +12,11 @@ import pytest
 
 from tests.e2e.store.conftest import Desk, tw
 from tollway import clock
-from tollway.access.audit import OPERATOR
+from tollway.access.audit import OPERATOR, Actor, ActorKind
 from tollway.access.cap_rules import alert_nanos, rules_for
 from tollway.access.caps import Cap, SubAccountState
 from tollway.access.principal import Principal
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, NO_TERMS, CapRule, CapScope, CapSpan
 from tollway.billing.accounts import Accounts
 from tollway.billing.audit import Notary
@@ -196,6 +197,14 @@ def test_an_account_has_only_so_many_caps_by_name(
         with pytest.raises(CommandRefused, match="at most 2 caps on tags and end users by name"):
             caps.set(on(account, scope, "c"), CapSpan.DAY, 5)
     assert made(caps.set(on(account, CapScope.TAG, "a"), CapSpan.DAY, 6)).limit_nanos == 6
+    # As many as an owner sets: they do not keep the operator from setting one.
+    owner = Actor(kind=ActorKind.MANAGEMENT_KEY, id=5)
+    for subject in ("a", "d"):
+        caps.set(on(account, CapScope.TAG, subject), CapSpan.DAY, 5, by=owner)
+    with pytest.raises(CommandRefused, match="at most 2 caps"):
+        caps.set(on(account, CapScope.TAG, "e"), CapSpan.DAY, 5, by=owner)
+    caps.remove(made(caps.set(on(account, CapScope.TAG, "a"), CapSpan.DAY, 5)).id)
+    assert made(caps.set(on(account, CapScope.TAG, "f"), CapSpan.DAY, 5)).set_by is SetBy.OPERATOR
 
 
 async def test_what_is_spent_of_a_cap_is_shown_with_its_reset(caps: Caps, account: Account, desk: Desk) -> None:

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 
 from tests.e2e.store.conftest import CARD, Desk, tw
 from tollway import clock
+from tollway.access.setters import SetBy
 from tollway.billing.accounts import Accounts
 from tollway.billing.keys import Keys
 from tollway.errors import SetupError
@@ -116,4 +117,6 @@ def test_limits_of_before_anybody_said_who_set_them_are_the_operators(empty: Cal
     store = Store.open(url)
     (rule,) = (limit.rule for limit in store.rate_limits(ADA))
     assert (rule.rpm, rule.tpm, rule.account_rpm) == (60, 100_000, None)
+    (cap,) = store.caps(ADA)
+    assert (cap.subject, cap.limit_nanos, cap.set_by) == ("nightly", 5_000_000_000, SetBy.OPERATOR)
     store.close()

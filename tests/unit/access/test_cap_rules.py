@@ -1,11 +1,22 @@
 """One code path resolves which caps hold, whoever set them (lesson 4: a budget set in another way was not enforced)."""
 
+import msgspec
 import pytest
 
 from tollway.access.cap_rules import alert_nanos, cap_reached, own_rules, rules_for, standing_rules, subject_name
 from tollway.access.principal import BillingMode, Principal
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, AccountTerms, CapRule, CapScope, CapSpan, PackageTerms, PackageUnit
 from tollway.money import AMOUNT_NANOS_MAX
+
+
+def test_a_cap_by_name_stands_in_for_that_of_each_of_the_same_side_only() -> None:
+    named = rule(1, CapScope.TAG, "t")
+    each = rule(2, CapScope.TAG, EACH)
+    by_account = msgspec.structs.replace(named, set_by=SetBy.ACCOUNT)
+    counted = msgspec.structs.replace(each, subject="t")
+    assert own_rules({"t": (named,), EACH: (each,)}, "t") == (named,)
+    assert own_rules({"t": (by_account,), EACH: (each,)}, "t") == (by_account, counted)
 
 
 def rule(cap_id: int, scope: CapScope, subject: str = "", span: CapSpan = CapSpan.DAY) -> CapRule:

@@ -3,6 +3,7 @@
 from fastapi import Response
 from msgspec import UNSET
 
+from tollway.access.setters import SetBy
 from tollway.access.terms import EACH, CapScope
 from tollway.billing.budgets import Budget, BudgetStatus, BudgetTerms
 from tollway.billing.caps import named_subject
@@ -31,10 +32,14 @@ def tag_budget_routes(parts: AccountParts) -> Routes:
         """Return the budget with an id, or the one of a tag."""
         if name.startswith(CAP):
             return budgets.find(asker.account_id, number_at(CAP, name, "budget"))
-        for budget in budgets.list(asker.account_id):
-            if budget.cap.scope is CapScope.TAG and budget.cap.subject == name:
-                return budget
-        raise NotThere(f"there is no budget of the tag {name[:64]}")
+        found = [
+            budget
+            for budget in budgets.list(asker.account_id)
+            if budget.cap.scope is CapScope.TAG and budget.cap.subject == name
+        ]
+        if not found:
+            raise NotThere(f"there is no budget of the tag {name[:64]}")
+        return next((budget for budget in found if budget.cap.set_by is SetBy.ACCOUNT), found[0])
 
     @routes.post("/v1/budgets")
     def set_tag_budget(body: TagBudgetBody, asker: Asking) -> Response:
@@ -141,6 +146,7 @@ def view_tag_budget(budget: Budget) -> View:
         "monthly_cap_cents": cents(cap.limit_nanos),
         "period": SPAN_WORDS[cap.span],
         "created_at": cap.created_ms // 1000,
+        "set_by": cap.set_by.value,
     }
 
 
@@ -156,6 +162,7 @@ def view_budget(budget: Budget) -> View:
         "hard_limit_usd": units(budget.hard_nanos),
         "period_type": SPAN_WORDS[cap.span],
         "created_at": view_time(cap.created_ms),
+        "set_by": cap.set_by.value,
     }
 
 

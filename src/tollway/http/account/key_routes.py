@@ -12,7 +12,9 @@ from tollway import clock
 from tollway.access.caps import Cap
 from tollway.access.key_view import KeyChange, KeyState, KeyView
 from tollway.access.limits import NO_CHANGE, LimitScope, RateChange, RateLimits
-from tollway.access.terms import CapSpan
+from tollway.access.setters import SetBy
+from tollway.access.terms import CapScope, CapSpan
+from tollway.billing.caps import CapTarget
 from tollway.billing.key_limits import KeyLimit, changed_limit, limit_cap
 from tollway.billing.keys import KeyTerms
 from tollway.billing.views import View, view_time
@@ -64,8 +66,9 @@ class KeyFaces:
         return found
 
     def limit_of(self, key: KeyView) -> Cap | None:
-        """Return the cap that is a key's limit."""
-        return limit_cap(self._desk.caps.list(key.account_id), key.id)
+        """Return the cap that is a key's limit as its account set it."""
+        caps = self._desk.caps.list(key.account_id)
+        return limit_cap([cap for cap in caps if cap.set_by is SetBy.ACCOUNT], key.id)
 
     def view(self, account_id: int, keys: Sequence[KeyView]) -> list[View]:
         """Show keys of one account."""
@@ -119,8 +122,9 @@ def key_routes(parts: AccountParts) -> Routes:
     @routes.post("/api/v1/keys")
     def create_key(body: KeyBody, asker: Asking) -> Response:
         """Make a key; its text is in this answer only."""
-        ceilings.check_rpm(asker.account_id, LimitScope.KEY, None, body.rpm)
+        ceilings.check_rpm(asker.account_id, LimitScope.KEY, "", body.rpm)
         limit = KeyLimit(body.limit_nanos or 0, RESETS[body.limit_reset])
+        ceilings.check_caps(CapTarget(asker.account_id, CapScope.KEY, ""), limit.caps)
         key, secret = keys.create(asker.account_id, body.name, terms_of(body, limit), by=asker.actor)
         return shown(one(key) | {"key": secret}, 201)
 
@@ -133,8 +137,10 @@ def key_routes(parts: AccountParts) -> Routes:
     def change_key(digest: str, body: KeyPatch, asker: Asking) -> Response:
         """Change what is given, from the next request on."""
         key = faces.find(asker, digest)
-        ceilings.check_rpm(asker.account_id, LimitScope.KEY, key.id, body.rpm)
-        return shown(one(keys.update(key.id, change_of(body, faces.limit_of(key)), by=asker.actor)))
+        ceilings.check_rpm(asker.account_id, LimitScope.KEY, str(key.id), body.rpm)
+        change = change_of(body, faces.limit_of(key))
+        ceilings.check_caps(CapTarget(asker.account_id, CapScope.KEY, str(key.id)), change.caps)
+        return shown(one(keys.update(key.id, change, by=asker.actor)))
 
     @routes.delete("/api/v1/keys/{digest}")
     def delete_key(digest: str, asker: Asking) -> Response:

@@ -6,6 +6,8 @@ from fastapi import Response
 
 from tollway.access.caps import SubAccount
 from tollway.access.limits import LimitScope
+from tollway.access.terms import CapScope, CapSpan
+from tollway.billing.caps import CapTarget
 from tollway.billing.sub_accounts import SubAccountChanges, SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
 from tollway.billing.views import View
@@ -26,10 +28,16 @@ def sub_account_routes(parts: AccountParts) -> Routes:
     def find(asker: Asking, sub_account: str) -> SubAccount:
         return sub_accounts.find(asker.account_id, number_at(SUB_ACCOUNT, sub_account, "sub-account"))
 
+    def check(asker: Asking, subject: str, body: SubAccountBody) -> None:
+        """Refuse more than the operator lets a sub-account have; an empty subject is one to be made."""
+        ceilings.check_rpm(asker.account_id, LimitScope.SUB_ACCOUNT, subject, body.rpm)
+        target = CapTarget(asker.account_id, CapScope.SUB_ACCOUNT, subject)
+        ceilings.check_caps(target, {CapSpan.MONTH: body.cap_nanos or 0})
+
     @routes.post("/v1/sub-accounts")
     def create_sub_account(body: SubAccountBody, asker: Asking) -> Response:
         """Make a sub-account with its first key, whose text is in this answer only."""
-        ceilings.check_rpm(asker.account_id, LimitScope.SUB_ACCOUNT, None, body.rpm)
+        check(asker, "", body)
         terms = SubAccountTerms(
             name=body.name,
             external_ref=body.external_ref,
@@ -57,7 +65,7 @@ def sub_account_routes(parts: AccountParts) -> Routes:
     def change_sub_account(sub_account: str, body: SubAccountChange, asker: Asking) -> Response:
         """Change what is given, from the next request on."""
         found = find(asker, sub_account)
-        ceilings.check_rpm(asker.account_id, LimitScope.SUB_ACCOUNT, found.id, body.rpm)
+        check(asker, str(found.id), body)
         changes = changes_of(body)
         if changes != SubAccountChanges():
             found = sub_accounts.update(found.id, changes, by=asker.actor)

@@ -12,3 +12,14 @@ depends_on = None
 def upgrade() -> None:
     """Add columns; every limit that there is counts as the operator's."""
     op.add_column("rate_limits", sa.Column("account_rpm", sa.Integer()))
+    op.add_column("caps", sa.Column("set_by", sa.String(), nullable=False, server_default="operator"))
+    op.drop_index("caps_one_of_each", "caps")
+    standing = sa.text("removed_ms IS NULL")
+    op.create_index(
+        "caps_one_of_each",
+        "caps",
+        ["account_id", "scope", "subject", "window", "set_by"],
+        unique=True,
+        sqlite_where=standing,
+        postgresql_where=standing,
+    )
