@@ -85,6 +85,8 @@ class SubAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What it may spend in a month of the calendar, in the currency of its account; zero is no cap."""
     rpm: int | None = None
     """How many requests it may make in any 60 seconds; None is no limit."""
+    operator_set: tuple[str, ...] = ()
+    """What the operator limited of it, such as `models` or `suspended`: its account's owner does not change that."""
 
 
 class NewSubAccount(msgspec.Struct, frozen=True, kw_only=True):

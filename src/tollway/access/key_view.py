@@ -53,6 +53,8 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     """Until when the text before its last rotation works."""
     disabled_ms: int | None = None
     """Since when it is refused, until somebody enables it again."""
+    operator_set: tuple[str, ...] = ()
+    """What the operator limited of it, such as `models` or `disabled`: its account's owner does not change that."""
 
     def state(self, *, now_ms: int) -> KeyState:
         """Return whether it works at a time; what lasts longest is said first."""

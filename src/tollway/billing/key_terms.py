@@ -193,6 +193,18 @@ def changed_to(change: KeyChange) -> View:
     return kept | _shown_caps(change.caps) | change.limits.told
 
 
+def limits_told(change: KeyChange) -> dict[str, object]:
+    """Return what a change says of what a key may do, by the words of `operator_set`."""
+    every = {
+        "models": change.models,
+        "routes": change.routes,
+        "networks": change.networks,
+        "expires": change.expires_ms,
+        "disabled": change.disabled,
+    }
+    return {name: value for name, value in every.items() if value is not UNSET}
+
+
 _DURATION = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
 _UNIT_MS = {"": 1000, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 

@@ -10,6 +10,7 @@ from tollway import clock
 from tollway.access.audit import OPERATOR, Actor, AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.key_view import KeyView
+from tollway.access.setters import SetBy, limited_by_operator, touched
 from tollway.access.terms import CapScope, CapSpan
 from tollway.billing.accounts import Ids, checked_name
 from tollway.billing.audit import Notary
@@ -18,7 +19,7 @@ from tollway.billing.caps import ALERT_PPM, checked_limit
 from tollway.billing.key_secrets import make_secret
 from tollway.billing.key_terms import checked_models
 from tollway.billing.rate_limits import REQUESTS_MAX
-from tollway.errors import CommandRefused, NotThere
+from tollway.errors import CommandRefused, NotThere, OnlyTheOperator
 from tollway.ids import ACCOUNT, KEY, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 from tollway.money import render_amount
@@ -72,8 +73,8 @@ class SubAccountRows(Protocol):
         """Read the sub-accounts of an account, or all, that were not removed, oldest first."""
         ...
 
-    def set_sub_account_state(self, sub_account_id: int, state: SubAccountState, entry: AuditEntry) -> bool:
-        """Change the state, with effect on the next request in every worker; False when it was removed, or never was."""
+    def set_sub_account_state(self, found: SubAccount, entry: AuditEntry) -> bool:
+        """Change the state to that of `found`, with effect on the next request in every worker; False when it was removed, or never was."""
         ...
 
     def change_sub_account(
@@ -130,6 +131,7 @@ class SubAccounts:
             monthly_cap_nanos=checked_limit(terms.monthly_cap_nanos),
             rpm=checked_rpm(terms.rpm),
         )
+        made = msgspec.structs.replace(made, operator_set=limited_by_operator((), {"models": made.models}, by.side))
         key, secret = self._first_key(made, self._key_prefix(account))
         cap = self._cap(made, by) if made.monthly_cap_nanos else None
         first_key = {"name": key.name, "sub_account": render_id(SUB_ACCOUNT, made.id)}
@@ -167,6 +169,8 @@ class SubAccounts:
         """
         found = self._standing(sub_account_id)
         changes = _checked(changes)
+        if changes.models is not UNSET and (by.side is SetBy.OPERATOR or changes.models != found.models):
+            found = msgspec.structs.replace(found, operator_set=_limited_after(found, {"models": changes.models}, by))
         capped = changes.monthly_cap_nanos is not UNSET
         cap = (
             self._cap(msgspec.structs.replace(found, monthly_cap_nanos=changes.monthly_cap_nanos), by)
@@ -206,12 +210,15 @@ class SubAccounts:
 
     def _set_state(self, sub_account_id: int, state: SubAccountState, by: Actor) -> SubAccount:
         found = self._standing(sub_account_id)
-        if found.state is state:
+        suspended = {"suspended": state is SubAccountState.SUSPENDED}
+        if found.state is state and by.side is SetBy.ACCOUNT:
             return found
+        found = msgspec.structs.replace(found, operator_set=_limited_after(found, suspended, by))
         entry = self._note(by, "sub_account.update", found, {"state": state.value})
-        if not self._store.set_sub_account_state(sub_account_id, state, entry):
+        found = msgspec.structs.replace(found, state=state)
+        if not self._store.set_sub_account_state(found, entry):
             raise _no(sub_account_id)
-        return msgspec.structs.replace(found, state=state)
+        return found
 
     def _first_key(self, sub_account: SubAccount, prefix: str) -> tuple[KeyView, str]:
         secret = make_secret(prefix)
@@ -301,6 +308,17 @@ def _told(changes: SubAccountChanges) -> dict[str, object]:
     if "monthly_cap_nanos" in told:
         told["monthly_cap"] = render_amount(int(str(told.pop("monthly_cap_nanos"))))
     return told
+
+
+def _limited_after(found: SubAccount, told: Mapping[str, object], by: Actor) -> tuple[str, ...]:
+    """Return what the operator will have limited of a sub-account; raises OnlyTheOperator where an owner would change it."""
+    name = touched(found.operator_set, told, by.side)
+    if name is not None:
+        raise OnlyTheOperator(
+            f"the operator set {name!r} of sub-account {render_id(SUB_ACCOUNT, found.id)}, and only the operator changes it: "
+            "ask the operator"
+        )
+    return limited_by_operator(found.operator_set, told, by.side)
 
 
 def _no(sub_account_id: int) -> NotThere:

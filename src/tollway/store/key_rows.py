@@ -13,6 +13,7 @@ from tollway.access.key_view import AdminKeyView, KeyChange, KeyView
 from tollway.access.kinds import KeyKind
 from tollway.access.limits import NO_LIMITS, AccountLimit, LimitScope, RateChange, RateLimits, RateRule
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
+from tollway.access.setters import SetBy
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
 from tollway.store.cap_rows import add_cap, put_limit
@@ -41,6 +42,7 @@ _KEY = (
     keys.c.digest,
     keys.c.old_expires_ms,
     keys.c.disabled_ms,
+    keys.c.operator_set,
 )
 _ADMIN_KEY = (admin_keys.c.id, admin_keys.c.name, admin_keys.c.created_ms, admin_keys.c.revoked_ms)
 
@@ -71,6 +73,9 @@ class KeyRows(Rows):
             lock_account(connection, key.account_id)
             # Also where no column changes: that it was not revoked must hold until the end.
             values = {"name": keys.c.name} | _columns(change, entry.created_ms)
+            # An owner's leaves it, whatever the operator has written there since the key was read.
+            if entry.actor.side is SetBy.OPERATOR:
+                values["operator_set"] = _listed(key.operator_set)
             if connection.execute(update(keys).where(mine).values(values)).rowcount != 1:
                 return None
             changed: list[Cap] = []
@@ -178,8 +183,13 @@ def add_key(connection: Connection, key: KeyView) -> None:
             costs=key.costs.value,
             routes=",".join(key.routes),
             networks=",".join(key.networks),
+            operator_set=_listed(key.operator_set),
         )
     )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return "".join(f"{word}," for word in words)
 
 
 def read_key(connection: Connection, key_id: int) -> KeyView | None:
@@ -227,6 +237,7 @@ def _read_key(row: Mapping[Any, Any]) -> KeyView:
     fields = fields_of(row)
     for name in ("models", "routes", "networks"):
         fields[name] = tuple(fields[name].split(",")) if fields[name] else ()
+    fields["operator_set"] = tuple(fields["operator_set"].split(",")[:-1])
     fields["digest"] = bytes(fields["digest"])
     fields["billing"] = BillingMode(fields["billing"])
     fields["unsupported"] = Unsupported(fields["unsupported"])

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, String, and_, case, cast, delete, fun
 from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
+from tollway.access.setters import SetBy
 from tollway.access.terms import CapScope, CapSpan
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
@@ -69,6 +70,7 @@ class SubAccountRows(Rows):
                     external_ref=made.external_ref,
                     tag=made.tag,
                     models=",".join(made.models),
+                    operator_set=_listed(made.operator_set),
                 )
             )
             add_key(connection, new.key)
@@ -92,10 +94,13 @@ class SubAccountRows(Rows):
         with self._reading() as connection:
             return tuple(_read(row) for row in connection.execute(query).mappings())
 
-    def set_sub_account_state(self, sub_account_id: int, state: SubAccountState, entry: AuditEntry) -> bool:
-        """Change the state in every worker; False when it was removed, or never was."""
+    def set_sub_account_state(self, found: SubAccount, entry: AuditEntry) -> bool:
+        """Change the state to that of `found` in every worker; False when it was removed, or never was."""
         with self._changing() as connection:
-            changed = connection.execute(update(sub_accounts).where(_stands(sub_account_id)).values(state=state.value))
+            values = {"state": found.state.value}
+            if entry.actor.side is SetBy.OPERATOR:
+                values["operator_set"] = _listed(found.operator_set)
+            changed = connection.execute(update(sub_accounts).where(_stands(found.id)).values(values))
             if changed.rowcount == 1:
                 add_entry(connection, entry)
             return changed.rowcount == 1
@@ -112,6 +117,9 @@ class SubAccountRows(Rows):
             values = {name: value for name, value in changes.told.items() if name in _OWN}
             if "models" in values:
                 values["models"] = ",".join(changes.models or ())
+            # An owner's leaves it, whatever the operator has written there since the sub-account was read.
+            if entry.actor.side is SetBy.OPERATOR:
+                values["operator_set"] = _listed(found.operator_set)
             # Without a value it only finds out whether there is such a row.
             changing = update(sub_accounts).where(_stands(found.id)).values(values or {"name": sub_accounts.c.name})
             if connection.execute(changing).rowcount != 1:
@@ -176,4 +184,9 @@ def _read(row: Mapping[Any, Any]) -> SubAccount:
     fields = fields_of(row)
     fields["state"] = SubAccountState(fields["state"])
     fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
+    fields["operator_set"] = tuple(fields["operator_set"].split(",")[:-1])
     return SubAccount(**fields)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return "".join(f"{word}," for word in words)

@@ -98,6 +98,7 @@ sub_accounts = Table(
     Column("tag", String),
     Column("models", String, nullable=False, server_default=text("''")),
     Column("removed_ms", TIME),
+    Column("operator_set", String, nullable=False, server_default=text("''")),
     Index("sub_accounts_account", "account_id"),
 )
 """`tag` is put on requests that name none; `models` are those that its keys may use, all where empty."""
@@ -211,17 +212,14 @@ keys = Table(
     Column("old_digest", LargeBinary),
     Column("old_expires_ms", TIME),
     Column("disabled_ms", TIME),
+    Column("operator_set", String, nullable=False, server_default=text("''")),
     UniqueConstraint("digest", name="keys_digest"),
     Index("keys_account", "account_id"),
-    Index(
-        "keys_old_digest",
-        "old_digest",
-        unique=True,
-        sqlite_where=text("old_digest IS NOT NULL"),
-    ),
+    Index("keys_old_digest", "old_digest", unique=True, sqlite_where=text("old_digest IS NOT NULL")),
 )
 """`routes` and `networks` are lists with commas, all where empty. `old_digest` is that of the secret before a rotation, which
-works until `old_expires_ms`. `disabled_ms` is since when it is refused, NULL while it is not."""
+works until `old_expires_ms`. `disabled_ms` is since when it is refused, NULL while it is not. `operator_set` is a list with a
+comma behind each word: what the operator limited of it, which its account does not change."""
 
 transfers = Table(
     "transfers",

@@ -7,9 +7,12 @@ import httpx
 import pytest
 
 from tests.e2e.account.conftest import Gateway, Owner, error_of, open_gateway
+from tollway.access.caps import SubAccountChanges
+from tollway.access.key_view import KeyChange
 from tollway.access.limits import LimitScope, RateChange
 from tollway.access.terms import EACH, CapScope, CapSpan
 from tollway.billing.caps import CapTarget
+from tollway.billing.keys import KeyTerms
 from tollway.billing.rate_limits import LimitTarget
 from tollway.ids import CAP, KEY, SUB_ACCOUNT, parse_id, render_id
 
@@ -252,3 +255,94 @@ def test_a_sub_account_keeps_the_operators_monthly_cap(gateway: Gateway) -> None
     operator_caps(gateway, owner, CapScope.SUB_ACCOUNT, EACH, LITTLE_NANOS)
     refused = owner.ask("POST", "/v1/sub-accounts", json={"name": "new", "spend_cap_cents": 100})
     assert (refused.status_code, "each sub-account" in error_of(refused)["message"]) == (400, True)
+
+
+def test_an_owner_frees_no_key_of_what_the_operator_limited(gateway: Gateway) -> None:
+    owner = gateway.owner("gonkagate")
+    keys = gateway.desk.keys
+    terms = KeyTerms(models=("other",), routes=("chat",), networks=("127.0.0.0/8",), expires_ms=4_000_000_000_000)
+    view, secret = keys.create(owner.id, "limited", terms)
+    keys.update(view.id, KeyChange(disabled=True))
+    made = {"data": {"hash": view.digest.hex()}}
+    changes: dict[str, Any] = {
+        "models": [],
+        "routes": ["chat", "models"],
+        "networks": None,
+        "expires_at": None,
+        "disabled": False,
+    }
+    for name, value in changes.items():
+        refused = change_key(owner, made, 403, **{name: value})["error"]
+        assert (refused["code"], "only the operator changes it" in refused["message"]) == ("not_permitted", True), name
+    # What stays as it is may be sent back, and what the operator left open is the owner's to change.
+    assert change_key(owner, made, name="renamed", models=["other"], disabled=True)["data"]["name"] == "renamed"
+    assert owner.ask("GET", "/v1/models", secret).status_code == 401
+    # What the operator lifts is the account's again.
+    keys.update(view.id, KeyChange(disabled=False, models=(), routes=()))
+    assert change_key(owner, made, models=["m"])["data"]["models"] == ["m"]
+    change_key(owner, made, models=[], disabled=True)
+    change_key(owner, made, disabled=False)
+    owner.chat(secret)
+    change_key(owner, made, 403, expires_at="2090-01-01T00:00:00Z")
+
+
+def test_an_owner_neither_resumes_nor_widens_a_sub_account_that_the_operator_limited(gateway: Gateway) -> None:
+    owner = gateway.owner("aigateway")
+    made = owner.told("POST", "/v1/sub-accounts", 201, json={"name": "s", "allowed_models": ["m", "n"]})
+    path, number = f"/v1/sub-accounts/{made['id']}", parse_id(SUB_ACCOUNT, made["id"])
+    parts = gateway.desk.sub_accounts
+    # One that its owner had suspended, too.
+    owner.told("PATCH", path, json={"suspended": True})
+    parts.suspend(number)
+    for method in ("PATCH", "PUT"):
+        assert owner.ask(method, path, json={"suspended": False}).status_code == 403
+    assert ask_model(owner, made["key"]).status_code == 403
+    parts.resume(number)
+    owner.chat(made["key"])
+    assert owner.told("PATCH", path, json={"suspended": True})["status"] == "suspended"
+    assert owner.told("PATCH", path, json={"suspended": False})["status"] == "active"
+    assert owner.told("PATCH", path, json={"allowed_models": ["m"]})["allowed_models"] == ["m"]
+    parts.update(number, SubAccountChanges(models=("other",)))
+    for models in ([], ["m"], None):
+        assert owner.ask("PATCH", path, json={"allowed_models": models}).status_code == 403
+    assert owner.told("PATCH", path, json={"allowed_models": ["other"], "name": "t"})["name"] == "t"
+    parts.update(number, SubAccountChanges(models=()))
+    assert owner.told("PATCH", path, json={"allowed_models": ["m"]})["allowed_models"] == ["m"]
+    owner.chat(made["key"])
+
+
+def test_an_owner_gives_itself_no_fee_price_package_or_credit(gateway: Gateway) -> None:
+    owner = gateway.owner()
+    for word in (
+        "billing",
+        "package",
+        "package_id",
+        "sub_account",
+        "costs",
+        "unsupported",
+        "fee",
+        "price",
+        "tpm",
+        "burst",
+    ):
+        refused = owner.ask("POST", "/api/v1/keys", owner.writing, json={"name": "k", word: "x"})
+        assert (refused.status_code, error_of(refused)["param"]) == (400, word)
+    for word in ("credit", "balance", "fee", "concurrency", "state", "currency"):
+        refused = owner.ask("POST", "/v1/sub-accounts", json={"name": "s", word: 1})
+        assert (refused.status_code, error_of(refused)["param"]) == (400, word)
+
+
+def test_nothing_that_an_owner_has_works_while_the_operator_has_suspended_the_account(gateway: Gateway) -> None:
+    owner = gateway.owner()
+    part = owner.told("POST", "/v1/sub-accounts", 201, json={"name": "s"})
+    gateway.desk.accounts.suspend(owner.id)
+    for secret in (owner.key, owner.writing):
+        for method, path in (
+            ("POST", "/v1/sub-accounts"),
+            ("PATCH", f"/v1/sub-accounts/{part['id']}"),
+            ("POST", "/api/v1/budgets"),
+            ("POST", f"/v1/keys/{part['key_id']}/rotate"),
+        ):
+            refused = owner.ask(method, path, secret, json={})
+            assert (refused.status_code, error_of(refused)["code"]) == (403, "account_suspended"), path
+    assert owner.ask("POST", "/api/v1/keys", owner.writing, json={"name": "k"}).status_code == 403

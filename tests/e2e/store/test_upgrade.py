@@ -119,4 +119,8 @@ def test_limits_of_before_anybody_said_who_set_them_are_the_operators(empty: Cal
     assert (rule.rpm, rule.tpm, rule.account_rpm) == (60, 100_000, None)
     (cap,) = store.caps(ADA)
     assert (cap.subject, cap.limit_nanos, cap.set_by) == ("nightly", 5_000_000_000, SetBy.OPERATOR)
+    (part,) = store.sub_accounts(ADA)
+    assert part.operator_set == ("models", "suspended")
+    limited = {key.operator_set for key in store.keys(None)}
+    assert limited == {(), ("models",), ("routes", "networks", "disabled")}
     store.close()

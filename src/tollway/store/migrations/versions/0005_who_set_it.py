@@ -8,6 +8,16 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+OF_KEYS = (
+    ("models", "models <> ''"),
+    ("routes", "routes <> ''"),
+    ("networks", "networks <> ''"),
+    ("expires", "expires_ms IS NOT NULL"),
+    ("disabled", "disabled_ms IS NOT NULL"),
+)
+OF_SUB_ACCOUNTS = (("models", "models <> ''"), ("suspended", "state = 'suspended'"))
+"""What limits one, and where it does."""
+
 
 def upgrade() -> None:
     """Add columns; every limit that there is counts as the operator's."""
@@ -23,3 +33,7 @@ def upgrade() -> None:
         sqlite_where=standing,
         postgresql_where=standing,
     )
+    for table, words in (("keys", OF_KEYS), ("sub_accounts", OF_SUB_ACCOUNTS)):
+        op.add_column(table, sa.Column("operator_set", sa.String(), nullable=False, server_default=sa.text("''")))
+        listed = " || ".join(f"CASE WHEN {there} THEN '{word},' ELSE '' END" for word, there in words)
+        op.execute(f"UPDATE {table} SET operator_set = {listed}")  # noqa: S608 words of this file
