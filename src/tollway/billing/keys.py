@@ -95,11 +95,17 @@ class KeyRows(Protocol):
         ...
 
     def update_key(
-        self, key: KeyView, change: KeyChange, caps: Sequence[Cap], entry: AuditEntry
+        self,
+        key: KeyView,
+        change: KeyChange,
+        caps: Sequence[Cap],
+        entry: AuditEntry,
+        limited_after: Callable[[KeyView], Sequence[str]],
     ) -> tuple[KeyView, tuple[Cap, ...]] | None:
         """Change a key, its caps (zero lifts) and its limits; return it with the caps that were there and were changed.
 
-        None, and nothing changed, when it was revoked.
+        `limited_after` says what the operator will have limited of the key as it stands now, or raises. None, and nothing
+        changed, when it was revoked.
         """
         ...
 
@@ -225,11 +231,11 @@ class Keys:
         now_ms = self._now_ms()
         change = checked_key_change(change, now_ms=now_ms)
         key = self._unrevoked(key_id)
-        key = msgspec.structs.replace(key, operator_set=_limited_after(key, change, by))
         if key.package_id is not None:
             _check_spends_money(self._store.package(key.package_id), change.caps)
         caps = caps_of(key, change.caps, self._ids.next, now_ms=now_ms, set_by=by.side)
-        changed = self._store.update_key(key, change, caps, self._note(by, "key.update", key, changed_to(change)))
+        entry = self._note(by, "key.update", key, changed_to(change))
+        changed = self._store.update_key(key, change, caps, entry, lambda found: _limited_after(found, change, by))
         if changed is None:
             raise _revoked(key_id)
         updated, standing = changed

@@ -73,16 +73,26 @@ class SubAccountRows(Protocol):
         """Read the sub-accounts of an account, or all, that were not removed, oldest first."""
         ...
 
-    def set_sub_account_state(self, found: SubAccount, entry: AuditEntry) -> bool:
-        """Change the state to that of `found`, with effect on the next request in every worker; False when it was removed, or never was."""
+    def set_sub_account_state(
+        self, found: SubAccount, entry: AuditEntry, limited_after: Callable[[SubAccount], Sequence[str]]
+    ) -> bool:
+        """Change the state to that of `found`, from the next request on; False when it was removed, or never was.
+
+        `limited_after` says what the operator will have limited of it as it stands now, or raises.
+        """
         ...
 
     def change_sub_account(
-        self, found: SubAccount, changes: SubAccountChanges, cap: Cap | None, entry: AuditEntry
+        self,
+        found: SubAccount,
+        changes: SubAccountChanges,
+        cap: Cap | None,
+        entry: AuditEntry,
+        limited_after: Callable[[SubAccount], Sequence[str]],
     ) -> tuple[SubAccount, Cap | None] | None:
         """Change a sub-account, and its monthly cap, which a limit of zero lifts; None for `cap` leaves it.
 
-        Returns it, and the cap that holds now if it was to change; None when it was removed meanwhile.
+        `limited_after` as above. Returns it, and the cap that holds now if it was to change; None when it was removed meanwhile.
         """
         ...
 
@@ -169,8 +179,6 @@ class SubAccounts:
         """
         found = self._standing(sub_account_id)
         changes = _checked(changes)
-        if changes.models is not UNSET and (by.side is SetBy.OPERATOR or changes.models != found.models):
-            found = msgspec.structs.replace(found, operator_set=_limited_after(found, {"models": changes.models}, by))
         capped = changes.monthly_cap_nanos is not UNSET
         cap = (
             self._cap(msgspec.structs.replace(found, monthly_cap_nanos=changes.monthly_cap_nanos), by)
@@ -178,7 +186,9 @@ class SubAccounts:
             else None
         )
         entry = self._note(by, "sub_account.update", found, _told(changes))
-        changed = self._store.change_sub_account(found, changes, cap, entry)
+        changed = self._store.change_sub_account(
+            found, changes, cap, entry, lambda found: _models_limited_after(found, changes, by)
+        )
         if changed is None:
             raise _no(sub_account_id)
         changed_to, standing = changed
@@ -213,12 +223,11 @@ class SubAccounts:
         suspended = {"suspended": state is SubAccountState.SUSPENDED}
         if found.state is state and by.side is SetBy.ACCOUNT:
             return found
-        found = msgspec.structs.replace(found, operator_set=_limited_after(found, suspended, by))
         entry = self._note(by, "sub_account.update", found, {"state": state.value})
         found = msgspec.structs.replace(found, state=state)
-        if not self._store.set_sub_account_state(found, entry):
+        if not self._store.set_sub_account_state(found, entry, lambda found: _limited_after(found, suspended, by)):
             raise _no(sub_account_id)
-        return found
+        return self.show(sub_account_id)
 
     def _first_key(self, sub_account: SubAccount, prefix: str) -> tuple[KeyView, str]:
         secret = make_secret(prefix)
@@ -308,6 +317,13 @@ def _told(changes: SubAccountChanges) -> dict[str, object]:
     if "monthly_cap_nanos" in told:
         told["monthly_cap"] = render_amount(int(str(told.pop("monthly_cap_nanos"))))
     return told
+
+
+def _models_limited_after(found: SubAccount, changes: SubAccountChanges, by: Actor) -> Sequence[str]:
+    """Return the same where a change may name models; an owner may send back those that it was shown."""
+    if changes.models is UNSET or (by.side is SetBy.ACCOUNT and changes.models == found.models):
+        return found.operator_set
+    return _limited_after(found, {"models": changes.models}, by)
 
 
 def _limited_after(found: SubAccount, told: Mapping[str, object], by: Actor) -> tuple[str, ...]:

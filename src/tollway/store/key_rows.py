@@ -1,6 +1,6 @@
 """Keys and admin keys in SQL. Knows no secret: only digests. Runs in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,6 @@ from tollway.access.key_view import AdminKeyView, KeyChange, KeyView
 from tollway.access.kinds import KeyKind
 from tollway.access.limits import NO_LIMITS, AccountLimit, LimitScope, RateChange, RateLimits, RateRule
 from tollway.access.principal import BillingMode, Principal, ShownCosts, Unsupported
-from tollway.access.setters import SetBy
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
 from tollway.store.cap_rows import add_cap, put_limit
@@ -62,20 +61,26 @@ class KeyRows(Rows):
             add_entry(connection, entry)
 
     def update_key(
-        self, key: KeyView, change: KeyChange, caps: Sequence[Cap], entry: AuditEntry
+        self,
+        key: KeyView,
+        change: KeyChange,
+        caps: Sequence[Cap],
+        entry: AuditEntry,
+        limited_after: Callable[[KeyView], Sequence[str]],
     ) -> tuple[KeyView, tuple[Cap, ...]] | None:
         """Change a key, its caps (zero lifts) and its limits; return it with the caps that were there and were changed.
 
-        None, and nothing changed, when it was revoked.
+        `limited_after` says what the operator will have limited of the key as it stands now, or raises. None, and nothing
+        changed, when it was revoked.
         """
         mine = and_(keys.c.id == key.id, keys.c.revoked_ms.is_(None))
         with self._changing() as connection:
             lock_account(connection, key.account_id)
+            found = read_key(connection, key.id)
+            if found is None:
+                return None
             # Also where no column changes: that it was not revoked must hold until the end.
-            values = {"name": keys.c.name} | _columns(change, entry.created_ms)
-            # An owner's leaves it, whatever the operator has written there since the key was read.
-            if entry.actor.side is SetBy.OPERATOR:
-                values["operator_set"] = _listed(key.operator_set)
+            values = _columns(change, entry.created_ms) | {"operator_set": listed(limited_after(found))}
             if connection.execute(update(keys).where(mine).values(values)).rowcount != 1:
                 return None
             changed: list[Cap] = []
@@ -183,12 +188,13 @@ def add_key(connection: Connection, key: KeyView) -> None:
             costs=key.costs.value,
             routes=",".join(key.routes),
             networks=",".join(key.networks),
-            operator_set=_listed(key.operator_set),
+            operator_set=listed(key.operator_set),
         )
     )
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Return the column of what the operator limited, whose every word ends in a comma."""
     return "".join(f"{word}," for word in words)
 
 

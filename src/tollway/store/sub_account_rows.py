@@ -1,6 +1,6 @@
 """Sub-accounts in SQL, made with their first key and their limits in one go. Knows no use case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -9,12 +9,11 @@ from sqlalchemy import Connection, Select, String, and_, case, cast, delete, fun
 from tollway.access.audit import AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.limits import AccountLimit, LimitScope, RateChange, RateRule
-from tollway.access.setters import SetBy
 from tollway.access.terms import CapScope, CapSpan
 from tollway.store.account_rows import lock_account
 from tollway.store.audit_rows import add_entry
 from tollway.store.cap_rows import put_cap, put_limit
-from tollway.store.key_rows import add_key
+from tollway.store.key_rows import add_key, listed
 from tollway.store.limit_rows import change_limit
 from tollway.store.rows import fields_of
 from tollway.store.tables import caps, keys, rate_limits, sub_accounts
@@ -70,7 +69,7 @@ class SubAccountRows(Rows):
                     external_ref=made.external_ref,
                     tag=made.tag,
                     models=",".join(made.models),
-                    operator_set=_listed(made.operator_set),
+                    operator_set=listed(made.operator_set),
                 )
             )
             add_key(connection, new.key)
@@ -94,35 +93,48 @@ class SubAccountRows(Rows):
         with self._reading() as connection:
             return tuple(_read(row) for row in connection.execute(query).mappings())
 
-    def set_sub_account_state(self, found: SubAccount, entry: AuditEntry) -> bool:
-        """Change the state to that of `found` in every worker; False when it was removed, or never was."""
+    def set_sub_account_state(
+        self, found: SubAccount, entry: AuditEntry, limited_after: Callable[[SubAccount], Sequence[str]]
+    ) -> bool:
+        """Change the state to that of `found` in every worker; False when it was removed, or never was.
+
+        `limited_after` says what the operator will have limited of it as it stands now, or raises.
+        """
         with self._changing() as connection:
-            values = {"state": found.state.value}
-            if entry.actor.side is SetBy.OPERATOR:
-                values["operator_set"] = _listed(found.operator_set)
+            lock_account(connection, found.account_id)
+            standing = read_sub_account(connection, found.id)
+            if standing is None:
+                return False
+            values = {"state": found.state.value, "operator_set": listed(limited_after(standing))}
             changed = connection.execute(update(sub_accounts).where(_stands(found.id)).values(values))
             if changed.rowcount == 1:
                 add_entry(connection, entry)
             return changed.rowcount == 1
 
     def change_sub_account(
-        self, found: SubAccount, changes: SubAccountChanges, cap: Cap | None, entry: AuditEntry
+        self,
+        found: SubAccount,
+        changes: SubAccountChanges,
+        cap: Cap | None,
+        entry: AuditEntry,
+        limited_after: Callable[[SubAccount], Sequence[str]],
     ) -> tuple[SubAccount, Cap | None] | None:
         """Change a sub-account, and its monthly cap, which a limit of zero lifts; None for `cap` leaves it.
 
-        Returns it, and the cap that holds now if it was to change; None when it was removed meanwhile.
+        `limited_after` says what the operator will have limited of it as it stands now, or raises. Returns it, and the
+        cap that holds now if it was to change; None when it was removed meanwhile.
         """
         with self._changing() as connection:
             lock_account(connection, found.account_id)
             values = {name: value for name, value in changes.told.items() if name in _OWN}
             if "models" in values:
                 values["models"] = ",".join(changes.models or ())
-            # An owner's leaves it, whatever the operator has written there since the sub-account was read.
-            if entry.actor.side is SetBy.OPERATOR:
-                values["operator_set"] = _listed(found.operator_set)
-            # Without a value it only finds out whether there is such a row.
-            changing = update(sub_accounts).where(_stands(found.id)).values(values or {"name": sub_accounts.c.name})
-            if connection.execute(changing).rowcount != 1:
+            before = read_sub_account(connection, found.id)
+            if before is None:
+                return None
+            # Also where no value changes, it finds out whether there is such a row.
+            values["operator_set"] = listed(limited_after(before))
+            if connection.execute(update(sub_accounts).where(_stands(found.id)).values(values)).rowcount != 1:
                 return None
             if changes.rpm is not UNSET:
                 _limit(connection, found, changes.rpm, entry)
@@ -186,7 +198,3 @@ def _read(row: Mapping[Any, Any]) -> SubAccount:
     fields["models"] = tuple(fields["models"].split(",")) if fields["models"] else ()
     fields["operator_set"] = tuple(fields["operator_set"].split(",")[:-1])
     return SubAccount(**fields)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return "".join(f"{word}," for word in words)

@@ -33,6 +33,23 @@ def tw(_: Account) -> str:
     return "tw-"
 
 
+class Meanwhile:
+    """Numbers of a store; before it gives the first, somebody else does something.
+
+    A change takes the number of its entry in the trail when it has read what it changes, and before it writes.
+    """
+
+    def __init__(self, store: Store, does: Callable[[], object]) -> None:
+        self._ids = store.ids()
+        self._does: Callable[[], object] | None = does
+
+    def next(self) -> int:
+        does, self._does = self._does, None
+        if does is not None:
+            does()
+        return self._ids.next()
+
+
 class Desk:
     """A worker at work."""
 

@@ -7,7 +7,7 @@ from datetime import UTC
 import msgspec
 import pytest
 
-from tests.e2e.store.conftest import tw
+from tests.e2e.store.conftest import Meanwhile, tw
 from tollway.access.audit import Actor, ActorKind, AuditQuery
 from tollway.access.decide import check_key
 from tollway.access.key_view import KeyChange, KeyState, KeyView
@@ -21,7 +21,7 @@ from tollway.billing.key_secrets import key_digest
 from tollway.billing.keys import HOUR_MS, OVERLAP_MS, OVERLAP_MS_MAX, Keys, KeyTerms
 from tollway.billing.packages import Packages
 from tollway.billing.products import Products, ProductTerms
-from tollway.errors import CommandRefused, NotThere, Refusal
+from tollway.errors import CommandRefused, NotThere, OnlyTheOperator, Refusal
 from tollway.ids import KEY, render_id
 from tollway.ledger.records import Account
 from tollway.store.key_directory import KeyDirectory
@@ -29,6 +29,7 @@ from tollway.store.store import Store
 
 NOBODY = 12345
 ROBOT = Actor(kind=ActorKind.ADMIN_KEY, id=5)
+OWNER = Actor(kind=ActorKind.MANAGEMENT_KEY, id=6)
 
 
 class Clock:
@@ -209,7 +210,7 @@ def test_what_a_key_cannot_be_changed_to_is_refused_and_changes_nothing(
     # Also when it was revoked between the look at it and the change.
     entry = Audit(store).list(AuditQuery(resource_type="key")).entries[0]
     again = msgspec.structs.replace(entry, id=1)
-    assert store.update_key(key, KeyChange(name="x"), (), again) is None
+    assert store.update_key(key, KeyChange(name="x"), (), again, lambda found: found.operator_set) is None
     assert store.rotate_key(key, None, again) is None
     assert store.revoke_key(key.id, 5, again) is None
     assert keys.show(key.id) == revoked
@@ -285,6 +286,19 @@ def test_rotations_at_the_same_time_leave_one_text_and_the_one_before(
     alive = [text for text in (first, *texts) if directory.find(key_digest(text)) is not None]
     assert len(alive) == 2
     assert first not in alive
+
+
+def test_what_the_operator_limits_while_an_owner_changes_a_key_stays(
+    keys: Keys, store: Store, account: Account
+) -> None:
+    key, _ = keys.create(account.id, "ci")
+    keys.update(key.id, KeyChange(disabled=True), by=OWNER)
+    ids = Meanwhile(store, lambda: keys.update(key.id, KeyChange(disabled=True)))
+    with pytest.raises(OnlyTheOperator, match="the operator set 'disabled'"):
+        Keys(store, ids, tw).update(key.id, KeyChange(disabled=False), by=OWNER)
+    ids = Meanwhile(store, lambda: keys.update(key.id, KeyChange(models=("m",))))
+    Keys(store, ids, tw).update(key.id, KeyChange(routes=("chat",)))
+    assert sorted(keys.show(key.id).operator_set) == ["disabled", "models", "routes"]
 
 
 @pytest.mark.parametrize("overlap_ms", [-1, OVERLAP_MS_MAX + 1])

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.e2e.store.conftest import Meanwhile, tw
 from tollway.access.audit import OPERATOR, Actor, ActorKind, AuditQuery
 from tollway.access.caps import SubAccountChanges, SubAccountState
 from tollway.access.limits import LimitScope, RateRule
@@ -19,12 +20,13 @@ from tollway.billing.caps import Caps, CapTarget
 from tollway.billing.keys import Keys, KeyTerms
 from tollway.billing.sub_accounts import SubAccounts, SubAccountTerms
 from tollway.billing.terms_views import view_sub_account
-from tollway.errors import CommandRefused, NotThere
+from tollway.errors import CommandRefused, NotThere, OnlyTheOperator
 from tollway.ids import SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 from tollway.store.store import Store
 
 ROBOT = Actor(kind=ActorKind.ADMIN_KEY, id=77, ip="192.0.2.7")
+OWNER = Actor(kind=ActorKind.MANAGEMENT_KEY, id=6)
 EVERYTHING = SubAccountTerms(
     name="customer 7",
     external_ref="crm/7",
@@ -209,3 +211,18 @@ def test_each_change_of_a_cap_is_told_once(store: Store, account: Account) -> No
     assert len({entry.resource_id for entry in entries}) == 1
     with pytest.raises(NotThere):
         caps.remove(7)
+
+
+def test_what_the_operator_limits_while_an_owner_changes_a_sub_account_stays(
+    store: Store, sub_accounts: SubAccounts, account: Account
+) -> None:
+    made, _, _ = sub_accounts.create(account.id, SubAccountTerms(name="part"), by=OWNER)
+    sub_accounts.suspend(made.id, by=OWNER)
+    ids = Meanwhile(store, lambda: sub_accounts.suspend(made.id))
+    with pytest.raises(OnlyTheOperator, match="the operator set 'suspended'"):
+        SubAccounts(store, ids, tw).resume(made.id, by=OWNER)
+    ids = Meanwhile(store, lambda: sub_accounts.update(made.id, SubAccountChanges(models=("m",))))
+    with pytest.raises(OnlyTheOperator, match="the operator set 'models'"):
+        SubAccounts(store, ids, tw).update(made.id, SubAccountChanges(models=("m", "n")), by=OWNER)
+    assert sorted(sub_accounts.show(made.id).operator_set) == ["models", "suspended"]
+    assert sub_accounts.show(made.id).state is SubAccountState.SUSPENDED
