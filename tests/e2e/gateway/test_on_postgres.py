@@ -123,7 +123,13 @@ def test_a_key_revoked_at_one_host_is_refused_at_the_other(hosts: Hosts) -> None
 def test_lesson_18_a_paused_database_refuses_in_bounded_time_and_loses_no_charge(
     hosts: Hosts, server: Server, provider: Provider
 ) -> None:
-    provider.scripts["slow"] = well
+    go_on = asyncio.Event()
+
+    async def slow(seen: Seen, to: Line) -> None:
+        await go_on.wait()
+        await well(seen, to)
+
+    provider.scripts["slow"] = slow
     host = hosts.one()
     account = host.account("5.00")
     key, another = host.key(account), host.key(account)
@@ -131,11 +137,12 @@ def test_lesson_18_a_paused_database_refuses_in_bounded_time_and_loses_no_charge
     assert client.post(CHAT, json=BODY).status_code == 200
     last: list[httpx.Response] = []
     asked = len(provider.seen)
+    held = threading.Thread(target=lambda: last.append(client.post(CHAT, json={**BODY, "model": "p/slow"}, timeout=60)))
+    held.start()
+    provider.wait_for_requests(asked + 1)
     with server.paused():
-        # It was let in before anyone knew: its end waits for the charge.
-        held = threading.Thread(target=lambda: last.append(client.post(CHAT, json=BODY, timeout=60)))
-        held.start()
-        provider.wait_for_requests(asked + 1)
+        # It was let in before: its end waits for the charge.
+        provider.call(go_on.set)
         began = time.monotonic()
         stranger = host.client("tw-nobody").post(CHAT, json=BODY)
         unread = host.client(another).post(CHAT, json=BODY)
