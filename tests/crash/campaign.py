@@ -9,7 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from tests.crash.clients import Client, Place
 from tests.crash.scripted import serve
 from tests.crash.stage import SCARCE, Desk, Gateway, write_settings
 from tests.crash.trap import AFTER_S, Moment, Trap
+from tests.waiting import until
+from tollway import clock
+from tollway.store.store import Store
 
 WAYS = {Way.PLAIN: 6, Way.STREAM: 8, Way.AGAIN: 3, Way.AGAIN_STREAM: 3, Way.LEAVE: 2, Way.CUT: 1, Way.FAIL: 1}
 """How often each comes, in proportion."""
@@ -227,6 +230,7 @@ async def play(campaign: Campaign, folder: Path, *, say: Callable[[str], None]) 
                 scene.top_up()
         await scene.load.stop()
         await swept(campaign)
+    await asyncio.to_thread(reclaim_unstarted, campaign.store)
     return Outcome(
         campaign=campaign,
         moments=killer.moments,
@@ -244,3 +248,19 @@ async def swept(campaign: Campaign) -> None:
         if not found["holds"] and found["workers"] == campaign.workers and not books.problems:
             return
         await asyncio.sleep(0.1)
+
+
+def reclaim_unstarted(url: str) -> None:
+    """Settle the row of a worker that was asked to stop between its registration and its first request, as the next start does.
+
+    The last kill's successor may be no further when the gateway stops. Whoever left a hold or a lease is not settled here.
+    """
+    with closing(Store.open(url)) as store:
+
+        def settled() -> bool:  # a server takes a moment to notice who is gone
+            store.reclaim_dead_workers(clock.now_ms())
+            return not store.check().counts["workers"]
+
+        counts = store.check().counts
+        if counts["workers"] and not counts["holds"] and not counts["leases"]:
+            until(settled, wait_s=SWEEP_S)
