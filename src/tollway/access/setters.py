@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from tollway.errors import OnlyTheOperator
+
 
 class SetBy(StrEnum):
     """Who set a limit. Both hold, each by itself, so that the lower of two counts."""
@@ -13,17 +15,20 @@ class SetBy(StrEnum):
     """With a key of the account, by the accounts' API."""
 
 
-def limited_by_operator(before: Sequence[str], told: Mapping[str, object], side: SetBy) -> tuple[str, ...]:
-    """Return what the operator has limited of a thing after a change; `told` are the limits of it that the change names.
+def limited_after(
+    before: Sequence[str], told: Mapping[str, object], *, now: Mapping[str, object], side: SetBy, of: str
+) -> tuple[str, ...]:
+    """Return what the operator will have limited of a thing, when one side changes its limits from `now` to what is `told`.
 
-    What is empty of them limits nothing: so the operator leaves it to the account again.
+    What the operator empties limits nothing, and is the account's again. Raises OnlyTheOperator, which names the thing as
+    `of`, where an owner would change what is limited; what stays as it is may be told: some clients send back all.
     """
-    if side is SetBy.ACCOUNT:
-        return tuple(before)
-    kept = [name for name in before if name not in told]
-    return (*kept, *(name for name, value in told.items() if value))
-
-
-def touched(before: Sequence[str], told: Mapping[str, object], side: SetBy) -> str | None:
-    """Return what a change would touch of what the operator limited, and that the side that changes may not; None for nothing."""
-    return None if side is SetBy.OPERATOR else next((name for name in told if name in before), None)
+    if side is SetBy.OPERATOR:
+        kept = [name for name in before if name not in told]
+        return (*kept, *(name for name, value in told.items() if value))
+    for name, value in told.items():
+        if name in before and value != now[name]:
+            raise OnlyTheOperator(
+                f"the operator set {name!r} of {of}, and only the operator changes it: ask the operator"
+            )
+    return tuple(before)

@@ -193,6 +193,17 @@ def changed_to(change: KeyChange) -> View:
     return kept | _shown_caps(change.caps) | change.limits.told
 
 
+def limits_of(key: KeyView) -> dict[str, object]:
+    """Return what a key is limited to, by the words of `operator_set`."""
+    return {
+        "models": key.models,
+        "routes": key.routes,
+        "networks": key.networks,
+        "expires": key.expires_ms,
+        "disabled": key.disabled_ms is not None,
+    }
+
+
 def limits_told(change: KeyChange) -> dict[str, object]:
     """Return what a change says of what a key may do, by the words of `operator_set`."""
     every = {

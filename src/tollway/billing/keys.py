@@ -14,7 +14,7 @@ from tollway.access.kinds import KeyKind
 from tollway.access.limits import RateLimits, RateRule
 from tollway.access.packages import PackageUse, is_over
 from tollway.access.principal import BillingMode, Principal
-from tollway.access.setters import limited_by_operator, touched
+from tollway.access.setters import limited_after
 from tollway.access.terms import EACH, CapRule, CapSpan, PackageUnit
 from tollway.billing.accounts import Ids, checked_name
 from tollway.billing.audit import Notary
@@ -28,10 +28,11 @@ from tollway.billing.key_terms import (
     changed_to,
     checked_key_change,
     checked_terms,
+    limits_of,
     limits_told,
     set_of,
 )
-from tollway.errors import CommandRefused, NotThere, OnlyTheOperator
+from tollway.errors import CommandRefused, NotThere
 from tollway.ids import ACCOUNT, KEY, PACKAGE, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 
@@ -177,8 +178,9 @@ class Keys:
             costs=terms.costs,
             digest=secret.digest,
         )
-        limits = {"models": key.models, "routes": key.routes, "networks": key.networks, "expires": key.expires_ms}
-        key = msgspec.structs.replace(key, operator_set=limited_by_operator((), limits, by.side))
+        limits = limits_of(key)
+        set_by_operator = limited_after((), limits, now=limits, side=by.side, of="a key that is made")
+        key = msgspec.structs.replace(key, operator_set=set_by_operator)
         given = {span: limit_nanos for span, limit_nanos in terms.caps.items() if limit_nanos}
         caps = caps_of(key, given, self._ids.next, now_ms=now_ms, set_by=by.side)
         entry = self._note(by, "key.create", key, set_of(key, caps, terms.limits))
@@ -235,7 +237,12 @@ class Keys:
             _check_spends_money(self._store.package(key.package_id), change.caps)
         caps = caps_of(key, change.caps, self._ids.next, now_ms=now_ms, set_by=by.side)
         entry = self._note(by, "key.update", key, changed_to(change))
-        changed = self._store.update_key(key, change, caps, entry, lambda found: _limited_after(found, change, by))
+        told, name = limits_told(change), f"key {render_id(KEY, key_id)}"
+
+        def limited(found: KeyView) -> Sequence[str]:
+            return limited_after(found.operator_set, told, now=limits_of(found), side=by.side, of=name)
+
+        changed = self._store.update_key(key, change, caps, entry, limited)
         if changed is None:
             raise _revoked(key_id)
         updated, standing = changed
@@ -318,27 +325,6 @@ def _check_spends_money(use: PackageUse | None, caps: Mapping[CapSpan, int]) -> 
     """Refuse caps on a key whose package is its limit."""
     if use is not None and use.package.unit is PackageUnit.TOKENS and any(caps.values()):
         raise CommandRefused("a key that spends a package of tokens costs no money: the package is its limit")
-
-
-def _limited_after(key: KeyView, change: KeyChange, by: Actor) -> tuple[str, ...]:
-    """Return what the operator will have limited of a key; raises OnlyTheOperator where an owner would change it.
-
-    What stays as it is, an owner may name: some clients send back all that they were shown.
-    """
-    now: dict[str, object] = {
-        "models": key.models,
-        "routes": key.routes,
-        "networks": key.networks,
-        "expires": key.expires_ms,
-        "disabled": key.disabled_ms is not None,
-    }
-    told = limits_told(change)
-    name = touched(key.operator_set, {name: value for name, value in told.items() if value != now[name]}, by.side)
-    if name is not None:
-        raise OnlyTheOperator(
-            f"the operator set {name!r} of key {render_id(KEY, key.id)}, and only the operator changes it: ask the operator"
-        )
-    return limited_by_operator(key.operator_set, told, by.side)
 
 
 def _revoked(key_id: int) -> CommandRefused:

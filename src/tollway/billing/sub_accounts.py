@@ -10,7 +10,7 @@ from tollway import clock
 from tollway.access.audit import OPERATOR, Actor, AuditEntry
 from tollway.access.caps import Cap, NewSubAccount, SubAccount, SubAccountChanges, SubAccountState
 from tollway.access.key_view import KeyView
-from tollway.access.setters import SetBy, limited_by_operator, touched
+from tollway.access.setters import SetBy, limited_after
 from tollway.access.terms import CapScope, CapSpan
 from tollway.billing.accounts import Ids, checked_name
 from tollway.billing.audit import Notary
@@ -19,7 +19,7 @@ from tollway.billing.caps import ALERT_PPM, checked_limit
 from tollway.billing.key_secrets import make_secret
 from tollway.billing.key_terms import checked_models
 from tollway.billing.rate_limits import REQUESTS_MAX
-from tollway.errors import CommandRefused, NotThere, OnlyTheOperator
+from tollway.errors import CommandRefused, NotThere
 from tollway.ids import ACCOUNT, KEY, SUB_ACCOUNT, render_id
 from tollway.ledger.records import Account
 from tollway.money import render_amount
@@ -141,7 +141,7 @@ class SubAccounts:
             monthly_cap_nanos=checked_limit(terms.monthly_cap_nanos),
             rpm=checked_rpm(terms.rpm),
         )
-        made = msgspec.structs.replace(made, operator_set=limited_by_operator((), {"models": made.models}, by.side))
+        made = msgspec.structs.replace(made, operator_set=_limited_after(made, {"models": made.models}, by))
         key, secret = self._first_key(made, self._key_prefix(account))
         cap = self._cap(made, by) if made.monthly_cap_nanos else None
         first_key = {"name": key.name, "sub_account": render_id(SUB_ACCOUNT, made.id)}
@@ -186,8 +186,9 @@ class SubAccounts:
             else None
         )
         entry = self._note(by, "sub_account.update", found, _told(changes))
+        told = {} if changes.models is UNSET else {"models": changes.models}
         changed = self._store.change_sub_account(
-            found, changes, cap, entry, lambda found: _models_limited_after(found, changes, by)
+            found, changes, cap, entry, lambda found: _limited_after(found, told, by)
         )
         if changed is None:
             raise _no(sub_account_id)
@@ -319,22 +320,10 @@ def _told(changes: SubAccountChanges) -> dict[str, object]:
     return told
 
 
-def _models_limited_after(found: SubAccount, changes: SubAccountChanges, by: Actor) -> Sequence[str]:
-    """Return the same where a change may name models; an owner may send back those that it was shown."""
-    if changes.models is UNSET or (by.side is SetBy.ACCOUNT and changes.models == found.models):
-        return found.operator_set
-    return _limited_after(found, {"models": changes.models}, by)
-
-
 def _limited_after(found: SubAccount, told: Mapping[str, object], by: Actor) -> tuple[str, ...]:
-    """Return what the operator will have limited of a sub-account; raises OnlyTheOperator where an owner would change it."""
-    name = touched(found.operator_set, told, by.side)
-    if name is not None:
-        raise OnlyTheOperator(
-            f"the operator set {name!r} of sub-account {render_id(SUB_ACCOUNT, found.id)}, and only the operator changes it: "
-            "ask the operator"
-        )
-    return limited_by_operator(found.operator_set, told, by.side)
+    now = {"models": found.models, "suspended": found.state is SubAccountState.SUSPENDED}
+    name = f"sub-account {render_id(SUB_ACCOUNT, found.id)}"
+    return limited_after(found.operator_set, told, now=now, side=by.side, of=name)
 
 
 def _no(sub_account_id: int) -> NotThere:

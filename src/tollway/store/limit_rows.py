@@ -18,7 +18,6 @@ from tollway.store.upserts import inserting
 
 NAMES = ("rpm", "burst", "tpm", "concurrency", "account_rpm")
 
-
 _OF_ACCOUNTS = {"rpm": "account_rpm"}
 """Where what accounts set for themselves stands; of other kinds they set nothing."""
 
